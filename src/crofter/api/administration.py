@@ -1,0 +1,172 @@
+"""What the owner can ask of the node besides answers. `node` implements it, `api/admin` serves it, `cli` and the web UI call it."""
+
+from collections.abc import AsyncGenerator
+from typing import Literal, Protocol
+
+import msgspec
+
+from crofter.core import ModelId
+
+
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The node at a glance."""
+
+    version: str
+    process_id: int
+    url: str
+    home: str
+    uptime_seconds: float
+    default_model: str
+    installed_models: int
+    loaded_models: int
+    active_requests: int
+    resident_bytes: int
+
+
+class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One installed model."""
+
+    name: str
+    model_id: ModelId
+    size_bytes: int
+    architecture: str
+    parameter_count: int
+    quantization: str
+    context_length: int
+    capabilities: tuple[str, ...]
+    """Of: chat, completion, fim, embedding, rerank, tools, reasoning."""
+    embedded: bool
+    """True for the model that ships with Crofter."""
+    added_at: float
+    """Unix seconds."""
+    default: bool = False
+
+
+class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `crofter show` prints."""
+
+    summary: ModelSummary
+    path: str
+    license: str
+    layer_count: int
+    embedding_length: int
+    head_count: int
+    key_value_head_count: int
+    vocabulary_size: int
+    kv_bytes_per_token: int
+    chat_template: str
+    tensor_types: dict[str, int]
+    """Quantisation type to number of tensors."""
+    tuning: dict[str, str | int | bool] = {}
+
+
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker, as `crofter ps` shows it."""
+
+    name: str
+    model_id: ModelId
+    state: Literal["loading", "ready", "restarting", "stopping"]
+    process_id: int
+    resident_bytes: int
+    context_tokens: int
+    """Tokens one request may hold."""
+    kv_tokens: int
+    """Tokens all requests and the prefix cache may hold together."""
+    kv_tokens_used: int
+    active_requests: int
+    queued_requests: int
+    gpu_layers: int
+    threads: int
+    restarts: int
+    idle_seconds: float
+    expires_in_seconds: float | None
+    """None: kept until stopped."""
+
+
+class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of `pull`. The last one carries the model."""
+
+    status: Literal["checking", "copying", "verifying", "done"]
+    done_bytes: int = 0
+    total_bytes: int = 0
+    model: ModelSummary | None = None
+
+
+class TuneProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of `tune`. The last one carries the settings chosen."""
+
+    step: int
+    steps: int
+    description: str
+    prefill_tokens_per_second: float = 0.0
+    decode_tokens_per_second: float = 0.0
+    chosen: dict[str, str | int | bool] | None = None
+
+
+class KeySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key without its secret."""
+
+    name: str
+    prefix: str
+    """The first characters of the secret, enough to recognise it."""
+    created_at: float
+    last_used_at: float | None = None
+
+
+class CreatedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The only time the secret is seen; the node keeps a hash."""
+
+    summary: KeySummary
+    secret: str
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding of `doctor`."""
+
+    name: str
+    verdict: Literal["ok", "warning", "problem"]
+    finding: str
+    advice: str = ""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting with its value now, where it came from and what it does."""
+
+    key: str
+    value: str | int | float | bool | None
+    default: str | int | float | bool | None
+    source: Literal["default", "file", "environment", "flag"]
+    description: str
+    restart_needed: bool
+    """Whether a change takes effect only when the node starts again."""
+
+
+class Administration(Protocol):
+    """Every method raises CrofterError when it cannot do what it says."""
+
+    def status(self) -> NodeStatus: ...
+    def installed_models(self) -> list[ModelSummary]: ...
+    def model_details(self, name: str) -> ModelDetails: ...
+    def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]: ...
+    async def remove_model(self, name: str) -> ModelSummary: ...
+    def loaded_models(self) -> list[LoadedModel]: ...
+    async def unload_model(self, name: str) -> None: ...
+    def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]: ...
+    async def doctor(self) -> list[Check]: ...
+    def settings(self) -> list[Setting]: ...
+    def change_setting(self, key: str, value: str) -> Setting: ...
+    def create_key(self, name: str) -> CreatedKey: ...
+    def keys(self) -> list[KeySummary]: ...
+    def revoke_key(self, name: str) -> KeySummary: ...
+    def keys_exist(self) -> bool: ...
+    def key_is_valid(self, secret: str) -> bool:
+        """Constant-time; also records the use."""
+        ...
+
+    def administrator_token_is_valid(self, token: str) -> bool:
+        """Constant-time compare with the token in this run's `run/node.json` (0600)."""
+        ...
+
+    def shut_down(self) -> None:
+        """Ask the node to stop; returns at once."""
+        ...

@@ -1,0 +1,15 @@
+"""Identifiers. Distinct types, so that one cannot be passed for another."""
+
+import secrets
+from typing import NewType
+
+ModelId = NewType("ModelId", str)
+"""Lower-case hex BLAKE3 of a model's content."""
+
+RequestId = NewType("RequestId", str)
+"""Names one request in logs, headers and audit; unguessable, so that knowing it is enough to cancel it."""
+
+
+def new_request_id() -> RequestId:
+    """A fresh request id: 96 random bits."""
+    return RequestId(secrets.token_hex(12))

@@ -1,0 +1,204 @@
+"""What travels through the node: one request in, a stream of chunks out.
+
+Every dialect is translated into these once; nothing behind `api` knows who spoke. All values are frozen and hold no resources,
+so they cross process boundaries as they are (msgpack).
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from .ids import ModelId, RequestId
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of a conversation, as chat templates expect it."""
+
+    role: str
+    content: str | None = None
+    name: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: tuple[dict[str, Any], ...] | None = None
+    tool_call_id: str | None = None
+
+
+class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
+    """A conversation, rendered with the model's own chat template."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    template_arguments: dict[str, Any] = {}
+    """Extra variables for the template, for example `enable_thinking`."""
+
+
+class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
+    """Raw text; special tokens in it are recognised (editors write fill-in-the-middle tokens themselves)."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):
+    """Token ids of this model, used as they are."""
+
+    tokens: tuple[int, ...]
+
+
+class InfillPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="infill"):
+    """Text before and after a gap; the model's own fill-in-the-middle tokens are applied."""
+
+    prefix: str
+    suffix: str
+
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt | InfillPrompt
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the next token is drawn. None means: the model's own recommendation, else the default named in `engine/sampling.py`."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    penalty_window_tokens: int = 64
+    mirostat: Literal[0, 1, 2] = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    seed: int | None = None
+    logit_bias: dict[int, float] = {}
+
+
+class Grammar(msgspec.Struct, frozen=True, kw_only=True, tag="grammar"):
+    """Output must match this GBNF grammar (llama.cpp `grammars/README.md`), whose root rule is `root`."""
+
+    gbnf: str
+
+
+class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, tag="json_schema"):
+    """Output must be JSON that this JSON Schema accepts; an empty schema means any JSON object."""
+
+    schema: dict[str, Any]
+
+
+class AdapterUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA adapter (GGUF) applied to one request."""
+
+    path: Path
+    scale: float = 1.0
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that determines an answer, whoever asked for it."""
+
+    request_id: RequestId
+    model: str
+    """A name, alias or id; empty for the node's default model."""
+    prompt: Prompt
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    """None: as many as the context holds."""
+    stop: tuple[str, ...] = ()
+    constraint: Grammar | JsonSchema | None = None
+    choices: int = 1
+    """How many independent answers (OpenAI's `n`); they share one prefill."""
+    top_logprobs: int | None = None
+    """None: no logprobs; 0: of the chosen token only; k: also of the k most likely."""
+    adapters: tuple[AdapterUse, ...] = ()
+    echo: bool = False
+    """Begin the answer with the prompt's text."""
+    timeout_seconds: float | None = None
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
+    """Natural-log probability of a token before any sampling transformation."""
+
+    token_id: int
+    token: bytes
+    logprob: float
+    alternatives: tuple["TokenLogprob", ...] = ()
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Token counts of a whole request (all choices)."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time of a request went, as the engine saw it."""
+
+    queue_seconds: float
+    prefill_seconds: float
+    first_token_seconds: float
+    """From arrival at the engine to the first sampled token."""
+    decode_seconds: float
+
+
+class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece of one choice. Text is whole UTF-8 and never part of a stop string.
+
+    The last chunk of a choice carries `finish_reason`; the last chunk of the request also carries `usage` and `timings`.
+    """
+
+    choice: int = 0
+    text: str = ""
+    reasoning: str = ""
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    stop_string: str | None = None
+    """The stop string that ended this choice, if one did."""
+    usage: Usage | None = None
+    timings: Timings | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts or token lists to turn into vectors."""
+
+    request_id: RequestId
+    model: str
+    inputs: tuple[TextPrompt | TokenPrompt, ...]
+
+
+class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One unit-length vector an input, in order, as little-endian float32 bytes."""
+
+    vectors: tuple[bytes, ...]
+    prompt_tokens: int
+
+
+class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine needs to know to load a model: no catalogue, just the file and what to call it."""
+
+    model_id: ModelId
+    name: str
+    path: Path
+    size_bytes: int
+    architecture: str
+    layer_count: int
+    context_length: int
+    kv_bytes_per_token: int
+    """Key and value bytes one token takes over all layers, at 16 bits an element."""
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an answer came from and who could read the prompt."""
+
+    backend: str
+    model_id: ModelId
+    model_name: str
+    radius: Literal["local", "trusted", "public"] = "local"
+    ran_on: tuple[str, ...] = ("this node",)
+    readable_by: tuple[str, ...] = ("this node",)
+    reason: str = ""
+    """Why this way and not another."""
