@@ -90,7 +90,7 @@ class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, tag="json_schema"):
 class AdapterUse(msgspec.Struct, frozen=True, kw_only=True):
     """A LoRA adapter (GGUF) applied to one request."""
 
-    path: Path
+    path: str
     scale: float = 1.0
 
 

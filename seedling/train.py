@@ -1,0 +1,112 @@
+"""Trains the model on the corpus; can be stopped at any time and continued from its checkpoint."""
+
+import math
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch.nn import functional
+
+from seedling.batches import IGNORED, Batch, batches
+from seedling.model import Seedling, Shape
+from seedling.muon import Muon
+
+BATCH_TOKENS = 4096
+SHORT_ROW, LONG_ROW = 512, 1024
+LONG_ROWS_FROM = 0.85
+"""Share of the training after which rows have the full context length."""
+WARMUP_STEPS = 20
+MATRIX_RATE, OTHER_RATE = 0.02, 0.003
+CHECKPOINT_SECONDS = 60.0
+
+
+def rate_factor(step: int, progress: float) -> float:
+    """Learning rate as a share of its peak: a short warm-up, then a cosine down to a fiftieth."""
+    if step < WARMUP_STEPS:
+        return (step + 1) / WARMUP_STEPS
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def optimizers(model: Seedling) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    matrices = [
+        parameter for name, parameter in model.named_parameters() if name.startswith("blk.") and parameter.dim() == 2
+    ]
+    others = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if not (name.startswith("blk.") and parameter.dim() == 2)
+    ]
+    return [Muon(matrices, MATRIX_RATE), torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0)]
+
+
+def loss_of(model: Seedling, batch: Batch) -> torch.Tensor:
+    """Mean cross-entropy over the learnt tokens; only those reach the output head."""
+    hidden = model.hidden_states(batch.tokens, batch.documents)
+    learnt = batch.targets != IGNORED
+    return functional.cross_entropy(model.logits(hidden[learnt]), batch.targets[learnt])
+
+
+def save(path: Path, model: Seedling, running: list[torch.optim.Optimizer], step: int) -> None:
+    """Replaces the checkpoint in one move, so that a kill never leaves half of one."""
+    state = {"model": model.state_dict(), "optimizers": [one.state_dict() for one in running], "step": step}
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def load_model(path: Path, shape: Shape) -> Seedling:
+    """The model of a checkpoint, for export."""
+    model = Seedling(shape)
+    model.load_state_dict(torch.load(path, weights_only=True)["model"])
+    return model.eval()
+
+
+def starting_point(checkpoint: Path, model: Seedling, running: list[torch.optim.Optimizer]) -> int:
+    """Loads the checkpoint if there is one; gives the step to go on with."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(state["model"])
+    for one, saved in zip(running, state["optimizers"], strict=True):
+        one.load_state_dict(saved)
+    return state["step"]
+
+
+def train(tokenizer: Tokenizer, checkpoint: Path, shape: Shape, seed: int, step_count: int, minutes: float) -> None:
+    """Trains for `step_count` steps or `minutes`, whichever ends first; the learning rate falls with the one that is ahead.
+
+    Keeps `checkpoint` up to date and goes on from it when it exists, with text not seen before.
+    """
+    torch.manual_seed(seed)
+    model = Seedling(shape)
+    running = optimizers(model)
+    peaks = [one.param_groups[0]["lr"] for one in running]
+    first_step = step = starting_point(checkpoint, model, running)
+    for block in model.blk:
+        block.compile()
+    text_seed = seed * 1_000_003 + first_step
+    short = batches(tokenizer, text_seed, SHORT_ROW, BATCH_TOKENS // SHORT_ROW)
+    long = batches(tokenizer, text_seed + step_count, LONG_ROW, BATCH_TOKENS // LONG_ROW)
+    parameter_count = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{parameter_count:,} parameters, steps {first_step} to {step_count} of {BATCH_TOKENS} tokens", flush=True)
+    started = last_saved = time.monotonic()
+    while (progress := max(step / step_count, (time.monotonic() - started) / (60 * minutes))) < 1:
+        for one, peak in zip(running, peaks, strict=True):
+            one.param_groups[0]["lr"] = peak * rate_factor(step, progress)
+        loss = loss_of(model, next(long if progress >= LONG_ROWS_FROM else short))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for one in running:
+            one.step()
+            one.zero_grad(set_to_none=True)
+        step += 1
+        now = time.monotonic()
+        if step % 10 == 0:
+            rate = (step - first_step) * BATCH_TOKENS / (now - started)
+            print(f"step {step} progress {progress:.2f} loss {loss.item():.4f} {rate:.0f} tokens/s", flush=True)
+        if now - last_saved > CHECKPOINT_SECONDS:
+            save(checkpoint, model, running, step)
+            last_saved = now
+    save(checkpoint, model, running, step)

@@ -1,0 +1,36 @@
+"""The HTTP door: dialects, the owner's routes, security, the error table. Nothing behind it knows dialects."""
+
+from .administration import (
+    Administration,
+    Check,
+    CreatedKey,
+    KeySummary,
+    LoadedModel,
+    ModelDetails,
+    ModelSummary,
+    NodeStatus,
+    PullProgress,
+    Setting,
+    TuneProgress,
+)
+from .app import create_app
+from .server import BoundAddress, Server
+from .settings import ApiSettings
+
+__all__ = [
+    "Administration",
+    "ApiSettings",
+    "BoundAddress",
+    "Check",
+    "CreatedKey",
+    "KeySummary",
+    "LoadedModel",
+    "ModelDetails",
+    "ModelSummary",
+    "NodeStatus",
+    "PullProgress",
+    "Server",
+    "Setting",
+    "TuneProgress",
+    "create_app",
+]

@@ -1,0 +1,106 @@
+"""Serves `Administration` under /crofter/v1. `security` has already asked for the administrator token."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
+
+import msgspec
+
+from crofter.api.asgi import App
+from crofter.api.call import Call
+from crofter.api.replies import NDJSON, JsonReply, StreamReply
+from crofter.api.services import Services
+
+
+class PullBody(msgspec.Struct):
+    source: str
+    name: str | None = None
+
+
+class NameBody(msgspec.Struct):
+    name: str
+
+
+class TuneBody(msgspec.Struct):
+    name: str
+    workload: Literal["chat", "reading"] = "chat"
+
+
+class SettingBody(msgspec.Struct):
+    value: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The reply where there is nothing else to say."""
+
+    done: bool = True
+
+
+class AdminRoutes:
+    """One method for each address; errors pass through."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._administration = services.administration
+
+    async def status(self, _: Call) -> App:
+        return JsonReply(self._administration.status())
+
+    async def models(self, _: Call) -> App:
+        return JsonReply(self._administration.installed_models())
+
+    async def model(self, call: Call) -> App:
+        return JsonReply(self._administration.model_details(call.name))
+
+    async def remove_model(self, call: Call) -> App:
+        return JsonReply(await self._administration.remove_model(call.name))
+
+    async def pull(self, call: Call) -> App:
+        body = await call.body(PullBody)
+        return self._progress(self._administration.pull(body.source, body.name))
+
+    async def loaded(self, _: Call) -> App:
+        return JsonReply(self._administration.loaded_models())
+
+    async def unload(self, call: Call) -> App:
+        body = await call.body(NameBody)
+        await self._administration.unload_model(body.name)
+        return JsonReply(Done())
+
+    async def tune(self, call: Call) -> App:
+        body = await call.body(TuneBody)
+        return self._progress(self._administration.tune(body.name, body.workload))
+
+    async def doctor(self, _: Call) -> App:
+        return JsonReply(await self._administration.doctor())
+
+    async def settings(self, _: Call) -> App:
+        return JsonReply(self._administration.settings())
+
+    async def change_setting(self, call: Call) -> App:
+        body = await call.body(SettingBody)
+        return JsonReply(self._administration.change_setting(call.name, body.value))
+
+    async def keys(self, _: Call) -> App:
+        return JsonReply(self._administration.keys())
+
+    async def create_key(self, call: Call) -> App:
+        body = await call.body(NameBody)
+        return JsonReply(self._administration.create_key(body.name), status=201)
+
+    async def revoke_key(self, call: Call) -> App:
+        return JsonReply(self._administration.revoke_key(call.name))
+
+    async def shut_down(self, _: Call) -> App:
+        self._administration.shut_down()
+        return JsonReply(Done(), status=202)
+
+    def _progress(self, steps: AsyncGenerator[msgspec.Struct]) -> App:
+        """A line for each step; leaving early stops the work."""
+        return StreamReply(NDJSON, [_lines(steps)], keep_alive_seconds=self._services.settings.keep_alive_seconds)
+
+
+async def _lines(steps: AsyncGenerator[msgspec.Struct]) -> AsyncGenerator[bytes]:
+    async with aclosing(steps):
+        async for step in steps:
+            yield msgspec.json.encode(step) + b"\n"

@@ -1,0 +1,37 @@
+"""The whole HTTP side as one ASGI application."""
+
+from typing import TYPE_CHECKING
+
+from crofter.router import Router
+
+from .administration import Administration
+from .asgi import App
+from .settings import ApiSettings
+
+if TYPE_CHECKING:
+    from .services import AdapterPath
+
+
+def create_app(
+    router: Router,
+    administration: Administration,
+    settings: ApiSettings,
+    adapter_path: "AdapterPath | None" = None,
+) -> App:
+    """Wire the routes: edge, then security, then what was asked for. Starts nothing; reads no file and no environment."""
+    # Imported here so that the command line can read settings without paying for Starlette.
+    from .edge import Edge
+    from .metrics import Metrics
+    from .routes import routes
+    from .security import Security
+    from .services import Services, no_adapters
+
+    metrics = Metrics(router, administration)
+    services = Services(
+        router=router,
+        administration=administration,
+        settings=settings,
+        metrics=metrics,
+        adapter_path=adapter_path or no_adapters,
+    )
+    return Edge(Security(routes(services), administration, settings), metrics)

@@ -1,0 +1,37 @@
+"""What a route is handed: the request, and its body on demand."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from .asgi import App, Exchange, Receive, Scope, exchange_of
+from .body import decode_body, read_body
+from .settings import ApiSettings
+
+T = TypeVar("T")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request on its way to a route."""
+
+    scope: Scope
+    receive: Receive
+    settings: ApiSettings
+
+    async def body(self, shape: type[T]) -> T:
+        """The body as `shape`, read once. Raises what `read_body` and `decode_body` raise."""
+        return decode_body(await read_body(self.scope, self.receive, self.settings), shape)
+
+    @property
+    def name(self) -> str:
+        """The `{name}` in the address."""
+        name: str = self.scope["path_params"]["name"]
+        return name
+
+    @property
+    def exchange(self) -> Exchange:
+        return exchange_of(self.scope)
+
+
+Handler = Callable[[Call], Awaitable[App]]

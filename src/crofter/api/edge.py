@@ -1,0 +1,79 @@
+"""The outermost layer: a request id, errors as replies, one log line and the counters for every request."""
+
+import logging
+import re
+from time import perf_counter
+
+from crofter.core import CrofterError, new_request_id
+
+from .asgi import App, Exchange, Message, Receive, Scope, Send, headers_named
+from .errors import error_body, error_headers, internal_error, status_of
+from .metrics import Metrics
+from .replies import JsonReply
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CLIENT_LEFT = 499
+
+_access = logging.getLogger("crofter.api.access")
+_logger = logging.getLogger("crofter.api")
+
+
+class Edge:
+    """Wraps everything else. Nothing that is raised inside leaves it, unless a reply was cut short: then the connection must break."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        given = headers_named(scope, b"x-request-id")
+        request_id = given[0] if given and _REQUEST_ID.fullmatch(given[0]) else new_request_id()
+        exchange = Exchange(request_id=request_id)
+        exchange.attach(scope)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, send_with_id, exchange)
+        finally:
+            self._record(scope, exchange)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except CrofterError as error:
+            if exchange.status is not None:
+                raise
+            failure = error
+        except Exception:
+            _logger.exception("request failed", extra={"request_id": exchange.request_id})
+            if exchange.status is not None:
+                raise
+            failure = internal_error(exchange.request_id)
+        else:
+            return
+        exchange.error = failure.code.code
+        reply = JsonReply(error_body(failure), status=status_of(failure), headers=error_headers(failure))
+        await reply(scope, receive, send)
+
+    def _record(self, scope: Scope, exchange: Exchange) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        status = exchange.status or _CLIENT_LEFT
+        duration_seconds = perf_counter() - exchange.arrived_at
+        self._metrics.request_ended(str(route), str(scope["method"]), status, duration_seconds)
+        facts: dict[str, object] = {
+            "request_id": exchange.request_id,
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "duration_seconds": round(duration_seconds, 6),
+        }
+        if exchange.error is not None:
+            facts["error"] = exchange.error
+        _access.info("request", extra=facts)

@@ -1,0 +1,191 @@
+"""`POST /v1/chat/completions`: from OpenAI's messages to a request, and from chunks to the whole reply."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from crofter.api.asgi import App
+from crofter.api.call import Call
+from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
+from crofter.api.services import Services
+from crofter.core import ChatPrompt, Chunk, CrofterError, ErrorCode, GenerationRequest, Message, TokenLogprob
+
+from .chat_stream import ChatStream
+from .fields import completion_id, generation_request
+from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs, provenance_headers
+from .wire import ChatCompletionBody, ChatMessage, ContentPart
+
+
+class AssistantMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    role: str
+    content: str
+    refusal: str | None
+    reasoning_content: str | None = None
+
+
+class ChatChoice(msgspec.Struct, kw_only=True):
+    index: int
+    message: AssistantMessage
+    logprobs: ChatLogprobs | None
+    finish_reason: str
+
+
+class ChatCompletion(msgspec.Struct, kw_only=True):
+    id: str
+    object: str = "chat.completion"
+    created: int
+    model: str
+    choices: list[ChatChoice]
+    usage: UsageReply
+    crofter: Extension
+
+
+class ChatCompletions:
+    """The route."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def create(self, call: Call) -> App:
+        """Parse, choose the way, and answer in one piece or as a stream."""
+        services = self._services
+        body = await call.body(ChatCompletionBody)
+        turn = await services.router.open(chat_request(services, body))
+        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        headers = provenance_headers(turn.provenance)
+        reply_id, created = completion_id("chatcmpl"), int(time.time())
+        choices, with_logprobs = turn.request.choices, turn.request.top_logprobs is not None
+        if not body.stream:
+            answer = CollectedChat(choices, with_logprobs=with_logprobs)
+            await until_disconnect(call.receive, lambda: answer.collect(chunks))
+            completion = ChatCompletion(
+                id=reply_id,
+                created=created,
+                model=turn.provenance.model_name,
+                choices=answer.choices(),
+                usage=answer.tally.usage(),
+                crofter=answer.tally.extension(turn.provenance),
+            )
+            return JsonReply(completion, headers=headers)
+        stream = ChatStream(
+            reply_id=reply_id,
+            created=created,
+            provenance=turn.provenance,
+            choices=choices,
+            include_usage=bool(body.stream_options and body.stream_options.include_usage),
+            logprobs=with_logprobs,
+        )
+        return StreamReply(
+            SSE,
+            [stream.events(chunks)],
+            tail=stream.tail,
+            headers=headers,
+            keep_alive_seconds=services.settings.keep_alive_seconds,
+            timeout_seconds=services.settings.request_timeout_seconds,
+        )
+
+
+class CollectedChat:
+    """The choices of one turn while they grow."""
+
+    def __init__(self, choices: int, *, with_logprobs: bool) -> None:
+        self.tally = Tally(choices)
+        self._texts: list[list[str]] = [[] for _ in range(choices)]
+        self._reasonings: list[list[str]] = [[] for _ in range(choices)]
+        self._logprobs: list[list[TokenLogprob]] = [[] for _ in range(choices)]
+        self._finish_reasons = ["stop"] * choices
+        self._with_logprobs = with_logprobs
+
+    async def collect(self, chunks: AsyncGenerator[Chunk]) -> None:
+        """Take chunks to the end; a turn that ends without an error has finished every choice."""
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self._texts[chunk.choice].append(chunk.text)
+                self._reasonings[chunk.choice].append(chunk.reasoning)
+                self._logprobs[chunk.choice].extend(chunk.logprobs)
+                if chunk.finish_reason is not None:
+                    self._finish_reasons[chunk.choice] = chunk.finish_reason
+                self.tally.add(chunk)
+
+    def choices(self) -> list[ChatChoice]:
+        return [
+            ChatChoice(
+                index=index,
+                message=AssistantMessage(
+                    role="assistant",
+                    content="".join(texts),
+                    refusal=None,
+                    reasoning_content="".join(self._reasonings[index]) or None,
+                ),
+                logprobs=chat_logprobs(self._logprobs[index]) if self._with_logprobs else None,
+                finish_reason=self._finish_reasons[index],
+            )
+            for index, texts in enumerate(self._texts)
+        ]
+
+
+def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequest:
+    """What a chat completion asks for. Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field."""
+    if body.top_logprobs and not body.logprobs:
+        raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
+    prompt = ChatPrompt(
+        messages=tuple(_message(index, message) for index, message in enumerate(body.messages)),
+        tools=_tools(body),
+        template_arguments=_template_arguments(body),
+    )
+    return generation_request(
+        services,
+        body,
+        prompt,
+        max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
+        top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+    )
+
+
+def _message(index: int, given: ChatMessage) -> Message:
+    content = given.content
+    if isinstance(content, list):
+        content = _joined(index, content)
+    if content is None and given.role != "assistant":
+        place = f"messages[{index}].content"
+        raise CrofterError(ErrorCode.INVALID_REQUEST, f"{place} is missing", parameter=place)
+    return Message(
+        role="system" if given.role == "developer" else given.role,
+        content=content,
+        name=given.name,
+        reasoning_content=given.reasoning_content,
+        tool_calls=None if given.tool_calls is None else tuple(given.tool_calls),
+        tool_call_id=given.tool_call_id,
+    )
+
+
+def _joined(index: int, parts: list[ContentPart]) -> str:
+    for part in parts:
+        if part.type not in {"text", "input_text"} or part.text is None:
+            raise CrofterError(
+                ErrorCode.UNSUPPORTED,
+                f"messages[{index}].content has a part of type {part.type[:32]!r}; only text parts are supported",
+                parameter=f"messages[{index}].content",
+            )
+    return "".join(part.text or "" for part in parts)
+
+
+def _tools(body: ChatCompletionBody) -> tuple[dict[str, Any], ...]:
+    """The tools the template may show; those of the older `functions` field are wrapped."""
+    if body.tool_choice == "none":
+        return ()
+    if body.tools:
+        return tuple(body.tools)
+    return tuple({"type": "function", "function": function} for function in body.functions or ())
+
+
+def _template_arguments(body: ChatCompletionBody) -> dict[str, Any]:
+    arguments = dict(body.chat_template_kwargs or {})
+    if body.reasoning_effort == "none":
+        arguments.setdefault("enable_thinking", False)
+    elif body.reasoning_effort is not None:
+        arguments.setdefault("reasoning_effort", body.reasoning_effort)
+    return arguments

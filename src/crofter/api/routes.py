@@ -1,0 +1,81 @@
+"""Every address this node answers."""
+
+from functools import partial
+
+from starlette.routing import Route
+from starlette.routing import Router as PathRouter
+
+from crofter.core import CrofterError, ErrorCode
+
+from .admin import AdminRoutes
+from .asgi import App, Receive, Scope, Send
+from .call import Call, Handler
+from .errors import error_body
+from .health import HealthRoutes
+from .openai import ChatCompletions, Completions, Embeddings, ModelList
+from .replies import JsonReply
+from .services import Services
+from .settings import ApiSettings
+
+
+class Endpoint:
+    """One address: calls the handler of the method and sends what it returns."""
+
+    def __init__(self, settings: ApiSettings, **handlers: Handler) -> None:
+        self._settings = settings
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = "GET" if scope["method"] == "HEAD" else str(scope["method"])
+        handler = self._handlers.get(method)
+        if handler is None:
+            reply = self._wrong_method()
+        else:
+            reply = await handler(Call(scope, receive, self._settings))
+        await reply(scope, receive, send)
+
+    def _wrong_method(self) -> App:
+        known = ", ".join(self._handlers)
+        error = CrofterError(ErrorCode.UNSUPPORTED, f"this address answers {known}")
+        return JsonReply(error_body(error), status=405, headers=[(b"allow", known.encode())])
+
+
+def routes(services: Services) -> App:
+    """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
+    endpoint = partial(Endpoint, services.settings)
+    models = ModelList(services)
+    inference = {
+        "/chat/completions": endpoint(POST=ChatCompletions(services).create),
+        "/completions": endpoint(POST=Completions(services).create),
+        "/embeddings": endpoint(POST=Embeddings(services).create),
+        "/models": endpoint(GET=models.list),
+        "/models/{name:path}": endpoint(GET=models.retrieve),
+    }
+    admin = AdminRoutes(services)
+    health = HealthRoutes(services)
+    own = {
+        "/": endpoint(GET=health.greeting),
+        "/health": endpoint(GET=health.alive),
+        "/health/ready": endpoint(GET=health.ready),
+        "/metrics": endpoint(GET=health.metrics),
+        "/crofter/v1/status": endpoint(GET=admin.status),
+        "/crofter/v1/models": endpoint(GET=admin.models),
+        "/crofter/v1/models/{name:path}": endpoint(GET=admin.model, DELETE=admin.remove_model),
+        "/crofter/v1/pull": endpoint(POST=admin.pull),
+        "/crofter/v1/ps": endpoint(GET=admin.loaded),
+        "/crofter/v1/unload": endpoint(POST=admin.unload),
+        "/crofter/v1/tune": endpoint(POST=admin.tune),
+        "/crofter/v1/doctor": endpoint(GET=admin.doctor),
+        "/crofter/v1/settings": endpoint(GET=admin.settings),
+        "/crofter/v1/settings/{name}": endpoint(PUT=admin.change_setting),
+        "/crofter/v1/keys": endpoint(GET=admin.keys, POST=admin.create_key),
+        "/crofter/v1/keys/{name:path}": endpoint(DELETE=admin.revoke_key),
+        "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
+    }
+    both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
+    table = [Route(path, answer) for path, answer in (own | both).items()]
+    return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+
+
+async def _unknown_address(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise CrofterError(ErrorCode.NOT_FOUND, "there is nothing at this address")

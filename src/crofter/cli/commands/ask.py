@@ -1,0 +1,53 @@
+"""`crofter ask`: one question, one answer on stdout."""
+
+import sys
+
+import click
+
+from crofter.cli.answers import AnswerReader, PlainWriter, Question, Turn, conversation
+from crofter.cli.output import print_json, say
+from crofter.cli.start import ensure_node
+
+
+@click.command("ask")
+@click.argument("question", required=False)
+@click.option("-m", "--model", default="", help="Which model; otherwise the default one.")
+@click.option("-s", "--system", help="Instructions for the model.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer.")
+@click.option("--temperature", type=click.FloatRange(0.0, 2.0), help="0 is the same answer every time.")
+@click.option("--seed", type=int, help="The same seed gives the same answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print text, model, usage, timings and provenance.")
+def ask_command(  # noqa: PLR0913 - one for each option
+    question: str | None,
+    model: str,
+    system: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Ask one question. Text on stdin is the question, or is added below it: `crofter ask "Sum this up" < notes.txt`."""
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()  # pyright: ignore[reportUnnecessaryComparison]  # None without a console
+    text = "\n\n".join(part for part in (question, piped) if part)
+    if not text:
+        raise click.UsageError('ask what? crofter ask "Why is the sky blue?"')
+    asked = Question(
+        model=model,
+        messages=conversation(system, [Turn(role="user", content=text)]),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+    )
+    with ensure_node() as client:
+        show = _ignore if as_json else PlainWriter()
+        answer = AnswerReader().read(client, asked, show)
+    if as_json:
+        print_json(answer)
+        return
+    click.echo()
+    if answer.finish_reason == "length":
+        say("(cut off: the token limit or the context is used up)")
+
+
+def _ignore(_piece: str, _is_reasoning: bool) -> None:
+    return

@@ -1,0 +1,99 @@
+"""`crofter bench`: how fast a model answers over the HTTP API, as a program on this machine would see it."""
+
+import platform
+import secrets
+import statistics
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from crofter.api import NodeStatus
+from crofter.cli.answers import Answer, AnswerReader, Question, Turn
+from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.output import print_facts, print_json, say
+from crofter.cli.start import ensure_node
+
+WRITING_TOKENS = 128
+READING_WORDS = 400
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Medians over the runs, with what they were measured on."""
+
+    first_token_milliseconds: float
+    decode_tokens_per_second: float
+    prefill_tokens_per_second: float
+    conditions: dict[str, Any]
+
+
+@click.command("bench")
+@click.argument("model", default="")
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Runs after one to warm up.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def bench_command(model: str, runs: int, as_json: bool) -> None:
+    """Measure time to first token, writing speed and reading speed of MODEL (otherwise the default one)."""
+    with ensure_node() as client:
+        say("warming up …")
+        _write(client, model)
+        written: list[tuple[Answer, float]] = []
+        read: list[Answer] = []
+        for run in range(1, runs + 1):
+            say(f"run {run} of {runs} …")
+            written.append(_write(client, model))
+            read.append(_read(client, model))
+        version = client.get(f"{ADMIN}/status", NodeStatus).version
+    result = Result(
+        first_token_milliseconds=round(statistics.median(answer.timings["ttft_ms"] for answer, _ in written), 1),
+        decode_tokens_per_second=round(statistics.median(rate for _, rate in written), 1),
+        prefill_tokens_per_second=round(statistics.median(map(_reading_rate, read)), 1),
+        conditions={
+            "model": written[0][0].model,
+            "prompt_tokens": [written[0][0].usage["prompt_tokens"], read[0].usage["prompt_tokens"]],
+            "completion_tokens": written[0][0].usage["completion_tokens"],
+            "runs": runs,
+            "machine": f"{platform.system()} {platform.machine()}",
+            "crofter": version,
+        },
+    )
+    _print(result, as_json)
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    print_facts(
+        [
+            ("first token", f"{result.first_token_milliseconds} ms"),
+            ("writes", f"{result.decode_tokens_per_second} tokens/s"),
+            ("reads", f"{result.prefill_tokens_per_second} tokens/s"),
+            *[(name, str(value)) for name, value in result.conditions.items()],
+        ]
+    )
+
+
+def _write(client: NodeClient, model: str) -> tuple[Answer, float]:
+    """One answer and its tokens per second after the first, by this process's clock."""
+    arrivals: list[float] = []
+    question = Question(
+        model=model,
+        messages=(Turn(role="user", content="Tell me a long story about a farm."),),
+        max_tokens=WRITING_TOKENS,
+        temperature=0.0,
+    )
+    answer = AnswerReader().read(client, question, lambda _piece, _is_reasoning: arrivals.append(time.monotonic()))
+    passed = arrivals[-1] - arrivals[0] if arrivals else 0.0
+    return answer, (int(answer.usage["completion_tokens"]) - 1) / passed if passed else 0.0
+
+
+def _read(client: NodeClient, model: str) -> Answer:
+    """One token after a long prompt that no prefix cache has seen."""
+    words = " ".join([secrets.token_hex(4), *(f"word{number}" for number in range(READING_WORDS // 4))])
+    question = Question(model=model, messages=(Turn(role="user", content=words),), max_tokens=1, temperature=0.0)
+    return AnswerReader().read(client, question, lambda _piece, _is_reasoning: None)
+
+
+def _reading_rate(answer: Answer) -> float:
+    return 1000 * int(answer.usage["prompt_tokens"]) / answer.timings["ttft_ms"]

@@ -1,0 +1,58 @@
+"""`crofter chat`: a conversation in the terminal, or with a script through a pipe."""
+
+import sys
+
+import click
+
+from crofter.api import NodeStatus
+from crofter.cli.answers import AnswerReader, PlainWriter, Question
+from crofter.cli.chat_input import piped_questions, terminal_questions
+from crofter.cli.chat_session import ChatSession
+from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.output import say
+from crofter.cli.start import ensure_node
+from crofter.core import CrofterError, ErrorCode
+from crofter.node import Home
+
+
+@click.command("chat")
+@click.argument("model", default="")
+@click.option("-s", "--system", help="Instructions for the model.")
+def chat_command(model: str, system: str | None) -> None:
+    """Talk with MODEL, or with the default one. /help inside lists what you can do."""
+    with ensure_node() as client:
+        chosen = model or client.get(f"{ADMIN}/status", NodeStatus).default_model
+        session = ChatSession(chosen, system, say)
+        if sys.stdin.isatty():
+            say(f"{chosen or 'No model yet'}, on this computer: your words stay here. /help, Ctrl-D to leave.")
+            questions = terminal_questions(Home.from_environment().chat_history_file, session.command_names)
+        else:
+            questions = piped_questions()
+        for question in questions:
+            if not session.run_command(question):
+                _answer(client, session, question)
+            if session.finished:
+                break
+
+
+def _answer(client: NodeClient, session: ChatSession, question: str) -> None:
+    """Stream one answer. Ctrl-C ends it and keeps what has arrived; an error is told and the chat goes on."""
+    reader = AnswerReader()
+    asked = Question(model=session.model, messages=session.messages(question))
+    try:
+        answer = reader.read(client, asked, PlainWriter())
+    except KeyboardInterrupt:
+        click.echo()
+        say("(stopped)")
+        session.remember(question, reader.answer())
+        return
+    except CrofterError as error:
+        # Without its node a chat cannot go on; the command's own exit code says so.
+        if error.code is ErrorCode.NODE_NOT_RUNNING or not sys.stdin.isatty():
+            raise
+        say(f"error: {error.message}")
+        return
+    click.echo()
+    session.remember(question, answer)
+    if answer.finish_reason == "length":
+        say("(cut off: the token limit or the context is used up)")

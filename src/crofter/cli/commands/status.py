@@ -1,0 +1,30 @@
+"""`crofter status`."""
+
+import click
+
+from crofter.api import NodeStatus
+from crofter.cli.client import ADMIN, connect
+from crofter.cli.output import duration, print_facts, print_json, size
+from crofter.node import Home
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status_command(as_json: bool) -> None:
+    """The node at a glance."""
+    with connect(Home.from_environment()) as client:
+        status = client.get(f"{ADMIN}/status", NodeStatus)
+    if as_json:
+        print_json(status)
+        return
+    print_facts(
+        [
+            ("address", status.url),
+            ("version", status.version),
+            ("process", f"{status.process_id}, up {duration(status.uptime_seconds)}, {size(status.resident_bytes)}"),
+            ("home", status.home),
+            ("default model", status.default_model or "none"),
+            ("models", f"{status.installed_models} installed, {status.loaded_models} loaded"),
+            ("requests", f"{status.active_requests} running"),
+        ]
+    )

@@ -1,0 +1,62 @@
+"""What the machine has: cores and memory, and the llama.cpp library."""
+
+import json
+import os
+import subprocess
+import sys
+
+import msgspec
+import psutil
+
+from crofter.core import CrofterError, ErrorCode
+
+from .values import LibraryFacts
+
+_PROBE_SECONDS = 60.0
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Cores and memory that models may use now."""
+
+    physical_cores: int
+    total_bytes: int
+    available_bytes: int
+
+
+def machine_now() -> Machine:
+    """Read the machine. Cores are those this process may run on."""
+    memory = psutil.virtual_memory()
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(
+        physical_cores=max(1, min(psutil.cpu_count(logical=False) or allowed, allowed)),
+        total_bytes=memory.total,
+        available_bytes=memory.available,
+    )
+
+
+def resident_bytes(process_id: int) -> int:
+    """Physical memory a process takes; 0 if it is gone."""
+    try:
+        return int(psutil.Process(process_id).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def library_facts() -> LibraryFacts:
+    """Ask the llama.cpp library about itself, in a process of its own: loading it would cost this one its memory.
+
+    Blocks for about a second. Raises CrofterError(MODEL_LOAD_FAILED) if the library cannot be loaded.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "crofter.engine.worker.probe"],
+            capture_output=True,
+            timeout=_PROBE_SECONDS,
+            check=True,
+            text=True,
+        )
+        return msgspec.convert(json.loads(done.stdout), LibraryFacts)
+    except (subprocess.SubprocessError, json.JSONDecodeError, msgspec.ValidationError) as error:
+        detail = str(error.stderr).strip().splitlines() if isinstance(error, subprocess.CalledProcessError) else []
+        reason = detail[-1] if detail else str(error)
+        raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, f"the llama.cpp library does not load: {reason}") from error

@@ -1,0 +1,211 @@
+"""The engine: models loaded on demand, kept while used, restarted when they die, unloaded when others need the memory."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+import anyio.abc
+import msgspec
+
+from crofter.core import (
+    Chunk,
+    CrofterError,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ErrorCode,
+    GenerationRequest,
+    ModelFile,
+    ModelId,
+    Prompt,
+)
+
+from . import plan, tuner
+from .machine import machine_now, resident_bytes
+from .process import WorkerProcess
+from .settings import EngineSettings
+from .slot import Slot
+from .values import TuneStep, Tuning, WorkerStatus
+from .wire import Embed, Tokenize
+
+_WATCH_SECONDS = 1.0
+
+
+class Engine:
+    """The local backend. Use as an async context manager; its tasks live inside."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        log_folder: Path,
+        tunings: Callable[[ModelId], dict[str, str | int | bool] | None],
+    ) -> None:
+        """`tunings` gives what the tuner chose for a model on this machine, if it has run."""
+        self.settings = settings
+        self._log_folder = log_folder
+        self._tunings = tunings
+        self._slots: dict[ModelId, Slot] = {}
+        self._planning = asyncio.Lock()
+        self._tasks: anyio.abc.TaskGroup = anyio.create_task_group()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._watch, name="engine watch")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        async with anyio.create_task_group() as stopping:
+            for slot in self._slots.values():
+                stopping.start_soon(slot.stop)
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, trace)
+
+    # Backend.
+
+    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """Stream an answer, loading the model if need be. See `core.Backend`.
+
+        If the worker dies before the first chunk the request is sent again, once: nobody can notice.
+        """
+        timeout = request.timeout_seconds or self.settings.request_timeout_seconds
+        for attempt in (1, 2):
+            slot = self._slot(model)
+            with slot.use():
+                worker = await self._worker(slot)
+                stream = worker.generate(request, timeout)
+                begun = False
+                try:
+                    async for chunk in stream:
+                        begun = True
+                        yield chunk
+                    return
+                except CrofterError as error:
+                    if begun or attempt == 2 or error.code is not ErrorCode.WORKER_DIED:
+                        raise
+                finally:
+                    await stream.aclose()
+
+    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+        """See `core.Backend`."""
+        slot = self._slot(model)
+        with slot.use():
+            worker = await self._worker(slot)
+            reply = await worker.embed(Embed(call=0, inputs=request.inputs), self.settings.request_timeout_seconds)
+            return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
+
+    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+        """See `core.Backend`."""
+        slot = self._slot(model)
+        with slot.use():
+            worker = await self._worker(slot)
+            reply = await worker.tokenize(Tokenize(call=0, prompt=prompt), self.settings.request_timeout_seconds)
+            return reply.tokens
+
+    # The owner's side.
+
+    def loaded(self) -> list[WorkerStatus]:
+        """What is loaded, most recently used first."""
+        slots = [slot for slot in self._slots.values() if slot.state is not None]
+        slots.sort(key=lambda slot: slot.last_used, reverse=True)
+        return [slot.status(resident_bytes, self.settings.keep_alive_seconds) for slot in slots]
+
+    async def unload(self, model_id: ModelId) -> None:
+        """Unload a model; its running requests end with SHUTTING_DOWN. Nothing happens if it is not loaded."""
+        slot = self._slots.get(model_id)
+        if slot is not None:
+            await slot.stop()
+
+    async def tune(self, model: ModelFile, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneStep]:
+        """Measure what llama.cpp leaves to defaults and choose; the last step carries the choice.
+
+        The model is unloaded first, so that it does not compete with its own measurement. Raises CrofterError(CONFLICT) while
+        it is answering.
+        """
+        slot = self._slot(model)
+        if slot.in_use:
+            raise CrofterError(ErrorCode.CONFLICT, f"{model.name} is answering; tune it when it is idle")
+        async with slot.loading:
+            await slot.stop()
+            machine = machine_now()
+            base = plan.plan_load(model, machine, self.settings, None)
+            log = self._log_folder / "worker-tuning.log"
+            async for step in tuner.tune(
+                base, machine.physical_cores, workload, log, self.settings.load_timeout_seconds
+            ):
+                yield step
+
+    # Loading and watching.
+
+    def _slot(self, model: ModelFile) -> Slot:
+        return self._slots.setdefault(model.model_id, Slot(model))
+
+    async def _worker(self, slot: Slot) -> WorkerProcess:
+        """The slot's worker, started if need be. Raises CrofterError."""
+        if slot.worker is not None and slot.worker.alive:
+            return slot.worker
+        async with slot.loading:
+            if slot.worker is not None and slot.worker.alive:
+                return slot.worker
+            slot.state = "restarting" if slot.restarts else "loading"
+            try:
+                async with self._planning:
+                    load = await self._make_room(slot)
+                    slot.estimated_bytes = load.estimated_bytes
+                name = "".join(character if character.isalnum() else "-" for character in slot.model.name)
+                worker = await WorkerProcess.start(
+                    load, self._log_folder / f"worker-{name}.log", self.settings.load_timeout_seconds
+                )
+            except BaseException:
+                slot.state, slot.estimated_bytes = None, 0
+                raise
+            slot.worker, slot.state = worker, "ready"
+            self._tasks.start_soon(self._supervise, slot, worker, name=f"worker {slot.model.name}")
+            return worker
+
+    async def _make_room(self, slot: Slot) -> plan.LoadPlan:
+        """Unload what must go for this model. Raises CrofterError(OUT_OF_MEMORY)."""
+        machine = machine_now()
+        others = [other for other in self._slots.values() if other is not slot and other.estimated_bytes]
+        held = sum(resident_bytes(other.worker.process_id) for other in others if other.worker is not None)
+        limit = self.settings.memory_limit_bytes or int(0.9 * (machine.available_bytes + held))
+        usable = msgspec.structs.replace(machine, available_bytes=limit)
+        tuned = self._tunings(slot.model.model_id)
+        tuning = None if tuned is None else msgspec.convert(tuned, Tuning)
+        load = plan.plan_load(slot.model, usable, self.settings, tuning)
+        sizes = [plan.LoadedSize(o.model.model_id, o.estimated_bytes, o.last_used, o.in_use) for o in others]
+        for model_id in plan.evictions(sizes, load.estimated_bytes, limit):
+            await self._slots[model_id].stop()
+        return load
+
+    async def _supervise(self, slot: Slot, worker: WorkerProcess) -> None:
+        """Run a worker to its end; if nobody wanted the end, start another one."""
+        await worker.run()
+        if slot.worker is worker:
+            slot.worker, slot.state, slot.estimated_bytes = None, None, 0
+        if worker.stopping or not slot.may_restart(time.monotonic()):
+            return
+        try:
+            await self._worker(slot)
+        except CrofterError:
+            return  # The next request tries again, and is told why it fails.
+
+    async def _watch(self) -> None:
+        """Unload what is idle, kill what hangs."""
+        while True:
+            await anyio.sleep(_WATCH_SECONDS)
+            keep = self.settings.keep_alive_seconds
+            for slot in list(self._slots.values()):
+                if slot.worker is None:
+                    continue
+                if slot.worker.hangs():
+                    slot.worker.kill()
+                elif keep >= 0 and not slot.in_use and time.monotonic() - slot.last_used > keep:
+                    await slot.stop()

@@ -1,0 +1,95 @@
+"""Measures, in real workers, what llama.cpp leaves to defaults: weight layout, threads, micro-batch, fused attention.
+
+One choice after the other, each kept if it is better for the workload, so that a dozen short runs do instead of all combinations.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import msgspec
+
+from .process import WorkerProcess
+from .values import TuneStep, Tuning
+from .wire import LoadPlan, Measure, Measured
+
+_PROMPT_TOKENS = 384
+_ANSWER_TOKENS = 24
+_MEASURE_SECONDS = 300.0
+_WORTHWHILE = 1.02
+"""A change must gain this factor to be kept: less is noise."""
+_WEIGHTS = {"chat": (384, 256), "reading": (4096, 64)}
+"""Prompt and answer tokens of a typical request, by workload."""
+
+
+def score(workload: Literal["chat", "reading"], measured: Measured) -> float:
+    """Typical requests a second: higher is better. Pure."""
+    prompt, answer = _WEIGHTS[workload]
+    return 1.0 / (prompt / measured.prefill_tokens_per_second + answer / measured.decode_tokens_per_second)
+
+
+def trials(base: Tuning, physical_cores: int) -> Sequence[Mapping[str, str | int | bool]]:
+    """Single changes, each tried upon the best so far. Pure."""
+    fewer = sorted({physical_cores // 2, physical_cores - 1} - {0, base.threads})
+    return (
+        {"repack": not base.repack},
+        *({"threads": count} for count in fewer),
+        *({"batch_threads": count} for count in fewer),
+        *({"micro_batch_rows": rows} for rows in (128, 256) if rows < base.micro_batch_rows),
+        *({"flash_attention": mode} for mode in ("on", "off")),
+    )
+
+
+async def tune(
+    base: LoadPlan,
+    physical_cores: int,
+    workload: Literal["chat", "reading"],
+    log_path: Path,
+    load_timeout_seconds: float,
+) -> AsyncGenerator[TuneStep]:
+    """Yield a step a measurement; the last one has `chosen`. Raises CrofterError if the model does not load."""
+    best = Tuning(
+        threads=base.threads,
+        batch_threads=base.batch_threads,
+        micro_batch_rows=base.micro_batch_rows,
+        flash_attention=base.flash_attention,
+        repack=base.repack,
+    )
+    changes = trials(best, physical_cores)
+    steps = len(changes) + 1
+    best_figures = await _measure(base, best, log_path, load_timeout_seconds)
+    yield _step(1, steps, "llama.cpp's defaults", best_figures)
+    for number, change in enumerate(changes, start=2):
+        trial = msgspec.convert(msgspec.to_builtins(best) | dict(change), Tuning)
+        figures = await _measure(base, trial, log_path, load_timeout_seconds)
+        if score(workload, figures) > _WORTHWHILE * score(workload, best_figures):
+            best, best_figures = trial, figures
+        description = ", ".join(f"{field.replace('_', ' ')}: {value}" for field, value in change.items())
+        yield _step(number, steps, description, figures)
+    last = _step(steps, steps, "chosen", best_figures)
+    yield msgspec.structs.replace(last, chosen=msgspec.to_builtins(best))
+
+
+def _step(number: int, steps: int, description: str, figures: Measured) -> TuneStep:
+    return TuneStep(
+        step=number,
+        steps=steps,
+        description=description,
+        prefill_tokens_per_second=figures.prefill_tokens_per_second,
+        decode_tokens_per_second=figures.decode_tokens_per_second,
+    )
+
+
+async def _measure(base: LoadPlan, tuning: Tuning, log_path: Path, load_timeout_seconds: float) -> Measured:
+    load = msgspec.structs.replace(base, **msgspec.to_builtins(tuning))
+    worker = await WorkerProcess.start(load, log_path, load_timeout_seconds)
+    async with anyio.create_task_group() as running:
+        running.start_soon(worker.run)
+        try:
+            message = Measure(call=0, prompt_tokens=_PROMPT_TOKENS, answer_tokens=_ANSWER_TOKENS)
+            return await worker.measure(message, _MEASURE_SECONDS)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await worker.stop()
+    raise AssertionError("unreachable")

@@ -1,0 +1,61 @@
+"""What the engine tells about itself."""
+
+from typing import Literal
+
+import msgspec
+
+from crofter.core import ModelId
+
+WorkerState = Literal["loading", "ready", "restarting", "stopping"]
+
+
+class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One loaded model and what it takes."""
+
+    name: str
+    model_id: ModelId
+    state: WorkerState
+    process_id: int
+    resident_bytes: int
+    context_tokens: int
+    kv_tokens: int
+    kv_tokens_used: int
+    active_requests: int
+    queued_requests: int
+    gpu_layers: int
+    threads: int
+    restarts: int
+    idle_seconds: float
+    expires_in_seconds: float | None
+    """None: kept until stopped."""
+
+
+class LibraryFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The llama.cpp build in use."""
+
+    version: str
+    system_info: str
+    gpu_offload: bool
+    devices: tuple[str, ...]
+    """Accelerators it can use, with their memory."""
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """What llama.cpp leaves to defaults, as measured best for one model on one machine."""
+
+    threads: int
+    batch_threads: int
+    micro_batch_rows: int
+    flash_attention: Literal["auto", "on", "off"]
+    repack: bool
+
+
+class TuneStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement of the tuner; the last step carries the settings chosen."""
+
+    step: int
+    steps: int
+    description: str
+    prefill_tokens_per_second: float = 0.0
+    decode_tokens_per_second: float = 0.0
+    chosen: dict[str, str | int | bool] | None = None

@@ -1,0 +1,152 @@
+"""Messages between the node and a worker: length-prefixed msgpack over the child's standard input and output.
+
+Both ends are this program, yet sizes are bounded: a damaged worker must not exhaust the node.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from crofter.core import (
+    Chunk,
+    ErrorReport,
+    GenerationRequest,
+    Prompt,
+    TextPrompt,
+    TokenPrompt,
+)
+
+LENGTH_BYTES = 4
+MAXIMUM_FRAME_BYTES = 256 * 1024 * 1024
+
+
+class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker needs to know to load a model; made by `plan.plan_load`."""
+
+    path: str
+    context_tokens: int
+    """Tokens one sequence may hold."""
+    kv_tokens: int
+    """Tokens all running sequences may hold together."""
+    prefix_cache_bytes: int
+    sequences: int
+    queue_limit: int
+    micro_batch_rows: int
+    prefill_rows_while_writing: int
+    threads: int
+    batch_threads: int
+    gpu_layers: int
+    """-1: the worker decides, when it sees the GPU's free memory."""
+    layer_count: int
+    flash_attention: Literal["auto", "on", "off"]
+    repack: bool
+    """Rewrite weights at load into the layout this CPU multiplies fastest (llama.cpp `use_extra_bufts`)."""
+    estimated_bytes: int
+
+
+# Node to worker.
+
+
+class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate"):
+    call: int
+    request: GenerationRequest
+
+
+class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
+    call: int
+    inputs: tuple[TextPrompt | TokenPrompt, ...]
+
+
+class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
+    call: int
+    prompt: Prompt
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+    call: int
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure"):
+    """Time reading and writing of this many tokens on the empty, idle model (the tuner)."""
+
+    call: int
+    prompt_tokens: int
+    answer_tokens: int
+
+
+ToWorker = Generate | Embed | Tokenize | Cancel | Measure
+
+# Worker to node.
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag="loaded"):
+    """The model is ready."""
+
+    context_tokens: int
+    kv_tokens: int
+    vocabulary_size: int
+    gpu_layers: int
+    threads: int
+    load_seconds: float
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag="accepted"):
+    """The request is understood and in line: its template and tokeniser have run."""
+
+    call: int
+
+
+class Chunks(msgspec.Struct, frozen=True, kw_only=True, tag="chunks"):
+    """All that one step produced: (call, chunk) pairs, in order."""
+
+    chunks: tuple[tuple[int, Chunk], ...]
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """The call is over; call 0 is the load itself."""
+
+    call: int
+    error: ErrorReport
+
+
+class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
+    call: int
+    vectors: tuple[bytes, ...]
+    prompt_tokens: int
+
+
+class Tokenized(msgspec.Struct, frozen=True, kw_only=True, tag="tokenized"):
+    call: int
+    tokens: tuple[int, ...]
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True, tag="measured"):
+    call: int
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+
+
+class Occupancy(msgspec.Struct, frozen=True, kw_only=True, tag="occupancy"):
+    """Sent when it changed, at most a few times a second; also the sign that the worker is alive."""
+
+    active_requests: int
+    queued_requests: int
+    kv_tokens_used: int
+    cached_prefixes: int
+    cached_prefix_bytes: int
+
+
+FromWorker = Loaded | Accepted | Chunks | Failed | Embedded | Tokenized | Measured | Occupancy
+
+to_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+from_worker_decoder: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+plan_decoder: msgspec.msgpack.Decoder[LoadPlan] = msgspec.msgpack.Decoder(LoadPlan)
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+
+
+def frame(message: ToWorker | FromWorker | LoadPlan) -> bytes:
+    """The message with its length in front (big-endian). Raises ValueError if it is larger than a frame may be."""
+    payload = _encoder.encode(message)
+    if len(payload) > MAXIMUM_FRAME_BYTES:
+        raise ValueError(f"message of {len(payload)} bytes is larger than a frame may be")
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload

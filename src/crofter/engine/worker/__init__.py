@@ -1,0 +1,1 @@
+"""The child process that holds one loaded model; llama.cpp lives only here."""

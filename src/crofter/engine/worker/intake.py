@@ -1,0 +1,96 @@
+"""From a request to tokens: templates, tokenising and limits. Runs beside the scheduler, so that a long prompt stalls nobody."""
+
+import time
+
+from crofter.core import (
+    ChatPrompt,
+    CrofterError,
+    ErrorCode,
+    GenerationRequest,
+    InfillPrompt,
+    Prompt,
+    TextPrompt,
+    TokenPrompt,
+)
+
+from .library import Model
+from .sampler import grammar_text
+from .session import PreparedRequest
+from .template import ChatTemplate
+from .text import reasoning_markers
+from .vocabulary import Vocabulary
+
+_MAXIMUM_CHOICES = 128
+
+
+class Intake:
+    """Turns requests into prepared requests. Used by one thread at a time."""
+
+    def __init__(self, model: Model, vocabulary: Vocabulary, context_tokens: int) -> None:
+        self._vocabulary = vocabulary
+        self._context_tokens = context_tokens
+        self._template = ChatTemplate(
+            model.chat_template(),
+            bos_token=vocabulary.marker(vocabulary.beginning_of_sequence),
+            eos_token=vocabulary.marker(vocabulary.end_of_sequence),
+        )
+        self.markers = reasoning_markers(self._template.source)
+        if self.markers is not None:
+            vocabulary.show_markers(self.markers)
+
+    def tokenize(self, prompt: Prompt) -> tuple[list[int], bool]:
+        """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError."""
+        match prompt:
+            case ChatPrompt():
+                text = self._template.render(prompt)
+                # Templates write the model's first token themselves; adding it again would double it.
+                doubled = self._vocabulary.marker(self._vocabulary.beginning_of_sequence)
+                add_special = not (doubled and text.startswith(doubled))
+                tokens = self._vocabulary.tokenize(text, add_special=add_special, parse_special=True)
+                return tokens, self.markers is not None and text.rstrip().endswith(self.markers[0])
+            case TextPrompt():
+                return self._vocabulary.tokenize(prompt.text, add_special=True, parse_special=True), False
+            case TokenPrompt():
+                for token in prompt.tokens:
+                    if not 0 <= token < self._vocabulary.size:
+                        raise CrofterError(
+                            ErrorCode.INVALID_REQUEST, f"this model has no token {token}", parameter="prompt"
+                        )
+                return list(prompt.tokens), False
+            case InfillPrompt():
+                return self._vocabulary.infill(prompt.prefix, prompt.suffix), False
+
+    def prepare(self, call: int, request: GenerationRequest) -> PreparedRequest:
+        """Everything about a request that needs no weights. Raises CrofterError for whatever is wrong with it."""
+        arrived = time.monotonic()
+        if not 1 <= request.choices <= _MAXIMUM_CHOICES:
+            raise CrofterError(ErrorCode.INVALID_REQUEST, f"n must be from 1 to {_MAXIMUM_CHOICES}", parameter="n")
+        tokens, begins_thinking = self.tokenize(request.prompt)
+        if not tokens:
+            # Something has to be computed to draw the first token from.
+            start = self._vocabulary.beginning_of_sequence
+            tokens = [start if start >= 0 else max(self._vocabulary.end_of_sequence, 0)]
+        room = self._context_tokens - len(tokens)
+        if room < 1:
+            raise CrofterError(
+                ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+                f"prompt is too long: {len(tokens)} tokens > {self._context_tokens - 1} maximum",
+                parameter="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
+            )
+        if request.max_tokens is not None and request.max_tokens > room:
+            raise CrofterError(
+                ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+                f"the prompt's {len(tokens)} tokens and max_tokens {request.max_tokens} exceed the context of "
+                f"{self._context_tokens} tokens; max_tokens of up to {room} fits",
+                parameter="max_tokens",
+            )
+        gbnf = None if request.constraint is None else grammar_text(request.constraint)
+        return PreparedRequest(
+            call=call,
+            request=request,
+            tokens=tokens,
+            answer_limit=room if request.max_tokens is None else request.max_tokens,
+            gbnf=gbnf,
+            begins_thinking=begins_thinking,
+            arrived=arrived,
+        )

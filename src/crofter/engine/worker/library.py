@@ -1,0 +1,213 @@
+"""llama.cpp, as far as a worker needs it: a model, a context that decodes rows, and exported sequence states.
+
+Thin by intent: no scheduling, no text. Shapes and return codes are those of llama.cpp's `include/llama.h`.
+"""
+
+# The binding's functions are ctypes objects made by a decorator; their types are only partly known to a checker, and some of
+# its annotations name array types where every pointer will do.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
+
+import ctypes
+import os
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from llama_cpp import llama_cpp as llama
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.engine.plan import gpu_layers
+from crofter.engine.wire import LoadPlan
+
+from .devices import devices
+
+Logits = npt.NDArray[np.float32]
+NativeHandle: TypeAlias = Any
+"""A pointer of llama.cpp; the binding names its pointer types for checkers only, and not consistently."""
+
+State = npt.NDArray[np.uint8]
+
+_FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+_POOLING_NONE, _POOLING_MEAN, _POOLING_RANK = 0, 1, 4
+_DEFAULT_CONTEXT_SIZE, _DEFAULT_BATCH, _DEFAULT_MICRO_BATCH = 512, 2048, 512
+
+
+def start_library() -> None:
+    """Initialise llama.cpp, and refuse to go on if the structures of this build are not those that the binding describes.
+
+    Struct layouts drift between versions; the default values of the parameters are the cheapest witness.
+    """
+    llama.llama_backend_init()
+    defaults = llama.llama_context_default_params()
+    found = (defaults.n_ctx, defaults.n_batch, defaults.n_ubatch, defaults.flash_attn_type, bool(defaults.kv_unified))
+    expected = (_DEFAULT_CONTEXT_SIZE, _DEFAULT_BATCH, _DEFAULT_MICRO_BATCH, -1, False)
+    if found != expected:
+        raise CrofterError(
+            ErrorCode.MODEL_LOAD_FAILED,
+            f"this llama.cpp build has other structures than its binding (defaults {found}, expected {expected}); "
+            "install the pinned llama-cpp-python again",
+        )
+
+
+def _gpu_layers(plan: LoadPlan) -> int:
+    free = sum(device.free_bytes for device in devices()) if llama.llama_supports_gpu_offload() else 0
+    size = os.path.getsize(plan.path)
+    return gpu_layers(
+        wanted=plan.gpu_layers,
+        layer_count=plan.layer_count,
+        model_bytes=size,
+        kv_bytes=max(0, plan.estimated_bytes - size),
+        free_bytes=free,
+    )
+
+
+class Model:
+    """Loaded weights and vocabulary. Several contexts may share it."""
+
+    def __init__(self, plan: LoadPlan) -> None:
+        """Raises CrofterError(MODEL_LOAD_FAILED) if llama.cpp refuses the file."""
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = self.gpu_layers = _gpu_layers(plan)
+        parameters.use_extra_bufts = plan.repack
+        self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
+        if not self.handle:
+            raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, "llama.cpp could not load the model")
+        self.vocabulary: NativeHandle = llama.llama_model_get_vocab(self.handle)
+        self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocabulary))
+        self.recurrent = bool(llama.llama_model_is_recurrent(self.handle) or llama.llama_model_is_hybrid(self.handle))
+        self.has_decoder = bool(llama.llama_model_has_decoder(self.handle))
+        self.embedding_length = int(llama.llama_model_n_embd_out(self.handle))
+        self._adapters: dict[str, NativeHandle] = {}
+
+    def metadata(self, key: str) -> str | None:
+        """A scalar metadata value as text, or None."""
+        size = 1 << 20
+        buffer = ctypes.create_string_buffer(size)
+        length = llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
+        return None if length < 0 else buffer.value.decode("utf-8", "replace")
+
+    def chat_template(self) -> str | None:
+        """The Jinja source of the default chat template, or None."""
+        template = llama.llama_model_chat_template(self.handle, None)
+        return template.decode("utf-8", "replace") if template else None
+
+    def adapter(self, path: str) -> NativeHandle:
+        """A LoRA adapter of this model, loaded once. Raises CrofterError(MODEL_INVALID)."""
+        if path not in self._adapters:
+            handle = llama.llama_adapter_lora_init(self.handle, path.encode())
+            if not handle:
+                raise CrofterError(
+                    ErrorCode.MODEL_INVALID, f"the adapter {path} does not fit this model", parameter="lora"
+                )
+            self._adapters[path] = handle
+        return self._adapters[path]
+
+
+class Context:
+    """One llama_context and a reusable batch. Not thread-safe."""
+
+    def __init__(self, model: Model, plan: LoadPlan, *, embeddings: bool = False) -> None:
+        """Raises CrofterError(MODEL_LOAD_FAILED) if there is not enough memory for the context."""
+        self.model = model
+        self.rows_capacity = plan.context_tokens if embeddings else plan.micro_batch_rows
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = plan.context_tokens if embeddings else plan.kv_tokens
+        parameters.n_batch = self.rows_capacity
+        parameters.n_ubatch = self.rows_capacity
+        parameters.n_seq_max = plan.sequences
+        if not embeddings:
+            # Only one row a sequence is ever sampled, so the output buffers need not be as large as the batch.
+            parameters.n_outputs_max = plan.sequences
+        parameters.n_threads = plan.threads
+        parameters.n_threads_batch = plan.batch_threads
+        parameters.flash_attn_type = _FLASH_ATTENTION[plan.flash_attention]
+        parameters.no_perf = True
+        # One buffer for all sequences: each may grow as long as there is room anywhere.
+        parameters.kv_unified = True
+        parameters.embeddings = embeddings
+        self.handle: NativeHandle = llama.llama_init_from_model(model.handle, parameters)
+        if embeddings and self.handle and llama.llama_pooling_type(self.handle) in (_POOLING_NONE, _POOLING_RANK):
+            llama.llama_free(self.handle)
+            parameters.pooling_type = _POOLING_MEAN
+            self.handle = llama.llama_init_from_model(model.handle, parameters)
+        if not self.handle:
+            raise CrofterError(
+                ErrorCode.MODEL_LOAD_FAILED,
+                f"not enough memory for a context of {parameters.n_ctx} tokens; set engine.context_tokens lower",
+            )
+        self._memory: NativeHandle = llama.llama_get_memory(self.handle)
+        self._make_batch(self.rows_capacity)
+
+    def _make_batch(self, capacity: int) -> None:
+        # llama_batch holds a pointer to each row's sequence ids; rows have one sequence, so the pointers never change.
+        self.tokens = np.zeros(capacity, np.int32)
+        self.positions = np.zeros(capacity, np.int32)
+        self.sequences = np.zeros(capacity, np.int32)
+        self.wanted = np.zeros(capacity, np.int8)
+        self._sequence_counts = np.ones(capacity, np.int32)
+        first = self.sequences.ctypes.data
+        self._sequence_pointers = np.arange(first, first + 4 * capacity, 4, dtype=np.uintp)
+        self._batch = llama.llama_batch(
+            n_tokens=0,
+            token=self.tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token)),
+            embd=None,
+            pos=self.positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
+            n_seq_id=self._sequence_counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            seq_id=self._sequence_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(llama.llama_seq_id))),
+            logits=self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def decode(self, rows: int) -> int:
+        """Run the first `rows` rows of the batch arrays. Returns llama_decode's code: 0 done, 1 no KV room, else failed."""
+        self._batch.n_tokens = rows
+        return int(llama.llama_decode(self.handle, self._batch))
+
+    def logits(self, row: int) -> Logits:
+        """The logits of a wanted row, shape [vocabulary], valid until the next decode."""
+        pointer = llama.llama_get_logits_ith(self.handle, row)
+        return np.ctypeslib.as_array(pointer, shape=(self.model.vocabulary_size,))
+
+    def sequence_embedding(self, sequence: int) -> Logits:
+        """The pooled embedding of a sequence, shape [embedding], as a copy."""
+        pointer = llama.llama_get_embeddings_seq(self.handle, sequence)
+        if not pointer:
+            raise CrofterError(ErrorCode.UNSUPPORTED, "this model gives no embeddings")
+        return np.ctypeslib.as_array(pointer, shape=(self.model.embedding_length,)).copy()
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        """Forget all but the first `length` tokens of a sequence. False: this kind of model cannot."""
+        if length > 0 and self.model.recurrent:
+            return False
+        return bool(llama.llama_memory_seq_rm(self._memory, sequence, length or -1, -1))
+
+    def clear(self) -> None:
+        """Forget every sequence."""
+        if self._memory:
+            llama.llama_memory_clear(self._memory, False)
+
+    def export_state(self, sequence: int) -> State:
+        """The keys and values (or recurrent state) of a sequence, as bytes."""
+        size = int(llama.llama_state_seq_get_size(self.handle, sequence))
+        state = np.empty(size, np.uint8)
+        written = llama.llama_state_seq_get_data(
+            self.handle, state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)), size, sequence
+        )
+        return state[: int(written)]
+
+    def import_state(self, sequence: int, state: State) -> bool:
+        """Put an exported state into an empty sequence. False: there was no room."""
+        read = llama.llama_state_seq_set_data(
+            self.handle, state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)), state.size, sequence
+        )
+        return int(read) != 0
+
+    def use_adapters(self, adapters: Sequence[tuple[str, float]]) -> None:
+        """Apply exactly these LoRA adapters (path, scale) to what is decoded from now on. Raises CrofterError."""
+        handles = [self.model.adapter(path) for path, _ in adapters]
+        count = len(handles)
+        array = (llama.llama_adapter_lora_p_ctypes * count)(*handles)
+        scales = (ctypes.c_float * count)(*(scale for _, scale in adapters))
+        if llama.llama_set_adapters_lora(self.handle, array if count else None, count, scales if count else None) != 0:
+            raise CrofterError(ErrorCode.MODEL_INVALID, "llama.cpp refused the adapter", parameter="lora")

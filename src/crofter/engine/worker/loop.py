@@ -1,0 +1,182 @@
+"""The worker's two threads: one takes messages in and prepares them, the other computes and writes what comes out."""
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.engine.wire import (
+    Accepted,
+    Cancel,
+    Embed,
+    Failed,
+    FromWorker,
+    Generate,
+    Loaded,
+    LoadPlan,
+    Measure,
+    Measured,
+    Occupancy,
+    Tokenize,
+    Tokenized,
+    frame,
+    to_worker_decoder,
+)
+
+from .embedder import Embedder
+from .intake import Intake
+from .library import Model, start_library
+from .measure import measure
+from .scheduler import Scheduler
+from .session import PreparedRequest
+from .vocabulary import Vocabulary
+
+_OCCUPANCY_SECONDS = 0.25
+_SIGN_OF_LIFE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class _PreparedEmbedding:
+    call: Embed
+    inputs: list[list[int]]
+
+
+_Inbox = PreparedRequest | _PreparedEmbedding | Cancel | Measure | Failed | Tokenized
+
+
+class WorkerLoop:
+    """One loaded model and all that is asked of it."""
+
+    def __init__(
+        self, load: LoadPlan, stream: BinaryIO, output: BinaryIO, read_frame: Callable[[BinaryIO], bytes | None]
+    ) -> None:
+        """Loads the model. Raises CrofterError if that fails."""
+        started = time.monotonic()
+        self._stream = stream
+        self._output = output
+        self._read_frame = read_frame
+        start_library()
+        model = Model(load)
+        architecture = model.metadata("general.architecture")
+        embedding_only = model.metadata(f"{architecture}.pooling_type") is not None
+        vocabulary = Vocabulary(model)
+        self._intake = Intake(model, vocabulary, load.context_tokens)
+        self._embedder = Embedder(model, vocabulary, load, dedicated=embedding_only)
+        self._scheduler = None if embedding_only else Scheduler(model, vocabulary, load, self._intake.markers)
+        self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
+        self._last_occupancy: Occupancy | None = None
+        self._last_sent = 0.0
+        self._send(
+            Loaded(
+                context_tokens=load.context_tokens,
+                kv_tokens=load.kv_tokens,
+                vocabulary_size=model.vocabulary_size,
+                gpu_layers=model.gpu_layers,
+                threads=load.threads,
+                load_seconds=time.monotonic() - started,
+            )
+        )
+
+    def run(self) -> None:
+        """Serve until the process ends."""
+        threading.Thread(target=self._take_in, name="intake", daemon=True).start()
+        while True:
+            self._drain_inbox()
+            messages: list[FromWorker] = []
+            if self._scheduler is not None:
+                if self._scheduler.busy:
+                    self._scheduler.step()
+                messages = self._scheduler.take_outbox()
+            if self._embedder.busy:
+                messages += self._embedder.step()
+            self._send(*messages)
+            self._report()
+
+    # The computing thread.
+
+    @property
+    def _idle(self) -> bool:
+        return not self._embedder.busy and not (self._scheduler is not None and self._scheduler.busy)
+
+    def _drain_inbox(self) -> None:
+        try:
+            self._handle(self._inbox.get(timeout=_SIGN_OF_LIFE_SECONDS) if self._idle else self._inbox.get_nowait())
+            while True:
+                self._handle(self._inbox.get_nowait())
+        except queue.Empty:
+            return
+
+    def _handle(self, item: _Inbox) -> None:
+        match item:
+            case PreparedRequest():
+                self._send(Accepted(call=item.call))
+                if self._scheduler is None:
+                    error = CrofterError(ErrorCode.UNSUPPORTED, "this model only makes embeddings", parameter="model")
+                    self._send(Failed(call=item.call, error=error.report()))
+                else:
+                    self._scheduler.submit(item)
+            case _PreparedEmbedding():
+                self._send(Accepted(call=item.call.call))
+                self._embedder.submit(item.call, item.inputs)
+            case Cancel():
+                self._embedder.cancel(item.call)
+                if self._scheduler is not None:
+                    self._scheduler.cancel(item.call)
+            case Measure():
+                self._send(self._measure(item))
+            case Failed() | Tokenized():
+                self._send(item)
+
+    def _measure(self, call: Measure) -> FromWorker:
+        """Time bare decoding on the idle context; what is in it is forgotten."""
+        if self._scheduler is None:
+            error = CrofterError(ErrorCode.UNSUPPORTED, "this model only makes embeddings", parameter="model")
+            return Failed(call=call.call, error=error.report())
+        prefill, decode = measure(self._scheduler.context, call.prompt_tokens, call.answer_tokens)
+        return Measured(call=call.call, prefill_tokens_per_second=prefill, decode_tokens_per_second=decode)
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if not self._idle and now - self._last_sent < _OCCUPANCY_SECONDS:
+            return
+        occupancy = self._last_occupancy
+        if self._scheduler is not None:
+            occupancy = self._scheduler.occupancy()
+        elif occupancy is None:
+            occupancy = Occupancy(
+                active_requests=0, queued_requests=0, kv_tokens_used=0, cached_prefixes=0, cached_prefix_bytes=0
+            )
+        if occupancy != self._last_occupancy or now - self._last_sent > _SIGN_OF_LIFE_SECONDS:
+            self._last_occupancy, self._last_sent = occupancy, now
+            self._send(occupancy)
+
+    def _send(self, *messages: FromWorker) -> None:
+        if messages:
+            data = b"".join(map(frame, messages))
+            while data:
+                data = data[self._output.write(data) :]
+
+    # The intake thread.
+
+    def _take_in(self) -> None:
+        while (payload := self._read_frame(self._stream)) is not None:
+            message = to_worker_decoder.decode(payload)
+            try:
+                match message:
+                    case Generate():
+                        self._inbox.put(self._intake.prepare(message.call, message.request))
+                    case Embed():
+                        self._inbox.put(_PreparedEmbedding(message, self._embedder.tokenize(message)))
+                    case Tokenize():
+                        tokens, _ = self._intake.tokenize(message.prompt)
+                        self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
+                    case Cancel() | Measure():
+                        self._inbox.put(message)
+            except CrofterError as error:
+                self._inbox.put(Failed(call=message.call, error=error.report()))
+        # The node is gone: there is nobody to compute for. Exit even in the middle of a decode.
+        os._exit(0)

@@ -1,0 +1,44 @@
+"""Times bare decoding on an idle context, for the tuner."""
+
+import time
+
+import numpy as np
+
+from .library import Context
+
+_REPETITIONS = 3
+
+
+def measure(context: Context, prompt_tokens: int, answer_tokens: int) -> tuple[float, float]:
+    """(prefill, decode) in tokens a second: the best of a few runs, for whatever disturbs a run makes it slower.
+
+    What the context holds is forgotten.
+    """
+    rows = min(prompt_tokens, context.rows_capacity)
+    context.clear()
+    _read(context, rows)  # The first run pays for pages and threads.
+    runs = [_run(context, rows, answer_tokens) for _ in range(_REPETITIONS)]
+    return rows / min(prefill for prefill, _ in runs), answer_tokens / min(decode for _, decode in runs)
+
+
+def _run(context: Context, rows: int, answer_tokens: int) -> tuple[float, float]:
+    context.clear()
+    started = time.monotonic()
+    _read(context, rows)
+    read = time.monotonic()
+    context.wanted[0] = 1
+    for position in range(rows, rows + answer_tokens):
+        context.positions[0] = position
+        context.decode(1)
+        context.logits(0)
+    return read - started, time.monotonic() - read
+
+
+def _read(context: Context, rows: int) -> None:
+    context.tokens[:rows] = np.arange(rows) % context.model.vocabulary_size
+    context.positions[:rows] = np.arange(rows)
+    context.sequences[:rows] = 0
+    context.wanted[:rows] = 0
+    context.wanted[rows - 1] = 1
+    context.decode(rows)
+    context.logits(rows - 1)

@@ -1,0 +1,357 @@
+"""The one scheduler: many answers in one llama_decode, prompts read in chunks beside them, prefixes reused.
+
+Each step takes one row of every answer being written, fills up with prompt rows, runs llama.cpp once and draws a token for each
+sequence whose rows are all computed. Single-threaded: nothing here is shared.
+"""
+
+import time
+from collections import deque
+
+import msgspec
+import numpy as np
+
+from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
+from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
+
+from . import plan
+from .library import Context, Model
+from .prefix import PrefixCache
+from .sampler import Sampler, complete, recommended, token_logprob
+from .session import Answer, PreparedRequest, Session
+from .text import TextAssembler
+from .vocabulary import Vocabulary
+
+_LONGEST_STEP_SECONDS = 0.5
+_NO_KV_ROOM = 1
+
+
+class Scheduler:
+    """Runs prepared requests to their end; `step` is called as long as `busy`."""
+
+    def __init__(self, model: Model, vocabulary: Vocabulary, load: LoadPlan, markers: tuple[str, str] | None) -> None:
+        self._model = model
+        self._vocabulary = vocabulary
+        self._load = load
+        self._markers = markers
+        self._context = Context(model, load)
+        self._recommended = recommended(model)
+        self._prefixes = PrefixCache(load.prefix_cache_bytes, whole_only=model.recurrent)
+        self._waiting: deque[Session] = deque()
+        self._running: list[Session] = []  # oldest first
+        self._free_sequences = list(range(load.sequences))
+        self._salt = b""
+        self._seconds_per_row = 0.0
+        self._outbox: list[FromWorker] = []
+        self._chunks: list[tuple[int, Chunk]] = []
+        self._answers: dict[int, Answer] = {}
+        self._answer_seconds = 1.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step has anything to do."""
+        return bool(self._running or self._waiting)
+
+    @property
+    def context(self) -> Context:
+        """For measuring while idle."""
+        return self._context
+
+    def submit(self, prepared: PreparedRequest) -> None:
+        """Take a request into the line, or answer at once why not."""
+        if len(self._waiting) >= self._load.queue_limit:
+            self._fail(
+                [prepared.call],
+                CrofterError(
+                    ErrorCode.OVERLOADED,
+                    f"{len(self._waiting)} requests are waiting for this model already",
+                    retry_after_seconds=max(1.0, self._answer_seconds * len(self._waiting) / self._load.sequences),
+                ),
+            )
+            return
+        answer = Answer(prepared, open_choices=prepared.request.choices)
+        try:
+            answer.sessions.extend(self._session(answer, choice) for choice in range(prepared.request.choices))
+        except CrofterError as error:
+            for session in answer.sessions:
+                session.sampler.close()
+            self._fail([prepared.call], error)
+            return
+        self._answers[prepared.call] = answer
+        if prepared.request.echo:
+            text = self._vocabulary.text(prepared.tokens)
+            self._chunks.extend((prepared.call, Chunk(choice=session.choice, text=text)) for session in answer.sessions)
+        if prepared.answer_limit == 0:
+            for session in list(answer.sessions):
+                self._finish(session, "length")
+            return
+        self._waiting.extend(answer.sessions)
+
+    def cancel(self, call: int) -> None:
+        """Stop a request and free all it holds; unknown calls are finished ones."""
+        answer = self._answers.pop(call, None)
+        if answer is not None:
+            for session in answer.sessions:
+                self._park(session)
+                self._release(session)
+
+    def step(self) -> None:
+        """Admit, decode once, draw tokens. Never raises for what a request does: it fails those requests."""
+        self._make_room()
+        self._admit()
+        if not self._running:
+            return
+        batch = self._compose()
+        if not batch:
+            return
+        started = time.monotonic()
+        rows = self._fill(batch)
+        code = self._context.decode(rows)
+        if code != 0:
+            self._decode_failed(batch, code)
+            return
+        if rows > len(batch):
+            # Smoothed, and only over steps that read: their time is what the length of a step is planned by.
+            seconds = (time.monotonic() - started) / rows
+            self._seconds_per_row = (
+                seconds if self._seconds_per_row == 0.0 else 0.7 * self._seconds_per_row + 0.3 * seconds
+            )
+        self._draw(batch)
+
+    def take_outbox(self) -> list[FromWorker]:
+        """Messages for the node since the last call."""
+        messages, self._outbox = self._outbox, []
+        if self._chunks:
+            messages.append(Chunks(chunks=tuple(self._chunks)))
+            self._chunks = []
+        return messages
+
+    def occupancy(self) -> Occupancy:
+        """How full everything is."""
+        return Occupancy(
+            active_requests=len({session.answer.prepared.call for session in self._running}),
+            queued_requests=len(self._waiting),
+            kv_tokens_used=sum(session.computed for session in self._running),
+            cached_prefixes=len(self._prefixes),
+            cached_prefix_bytes=self._prefixes.used_bytes,
+        )
+
+    def _session(self, answer: Answer, choice: int) -> Session:
+        prepared = answer.prepared
+        request = prepared.request
+        sampling = request.sampling
+        if sampling.seed is not None and choice:
+            sampling = msgspec.structs.replace(sampling, seed=sampling.seed + choice)
+        return Session(
+            answer=answer,
+            choice=choice,
+            sampler=Sampler(self._model, complete(sampling, self._recommended), prepared.gbnf, prepared.tokens),
+            assembler=TextAssembler(request.stop, self._markers, begins_inside=prepared.begins_thinking),
+            tokens=list(prepared.tokens),
+            salt=repr([(use.path, use.scale) for use in request.adapters]).encode() if request.adapters else b"",
+        )
+
+    # Admission.
+
+    def _make_room(self) -> None:
+        sessions = [(session.computed, min(session.pending, plan.SMALLEST_PREFILL_ROWS)) for session in self._running]
+        for session in self._running[len(sessions) - plan.preempted(sessions, self._load.kv_tokens) :]:
+            # It goes on later from the same tokens with the same sampler: the answer does not change.
+            self._park(session)
+            self._leave_context(session)
+            self._waiting.appendleft(session)
+
+    def _admit(self) -> None:
+        while self._waiting and self._free_sequences:
+            session = self._waiting[0]
+            used = sum(other.computed + other.pending for other in self._running)
+            if self._running and used + len(session.tokens) + 1 > self._load.kv_tokens:
+                return
+            first = session.answer.sessions[0]
+            if (
+                session is not first
+                and first in self._running
+                and first.live_prefix is None
+                and not first.answer_tokens
+            ):
+                return  # The first choice is still reading the prompt that this one will share.
+            self._waiting.popleft()
+            session.sequence = self._free_sequences.pop()
+            self._running.append(session)
+            if session.answer.admitted is None:
+                session.answer.admitted = time.monotonic()
+            self._reuse_prefix(session)
+
+    def _reuse_prefix(self, session: Session) -> None:
+        tokens = np.asarray(session.tokens, np.int32)
+        found = self._prefixes.find(tokens, session.salt)
+        if found is None:
+            return
+        prefix, matched = found
+        length = plan.reusable_rows(matched, len(session.tokens))
+        if self._model.recurrent:
+            length = matched if matched < len(session.tokens) else 0
+        if length == 0:
+            return
+        state = prefix.state
+        if state is None:
+            state = self._context.export_state(prefix.sequence)
+        if not self._context.import_state(session.sequence, state):
+            self._context.truncate(session.sequence, 0)
+            return
+        if not self._model.recurrent and not self._context.truncate(session.sequence, length):
+            self._context.truncate(session.sequence, 0)
+            return
+        session.computed = length
+        if session.choice == 0 and not session.answer_tokens:
+            session.answer.cached_tokens = length
+
+    # One step.
+
+    def _compose(self) -> list[tuple[Session, int]]:
+        """Which sessions take part in this step, with how many rows; all under the same adapters."""
+        salts = [session.salt for session in self._running]
+        if any(salt != self._salt for salt in salts):
+            self._switch_adapters(salts)
+        group = [session for session in self._running if session.salt == self._salt]
+        writers = [session for session in group if session.writing]
+        readers = [session for session in group if not session.writing]
+        limits = plan.StepLimits(
+            rows=self._load.micro_batch_rows,
+            prefill_rows=plan.prefill_rows_now(
+                writers=len(writers),
+                micro_batch_rows=self._load.micro_batch_rows,
+                rows_while_writing=self._load.prefill_rows_while_writing,
+                seconds_per_row=self._seconds_per_row,
+                longest_step_seconds=_LONGEST_STEP_SECONDS,
+            ),
+            kv_rows=self._load.kv_tokens - sum(session.computed for session in self._running),
+        )
+        shares = plan.prefill_shares([plan.Reader(r.pending, r.waited_steps) for r in readers], len(writers), limits)
+        for reader, share in zip(readers, shares, strict=True):
+            reader.waited_steps = 0 if share else reader.waited_steps + 1
+        batch = [(writer, 1) for writer in writers]
+        batch += [(reader, share) for reader, share in zip(readers, shares, strict=True) if share]
+        return batch
+
+    def _switch_adapters(self, salts: list[bytes]) -> None:
+        # Adapters belong to the context, so groups take turns, a step each.
+        order = sorted(set(salts))
+        later = [salt for salt in order if salt > self._salt]
+        self._salt = later[0] if later else order[0]
+        session = next(session for session in self._running if session.salt == self._salt)
+        try:
+            self._context.use_adapters([(use.path, use.scale) for use in session.answer.prepared.request.adapters])
+        except CrofterError as error:
+            self._salt = b""
+            self._context.use_adapters([])
+            self._fail([other.answer.prepared.call for other in self._running if other.salt == session.salt], error)
+
+    def _fill(self, batch: list[tuple[Session, int]]) -> int:
+        context, row = self._context, 0
+        for session, count in batch:
+            end = row + count
+            start = session.computed
+            if count == 1:
+                context.tokens[row] = session.tokens[start]
+                context.positions[row] = start
+                context.sequences[row] = session.sequence
+                context.wanted[row] = session.pending == 1
+            else:
+                context.tokens[row:end] = session.tokens[start : start + count]
+                context.positions[row:end] = np.arange(start, start + count, dtype=np.int32)
+                context.sequences[row:end] = session.sequence
+                context.wanted[row:end] = 0
+                context.wanted[end - 1] = session.pending == count
+            row = end
+        return row
+
+    def _draw(self, batch: list[tuple[Session, int]]) -> None:
+        row = -1
+        for session, count in batch:
+            row += count
+            session.computed += count
+            if session.pending == 0:
+                self._draw_token(session, row)
+
+    def _draw_token(self, session: Session, row: int) -> None:
+        answer = session.answer
+        request = answer.prepared.request
+        token = session.sampler.sample(self._context, row, constrained=not session.assembler.thinking)
+        if answer.first_token is None:
+            answer.first_token = time.monotonic()
+        if not session.answer_tokens:
+            self._prompt_is_read(session)
+        if self._vocabulary.ends_generation(token):
+            self._finish(session, "stop")
+            return
+        logprob = None
+        if request.top_logprobs is not None:
+            logits = self._context.logits(row)
+            logprob = token_logprob(logits, token, request.top_logprobs, self._vocabulary.piece)
+        chunk = session.accept(token, self._vocabulary.piece(token), logprob)
+        if chunk is not None:
+            self._chunks.append((answer.prepared.call, chunk))
+        if session.assembler.stop_string is not None:
+            self._finish(session, "stop")
+        elif session.answer_tokens >= answer.prepared.answer_limit or len(session.tokens) >= self._load.context_tokens:
+            self._finish(session, "length")
+
+    def _prompt_is_read(self, session: Session) -> None:
+        """Let others reuse this prompt from now on."""
+        if self._model.recurrent:
+            self._park(session)
+        else:
+            session.live_prefix = self._prefixes.add(session.tokens, session.salt, None, sequence=session.sequence)
+
+    # Endings.
+
+    def _finish(self, session: Session, reason: FinishReason) -> None:
+        answer = session.answer
+        self._chunks.append((answer.prepared.call, session.finish(reason)))
+        self._park(session)
+        self._release(session)
+        if answer.open_choices == 0:
+            del self._answers[answer.prepared.call]
+            seconds = time.monotonic() - answer.prepared.arrived
+            self._answer_seconds = 0.8 * self._answer_seconds + 0.2 * seconds
+
+    def _fail(self, calls: list[int], error: CrofterError) -> None:
+        for call in dict.fromkeys(calls):
+            answer = self._answers.pop(call, None)
+            for session in answer.sessions if answer is not None else ():
+                self._release(session)
+            self._outbox.append(Failed(call=call, error=error.report()))
+
+    def _decode_failed(self, batch: list[tuple[Session, int]], code: int) -> None:
+        if code == _NO_KV_ROOM and len(self._running) > 1:
+            youngest = self._running[-1]
+            self._leave_context(youngest)
+            self._waiting.appendleft(youngest)
+            return
+        error = CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to compute (code {code})")
+        self._fail([session.answer.prepared.call for session, _ in batch], error)
+
+    def _park(self, session: Session) -> None:
+        """Keep the state of a running session for whoever asks for the same beginning."""
+        if session.sequence < 0 or session.computed == 0 or self._load.prefix_cache_bytes == 0:
+            return
+        tokens = session.tokens[: session.computed]
+        if not self._prefixes.holds(tokens, session.salt):
+            self._prefixes.add(tokens, session.salt, self._context.export_state(session.sequence))
+
+    def _release(self, session: Session) -> None:
+        self._leave_context(session)
+        if session in self._waiting:
+            self._waiting.remove(session)
+        session.sampler.close()
+
+    def _leave_context(self, session: Session) -> None:
+        if session.live_prefix is not None:
+            self._prefixes.remove(session.live_prefix)
+            session.live_prefix = None
+        if session.sequence >= 0:
+            self._running.remove(session)
+            self._context.truncate(session.sequence, 0)
+            self._free_sequences.append(session.sequence)
+            session.sequence = -1
+            session.computed = 0

@@ -1,0 +1,149 @@
+"""One answer being written, and the request it belongs to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenLogprob, Usage
+
+from .text import TextAssembler
+
+if TYPE_CHECKING:
+    from .prefix import Prefix
+    from .sampler import Sampler
+
+
+@dataclass
+class PreparedRequest:
+    """A request after its template, tokeniser and grammar: what the intake thread hands to the scheduler."""
+
+    call: int
+    request: GenerationRequest
+    tokens: list[int]
+    answer_limit: int
+    """Most tokens each choice may have."""
+    gbnf: str | None
+    begins_thinking: bool
+    arrived: float
+    """time.monotonic() at the worker's door."""
+
+
+@dataclass
+class Answer:
+    """The state all choices of one request share."""
+
+    prepared: PreparedRequest
+    open_choices: int
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    admitted: float | None = None
+    first_token: float | None = None
+    sessions: list[Session] = field(default_factory=list)
+
+    def usage(self) -> Usage:
+        """Token counts so far."""
+        return Usage(
+            prompt_tokens=len(self.prepared.tokens),
+            completion_tokens=self.completion_tokens,
+            cached_tokens=self.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+        )
+
+    def timings(self) -> Timings:
+        """Durations so far, in seconds."""
+        now = time.monotonic()
+        admitted = self.admitted or now
+        first = self.first_token or now
+        return Timings(
+            queue_seconds=admitted - self.prepared.arrived,
+            prefill_seconds=first - admitted,
+            first_token_seconds=first - self.prepared.arrived,
+            decode_seconds=now - first,
+        )
+
+
+@dataclass(eq=False)
+class Session:
+    """One choice: its tokens, how many of them are in the KV cache, and the text not yet sent."""
+
+    answer: Answer
+    choice: int
+    sampler: Sampler
+    assembler: TextAssembler
+    tokens: list[int]
+    """Prompt and answer so far."""
+    salt: bytes
+    """Tells apart states made under different adapters."""
+    sequence: int = -1
+    """Sequence id in the context; -1 while waiting."""
+    computed: int = 0
+    """How many tokens the KV cache holds for this sequence."""
+    waited_steps: int = 0
+    live_prefix: Prefix | None = None
+    unsent_tokens: list[int] = field(default_factory=list)
+    unsent_logprobs: list[TokenLogprob] = field(default_factory=list)
+
+    @property
+    def pending(self) -> int:
+        """Rows still to compute before the next token can be drawn."""
+        return len(self.tokens) - self.computed
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens drawn so far."""
+        return len(self.tokens) - len(self.answer.prepared.tokens)
+
+    @property
+    def writing(self) -> bool:
+        """Whether one more row is all it takes to draw the next token."""
+        return self.pending == 1 and self.computed > 0
+
+    def accept(self, token: int, piece: bytes, logprob: TokenLogprob | None) -> Chunk | None:
+        """Take a drawn token; returns what may be shown now, if anything."""
+        self.tokens.append(token)
+        self.unsent_tokens.append(token)
+        if logprob is not None:
+            self.unsent_logprobs.append(logprob)
+        self.answer.completion_tokens += 1
+        text, reasoning = self.assembler.push(piece)
+        if reasoning or self.assembler.thinking:
+            self.answer.reasoning_tokens += 1
+        return self._chunk(text, reasoning) if text or reasoning else None
+
+    def finish(self, reason: FinishReason) -> Chunk:
+        """The last chunk of this choice; carries usage and timings if it is the last choice."""
+        text, reasoning = self.assembler.finish()
+        self.answer.open_choices -= 1
+        last = self.answer.open_choices == 0
+        return self._chunk(
+            text,
+            reasoning,
+            finish_reason="stop" if self.assembler.stop_string is not None else reason,
+            usage=self.answer.usage() if last else None,
+            timings=self.answer.timings() if last else None,
+        )
+
+    def _chunk(
+        self,
+        text: str,
+        reasoning: str,
+        finish_reason: FinishReason | None = None,
+        usage: Usage | None = None,
+        timings: Timings | None = None,
+    ) -> Chunk:
+        tokens, self.unsent_tokens = tuple(self.unsent_tokens), []
+        logprobs, self.unsent_logprobs = tuple(self.unsent_logprobs), []
+        return Chunk(
+            choice=self.choice,
+            text=text,
+            reasoning=reasoning,
+            token_ids=tokens,
+            logprobs=logprobs,
+            finish_reason=finish_reason,
+            stop_string=self.assembler.stop_string if finish_reason else None,
+            usage=usage,
+            timings=timings,
+        )

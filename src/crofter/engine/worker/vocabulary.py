@@ -1,0 +1,98 @@
+"""Text to token ids and back, for one model."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
+# (the binding's ctypes functions are only partly typed, and some annotations name arrays where every pointer will do)
+
+import ctypes
+
+import numpy as np
+from llama_cpp import llama_cpp as llama
+
+from crofter.core import CrofterError, ErrorCode
+
+from .library import Model, NativeHandle
+
+_NO_TOKEN = -1
+
+
+class Vocabulary:
+    """Thread-safe for tokenising; pieces are cached by token id."""
+
+    def __init__(self, model: Model) -> None:
+        self._handle: NativeHandle = model.vocabulary
+        self.size = model.vocabulary_size
+        self._pieces: dict[int, bytes] = {}
+        self.adds_beginning_of_sequence = bool(llama.llama_vocab_get_add_bos(self._handle))
+        self.beginning_of_sequence = int(llama.llama_vocab_bos(self._handle))
+        self.end_of_sequence = int(llama.llama_vocab_eos(self._handle))
+        prefix, suffix, middle = (
+            int(function(self._handle))
+            for function in (llama.llama_vocab_fim_pre, llama.llama_vocab_fim_suf, llama.llama_vocab_fim_mid)
+        )
+        self._infill = None if _NO_TOKEN in (prefix, suffix, middle) else (prefix, suffix, middle)
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Token ids of a text. `add_special` adds what the model wants at the ends; `parse_special` recognises control tokens."""
+        data = text.encode("utf-8", "replace")
+        # A token covers at least one byte; a few more may be added at the ends.
+        tokens = np.empty(len(data) + 8, np.int32)
+        pointer = tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token))
+        count = llama.llama_tokenize(self._handle, data, len(data), pointer, tokens.size, add_special, parse_special)
+        if count < 0:
+            raise CrofterError(ErrorCode.INVALID_REQUEST, "the text could not be tokenised")
+        return tokens[:count].tolist()
+
+    def infill(self, prefix: str, suffix: str) -> list[int]:
+        """Prefix and suffix framed by the model's fill-in-the-middle tokens. Raises CrofterError(UNSUPPORTED) without them."""
+        if self._infill is None:
+            raise CrofterError(
+                ErrorCode.UNSUPPORTED,
+                "this model has no fill-in-the-middle tokens; leave out `suffix`",
+                parameter="suffix",
+            )
+        before, after, gap = self._infill
+        start = [self.beginning_of_sequence] if self.adds_beginning_of_sequence else []
+        return [
+            *start,
+            before,
+            *self.tokenize(prefix, add_special=False, parse_special=False),
+            after,
+            *self.tokenize(suffix, add_special=False, parse_special=False),
+            gap,
+        ]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; control tokens stand for nothing."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._read_piece(token, special=False)
+        return piece
+
+    def marker(self, token: int) -> str:
+        """How a token is written in a template, control tokens included."""
+        return "" if token == _NO_TOKEN else self._read_piece(token, special=True).decode("utf-8", "replace")
+
+    def show_markers(self, markers: tuple[str, ...]) -> None:
+        """Let these control tokens appear in `piece`, because the text pipeline looks for them."""
+        for marker in markers:
+            tokens = self.tokenize(marker, add_special=False, parse_special=True)
+            if len(tokens) == 1:
+                self._pieces[tokens[0]] = marker.encode()
+
+    def text(self, tokens: list[int]) -> str:
+        """The text of several tokens."""
+        return b"".join(map(self.piece, tokens)).decode("utf-8", "replace")
+
+    def ends_generation(self, token: int) -> bool:
+        """Whether the model says by this token that it has finished."""
+        return bool(llama.llama_vocab_is_eog(self._handle, token))
+
+    def _read_piece(self, token: int, *, special: bool) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = llama.llama_token_to_piece(self._handle, token, buffer, size, 0, special)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length

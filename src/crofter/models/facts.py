@@ -1,0 +1,156 @@
+"""What a model is, told by its header: the facts that people and the engine ask for. Refuses files that cannot answer alone."""
+
+import math
+import re
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from crofter.core import Sampling
+
+from .capabilities import ENCODERS, capabilities
+from .gguf import FILE_TYPES
+from .header import Header, read_header
+
+_MAXIMUM_LAYERS = 10_000
+_MAXIMUM_HEADS = 65_536
+_MAXIMUM_LENGTH = 1 << 24
+_GUESSED_FILE_TYPE = 1_024  # a flag
+_UNKNOWN_FILE_TYPE = 1_023
+_ARCHITECTURE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SHOWN_CHARACTERS = 200
+_KEY_VALUE_ELEMENT_BYTES = 2
+_OTHER_KINDS = {
+    "adapter": "it is a LoRA adapter, which is applied to a model; name it in a request's `adapters` instead",
+    "imatrix": "it is an importance matrix, used when quantising",
+    "mmproj": "it is the vision or audio part of another model",
+}
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in numbers and words. Kept as JSON with its record: a new field needs a default."""
+
+    name: str
+    """The file's own name for itself; may be empty."""
+    architecture: str
+    parameter_count: int
+    quantization: str
+    context_length: int
+    layer_count: int
+    embedding_length: int
+    head_count: int
+    key_value_head_count: int
+    """The most any layer has."""
+    vocabulary_size: int
+    kv_bytes_per_token: int
+    """Keys and values of one token over all layers at 16 bits; recurrent layers, whose state does not grow, count nothing."""
+    license: str
+    chat_template: str
+    capabilities: tuple[str, ...]
+    tensor_types: dict[str, int]
+    sampling: Sampling
+    """What the model's makers recommend; None where they say nothing."""
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """The facts of the GGUF at `path`. Raises MODEL_INVALID, with the reason, if it is not a whole model; MODEL_NOT_FOUND."""
+    header = read_header(path)
+    _refuse_parts(header)
+    architecture = header.text("general.architecture")
+    layer_count = header.integer(f"{architecture}.block_count", limit=_MAXIMUM_LAYERS)
+    embedding_length = header.integer(f"{architecture}.embedding_length", limit=_MAXIMUM_LENGTH)
+    if not layer_count or not embedding_length:
+        raise header.invalid("it has no layers")
+    heads = _per_layer(header, f"{architecture}.attention.head_count", (0,) * layer_count)
+    kv_heads = _per_layer(header, f"{architecture}.attention.head_count_kv", heads)
+    return ModelFacts(
+        name=_shown(header.text("general.name")),
+        architecture=architecture,
+        parameter_count=sum(math.prod(tensor.shape) for tensor in header.tensors),
+        quantization=_quantization(header),
+        context_length=header.integer(f"{architecture}.context_length"),
+        layer_count=layer_count,
+        embedding_length=embedding_length,
+        head_count=max(heads),
+        key_value_head_count=max(kv_heads),
+        vocabulary_size=header.array_length("tokenizer.ggml.tokens"),
+        kv_bytes_per_token=_kv_bytes_per_token(header, architecture, kv_heads, embedding_length // max(1, *heads)),
+        license=_shown(header.text("general.license")),
+        chat_template=header.text("tokenizer.chat_template"),
+        capabilities=capabilities(header, architecture),
+        tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
+        sampling=_sampling(header),
+    )
+
+
+def _refuse_parts(header: Header) -> None:
+    architecture = header.text("general.architecture")
+    kind = "mmproj" if architecture == "clip" else header.text("general.type", "model")
+    if kind != "model":
+        raise header.invalid(_OTHER_KINDS.get(kind, f"it is a {kind[:40]!r}, not a model"))
+    if not _ARCHITECTURE.fullmatch(architecture):
+        raise header.invalid("general.architecture is missing or not a name")
+    if (shards := header.integer("split.count", 0)) > 1:
+        raise header.invalid(
+            f"it is one of {shards} parts of a model; join them with `llama-gguf-split --merge` and give the joined file"
+        )
+    if not header.tensors:
+        raise header.invalid("it has a vocabulary but no weights")
+    if not header.array_length("tokenizer.ggml.tokens"):
+        raise header.invalid("it has no vocabulary")
+
+
+def _per_layer(header: Header, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    """A figure that is one number for all layers or an array with one for each."""
+    value = header.metadata.get(key)
+    layer_count = len(default)
+    if value is None:
+        return default
+    if not isinstance(value, tuple):
+        return (header.integer(key, limit=_MAXIMUM_HEADS),) * layer_count
+    if len(value) < layer_count or not all(isinstance(each, int) and 0 <= each <= _MAXIMUM_HEADS for each in value):
+        raise header.invalid(f"{key} should have a whole number for each of {layer_count} layers")
+    return tuple(int(each) for each in value[:layer_count])
+
+
+def _kv_bytes_per_token(header: Header, architecture: str, kv_heads: tuple[int, ...], head_length: int) -> int:
+    if architecture in ENCODERS:
+        return 0
+    key_length = header.integer(f"{architecture}.attention.key_length", head_length, limit=_MAXIMUM_LENGTH)
+    value_length = header.integer(f"{architecture}.attention.value_length", head_length, limit=_MAXIMUM_LENGTH)
+    # Hybrid models that give one head count for all name every how many layers one attends; the others are recurrent.
+    interval = header.integer(f"{architecture}.full_attention_interval", 1) or 1
+    attending_heads = sum(heads for layer, heads in enumerate(kv_heads, start=1) if layer % interval == 0)
+    return _KEY_VALUE_ELEMENT_BYTES * attending_heads * (key_length + value_length)
+
+
+def _quantization(header: Header) -> str:
+    label = FILE_TYPES.get(header.integer("general.file_type", _UNKNOWN_FILE_TYPE) & ~_GUESSED_FILE_TYPE)
+    if label is not None:
+        return label
+    bytes_by_type: Counter[str] = Counter()
+    for tensor in header.tensors:
+        bytes_by_type[tensor.type.name] += tensor.size_bytes
+    return bytes_by_type.most_common(1)[0][0]
+
+
+def _sampling(header: Header) -> Sampling:
+    def number(name: str) -> float | None:
+        value = header.metadata.get(f"general.sampling.{name}")
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+    top_k = number("top_k")
+    repetition_penalty = number("penalty_repeat")
+    return Sampling(
+        temperature=number("temp"),
+        top_k=None if top_k is None else int(top_k),
+        top_p=number("top_p"),
+        min_p=number("min_p"),
+        repetition_penalty=1.0 if repetition_penalty is None else repetition_penalty,
+    )
+
+
+def _shown(text: str) -> str:
+    """Text of a stranger that will be printed: no control characters, and not endless."""
+    return "".join(character for character in text.strip() if character.isprintable())[:_SHOWN_CHARACTERS]

@@ -1,0 +1,145 @@
+"""What the owner can ask of this node: the one implementation of `api.Administration`."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Literal
+
+import anyio
+import anyio.to_thread
+import msgspec
+import psutil
+
+from crofter.api import (
+    Check,
+    CreatedKey,
+    KeySummary,
+    LoadedModel,
+    ModelDetails,
+    ModelSummary,
+    NodeStatus,
+    PullProgress,
+    Setting,
+    TuneProgress,
+)
+from crofter.core import CrofterError
+
+from . import settings
+from .config import LoadedConfig
+from .diagnosis import diagnose_running
+from .home import RunningNode
+from .keys import new_secret, same_secret
+from .model_view import details, summary
+from .parts import Parts
+from .pulling import pulled
+from .release import crofter_version
+
+
+class NodeAdministration:
+    """Holds no state of its own but the configuration; everything else belongs to the rooms it is given."""
+
+    def __init__(self, parts: Parts, loaded: LoadedConfig, flags: Mapping[str, object]) -> None:
+        self._parts = parts
+        self._config = loaded
+        self._flags = flags
+        self._running: RunningNode | None = None
+        self.token = new_secret()
+        """The administrator's, for this run."""
+        self.stopping = anyio.Event()
+        """Set when the node was asked to stop."""
+
+    def announce(self, running: RunningNode) -> None:
+        """Called once the address is known."""
+        self._running = running
+
+    def default_model(self) -> str:
+        """The name of the model that answers when none is named; empty when there is none."""
+        try:
+            return self._parts.catalog.resolve("").name
+        except CrofterError:
+            return ""
+
+    def status(self) -> NodeStatus:
+        process = psutil.Process()
+        running = self._running
+        return NodeStatus(
+            version=crofter_version(),
+            process_id=process.pid,
+            url=running.url if running else "",
+            home=str(self._parts.home.root),
+            uptime_seconds=time.time() - process.create_time(),
+            default_model=self.default_model(),
+            installed_models=len(self._parts.catalog.installed()),
+            loaded_models=len(self._parts.engine.loaded()),
+            active_requests=self._parts.router.active_count,
+            resident_bytes=process.memory_info().rss,
+        )
+
+    def installed_models(self) -> list[ModelSummary]:
+        return [summary(model) for model in self._parts.catalog.installed()]
+
+    def model_details(self, name: str) -> ModelDetails:
+        model = self._parts.catalog.resolve(name)
+        return details(model, self._parts.tunings.settings(model.file.model_id) or {})
+
+    def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]:
+        def add(progress: Callable[[int, int], None]) -> ModelSummary:
+            return summary(self._parts.catalog.add(source, name, progress))
+
+        return pulled(add)
+
+    async def remove_model(self, name: str) -> ModelSummary:
+        removed = await anyio.to_thread.run_sync(self._parts.catalog.remove, name)
+        if all(model.file.model_id != removed.file.model_id for model in self._parts.catalog.installed()):
+            await self._parts.engine.unload(removed.file.model_id)
+        return summary(removed)
+
+    def loaded_models(self) -> list[LoadedModel]:
+        return [msgspec.convert(worker, LoadedModel, from_attributes=True) for worker in self._parts.engine.loaded()]
+
+    async def unload_model(self, name: str) -> None:
+        await self._parts.engine.unload(self._parts.catalog.resolve(name).file.model_id)
+
+    async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
+        model = self._parts.catalog.resolve(name).file
+        async with aclosing(self._parts.engine.tune(model, workload)) as steps:
+            async for step in steps:
+                if step.chosen is not None:
+                    measured = {"prefill": step.prefill_tokens_per_second, "decode": step.decode_tokens_per_second}
+                    self._parts.tunings.keep(model.model_id, workload, step.chosen, measured)
+                yield msgspec.convert(step, TuneProgress, from_attributes=True)
+
+    async def doctor(self) -> list[Check]:
+        api = self._config.config.api
+        return await anyio.to_thread.run_sync(
+            diagnose_running, self._parts.home, api, self._running, self._parts.catalog
+        )
+
+    def settings(self) -> list[Setting]:
+        return settings.listed(self._config)
+
+    def change_setting(self, key: str, value: str) -> Setting:
+        self._config = settings.changed(self._parts.home, key, value, self._flags)
+        self._parts.catalog.default_name = self._config.config.node.default_model
+        return settings.setting(self._config, key)
+
+    def create_key(self, name: str) -> CreatedKey:
+        return self._parts.keys.create(name)
+
+    def keys(self) -> list[KeySummary]:
+        return self._parts.keys.all()
+
+    def revoke_key(self, name: str) -> KeySummary:
+        return self._parts.keys.revoke(name)
+
+    def keys_exist(self) -> bool:
+        return not self._parts.keys.empty
+
+    def key_is_valid(self, secret: str) -> bool:
+        return self._parts.keys.accepts(secret)
+
+    def administrator_token_is_valid(self, token: str) -> bool:
+        return same_secret(token, self.token)
+
+    def shut_down(self) -> None:
+        self.stopping.set()

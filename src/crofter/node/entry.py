@@ -1,0 +1,60 @@
+"""What the command line calls. Each function imports what it needs, so that asking where the node is costs nothing."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from .home import Home
+
+if TYPE_CHECKING:
+    from crofter.api import Check, Setting
+
+
+def run_node(home: Home, flags: Mapping[str, object], announce: Callable[[str, str], None] | None) -> None:
+    """Serve until asked to stop; blocks. `announce(url, default model)` is called when ready, None in the background.
+
+    `flags` are dotted settings from the command line. Raises CrofterError when the node cannot start.
+    """
+    import importlib.util
+
+    import anyio
+
+    from .config import load_config
+    from .logs import configure_logging
+    from .node import Node
+    from .parts import make_parts
+
+    # Whatever this process and its workers create is their owner's alone.
+    os.umask(0o077)
+    home.prepare()
+    loaded = load_config(home.config_file, os.environ, flags)
+    with home.lock():
+        configure_logging(home.log_file, loaded.config.node.log_level, foreground=announce is not None)
+
+        async def create_and_run() -> None:
+            await Node(make_parts(home, loaded.config), loaded, flags).run(announce)
+
+        options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
+        anyio.run(create_and_run, backend_options=options)
+
+
+def diagnose(home: Home) -> "list[Check]":
+    """Doctor's findings while no node runs. A broken configuration or store is a finding, not an error."""
+    from .diagnosis import diagnose_stopped
+
+    return diagnose_stopped(home, os.environ)
+
+
+def stored_settings(home: Home) -> "list[Setting]":
+    """The settings a node would start with. Raises CONFIG_INVALID."""
+    from . import settings
+    from .config import load_config
+
+    return settings.listed(load_config(home.config_file, os.environ, {}))
+
+
+def change_stored_setting(home: Home, key: str, value: str) -> "Setting":
+    """Write one setting for the next start. Raises NOT_FOUND or CONFIG_INVALID, with nothing written."""
+    from . import settings
+
+    return settings.setting(settings.changed(home, key, value, {}), key)

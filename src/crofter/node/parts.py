@@ -1,0 +1,51 @@
+"""Every part of a node below the HTTP server, made bottom up."""
+
+from dataclasses import dataclass
+
+from crofter.engine import Engine
+from crofter.models import Catalog
+from crofter.router import Router
+from crofter.store import Database, KeyRecords, ModelRecords, TuningRecords, store_key
+
+from .config import NodeConfig
+from .home import Home
+from .keys import KeyRing
+from .machine import fingerprint
+from .model_view import NamedFiles
+from .release import library_version
+from .tunings import Tunings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the node is made of. The engine's tasks run only inside `async with`; the database is the maker's to close."""
+
+    home: Home
+    database: Database
+    catalog: Catalog
+    tunings: Tunings
+    keys: KeyRing
+    engine: Engine
+    router: Router
+
+
+def make_parts(home: Home, config: NodeConfig) -> Parts:
+    """Open the store and wire what stands on it; to be called inside the event loop. Raises STORE_FAILED."""
+    database = Database.open(home.database_file, store_key(home.store_key_file))
+    try:
+        catalog = Catalog(ModelRecords(database), home.models_folder, config.node.default_model)
+        catalog.tidy()
+        tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
+        engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings.settings)
+        return Parts(
+            home=home,
+            database=database,
+            catalog=catalog,
+            tunings=tunings,
+            keys=KeyRing(KeyRecords(database)),
+            engine=engine,
+            router=Router(NamedFiles(catalog), [engine]),
+        )
+    except BaseException:
+        database.close()
+        raise

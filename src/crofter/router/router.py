@@ -1,0 +1,104 @@
+"""The one place that every request passes: finds the model, chooses the way, keeps track."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import anyio
+
+from crofter.core import (
+    Backend,
+    CrofterError,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ErrorCode,
+    GenerationRequest,
+    ModelFile,
+    Prompt,
+    Provenance,
+    RequestId,
+)
+
+from .active import ActiveRequests
+from .plan import Candidate, choose
+from .turn import Turn
+
+
+class Resolver(Protocol):
+    """Knows models by name."""
+
+    def resolve(self, name: str) -> ModelFile:
+        """The model a name, alias or id means; the default model for an empty name. Raises MODEL_NOT_FOUND."""
+        ...
+
+
+class Router:
+    """Turns requests into turns. Holds no task of its own; `drain` before the backends are closed."""
+
+    def __init__(self, resolver: Resolver, backends: Sequence[Backend]) -> None:
+        self._resolver = resolver
+        self._backends = tuple(backends)
+        self._active = ActiveRequests()
+
+    @property
+    def active_count(self) -> int:
+        """Requests running now."""
+        return self._active.count
+
+    @property
+    def active_request_ids(self) -> frozenset[RequestId]:
+        return self._active.request_ids
+
+    @property
+    def draining(self) -> bool:
+        """Whether new requests are refused because the node stops."""
+        return self._active.closed
+
+    async def open(self, request: GenerationRequest) -> Turn:
+        """Choose how a request runs. Raises MODEL_NOT_FOUND, FORBIDDEN, UNSUPPORTED or SHUTTING_DOWN."""
+        self._active.refuse_if_closed()
+        model = self._resolver.resolve(request.model)
+        backend, provenance = self._place(model)
+        return Turn(request=request, model=model, provenance=provenance, backend=backend, active=self._active)
+
+    async def embed(
+        self, request: EmbeddingRequest, *, timeout_seconds: float | None = None
+    ) -> tuple[EmbeddingResult, Provenance]:
+        """Vectors for the inputs and where they were made. Raises what `open` raises, the backend's errors, TIMED_OUT, CANCELLED."""
+        self._active.refuse_if_closed()
+        model = self._resolver.resolve(request.model)
+        backend, provenance = self._place(model)
+        with anyio.move_on_after(timeout_seconds) as scope, self._active.running(request.request_id, scope.cancel):
+            return await backend.embed(model, request), provenance
+        if scope.deadline <= anyio.current_time():
+            raise CrofterError(
+                ErrorCode.TIMED_OUT, f"no vectors within {timeout_seconds:g} seconds; send fewer inputs at once"
+            )
+        raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
+
+    async def tokenize(self, model_name: str, prompt: Prompt) -> Sequence[int]:
+        """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
+        self._active.refuse_if_closed()
+        model = self._resolver.resolve(model_name)
+        backend, _ = self._place(model)
+        return await backend.tokenize(model, prompt)
+
+    def cancel(self, request_id: RequestId) -> bool:
+        """Cancel a running request; False if there is none of that id."""
+        return self._active.cancel(request_id)
+
+    async def drain(self, timeout_seconds: float) -> int:
+        """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""
+        return await self._active.drain(timeout_seconds)
+
+    def _place(self, model: ModelFile) -> tuple[Backend, Provenance]:
+        candidates = [Candidate(backend=backend.name, radius="local") for backend in self._backends]
+        choice = choose(candidates, allowed="local")
+        chosen = candidates[choice.index]
+        provenance = Provenance(
+            backend=chosen.backend,
+            model_id=model.model_id,
+            model_name=model.name,
+            radius=chosen.radius,
+            reason=choice.reason,
+        )
+        return self._backends[choice.index], provenance

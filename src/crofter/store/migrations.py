@@ -1,0 +1,35 @@
+"""The tables, as numbered steps. A step that has been released is never edited: add another."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """create table models (
+            model_id text primary key,
+            file_name text not null,
+            size_bytes integer not null,
+            modified_ns integer not null,
+            facts text not null
+        ) strict""",
+        """create table model_names (
+            name text primary key,
+            model_id text not null references models (model_id),
+            added_at real not null
+        ) strict""",
+        """create table keys (
+            name text primary key,
+            prefix text not null,
+            digest blob not null unique,
+            created_at real not null,
+            last_used_at real
+        ) strict""",
+        """create table tunings (
+            machine text not null,
+            model_id text not null,
+            workload text not null,
+            settings text not null,
+            measured text not null,
+            measured_at real not null,
+            primary key (machine, model_id, workload)
+        ) strict""",
+    ),
+)
+"""Step n (counted from 1) is a list of statements, run once and together."""

@@ -1,0 +1,217 @@
+"""In-memory stand-ins for what the real node wires: a backend with scripted replies, a catalogue, an administration."""
+
+import struct
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import anyio
+
+from crofter.api import (
+    Check,
+    CreatedKey,
+    KeySummary,
+    LoadedModel,
+    ModelDetails,
+    ModelSummary,
+    NodeStatus,
+    PullProgress,
+    Setting,
+    TuneProgress,
+)
+from crofter.core import (
+    Chunk,
+    CrofterError,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ErrorCode,
+    GenerationRequest,
+    ModelFile,
+    ModelId,
+    Prompt,
+    TextPrompt,
+    Timings,
+    TokenPrompt,
+    Usage,
+)
+
+MODEL = ModelFile(
+    model_id=ModelId("ab" * 32),
+    name="seedling",
+    path=Path("/nowhere/seedling.gguf"),
+    size_bytes=1_000,
+    architecture="llama",
+    layer_count=2,
+    context_length=512,
+    kv_bytes_per_token=64,
+)
+TIMINGS = Timings(queue_seconds=0.001, prefill_seconds=0.002, first_token_seconds=0.004, decode_seconds=0.5)
+
+Step = Chunk | CrofterError | Literal["wait"]
+"""A chunk to yield, an error to raise, or a wait without end."""
+
+
+def answer(*texts: str, choice: int = 0, last: bool = True) -> list[Step]:
+    """The chunks of one plain choice; the last one of the request carries usage."""
+    usage = Usage(prompt_tokens=5, completion_tokens=len(texts), cached_tokens=2, reasoning_tokens=1)
+    end = Chunk(choice=choice, finish_reason="stop", usage=usage, timings=TIMINGS) if last else None
+    steps: list[Step] = [Chunk(choice=choice, text=text, token_ids=(index,)) for index, text in enumerate(texts)]
+    return [*steps, end or Chunk(choice=choice, finish_reason="stop")]
+
+
+class FakeBackend:
+    """Plays a script for each request, in order; the last script repeats. Remembers what it was asked and whether it was closed."""
+
+    def __init__(self, *scripts: Sequence[Step]) -> None:
+        self._scripts = list(scripts) or [answer("Hello", " world")]
+        self.requests: list[GenerationRequest] = []
+        self.embedded: list[EmbeddingRequest] = []
+        self.closed = anyio.Event()
+        self.waiting = anyio.Event()
+        self.name = "fake"
+
+    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        self.requests.append(request)
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        try:
+            for step in script:
+                if step == "wait":
+                    self.waiting.set()
+                    await anyio.sleep_forever()
+                elif isinstance(step, CrofterError):
+                    raise step
+                else:
+                    yield step
+        finally:
+            self.closed.set()
+
+    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+        self.embedded.append(request)
+        vector = struct.pack("<4f", 0.5, 0.5, 0.5, 0.5)
+        return EmbeddingResult(vectors=(vector,) * len(request.inputs), prompt_tokens=3 * len(request.inputs))
+
+    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+        match prompt:
+            case TextPrompt(text=text):
+                return list(text.encode())
+            case TokenPrompt(tokens=tokens):
+                return tokens
+            case _:
+                raise CrofterError(ErrorCode.UNSUPPORTED, "the fake reads text and tokens only")
+
+
+class FakeResolver:
+    """Knows one model."""
+
+    def resolve(self, name: str) -> ModelFile:
+        if name in {"", MODEL.name, MODEL.model_id}:
+            return MODEL
+        raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"there is no model {name!r}", parameter="model")
+
+
+class FakeAdministration:
+    """A node with one model, one administrator token and the keys a test adds."""
+
+    def __init__(self, *, keys: Sequence[str] = (), token: str = "admin-token") -> None:
+        self.secrets = set(keys)
+        self.token = token
+        self.pull_steps: list[PullProgress | CrofterError] = []
+        self.stopped = False
+        self.models = [
+            ModelSummary(
+                name=MODEL.name,
+                model_id=MODEL.model_id,
+                size_bytes=MODEL.size_bytes,
+                architecture="llama",
+                parameter_count=1,
+                quantization="Q8_0",
+                context_length=512,
+                capabilities=("chat", "completion"),
+                embedded=True,
+                added_at=1_700_000_000.5,
+                default=True,
+            )
+        ]
+
+    def status(self) -> NodeStatus:
+        return NodeStatus(
+            version="0",
+            process_id=1,
+            url="http://127.0.0.1:7411",
+            home="/nowhere",
+            uptime_seconds=1.0,
+            default_model=MODEL.name,
+            installed_models=1,
+            loaded_models=0,
+            active_requests=0,
+            resident_bytes=0,
+        )
+
+    def installed_models(self) -> list[ModelSummary]:
+        return self.models
+
+    def model_details(self, name: str) -> ModelDetails:
+        FakeResolver().resolve(name)
+        return ModelDetails(
+            summary=self.models[0],
+            path=str(MODEL.path),
+            license="Apache-2.0",
+            layer_count=2,
+            embedding_length=8,
+            head_count=1,
+            key_value_head_count=1,
+            vocabulary_size=32,
+            kv_bytes_per_token=64,
+            chat_template="",
+            tensor_types={"Q8_0": 3},
+        )
+
+    async def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]:
+        for step in self.pull_steps:
+            if isinstance(step, CrofterError):
+                raise step
+            yield step
+
+    async def remove_model(self, name: str) -> ModelSummary:
+        FakeResolver().resolve(name)
+        return self.models.pop()
+
+    def loaded_models(self) -> list[LoadedModel]:
+        return []
+
+    async def unload_model(self, name: str) -> None:
+        FakeResolver().resolve(name)
+
+    async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
+        yield TuneProgress(step=1, steps=1, description=workload, chosen={"threads": 2})
+
+    async def doctor(self) -> list[Check]:
+        return [Check(name="disk", verdict="ok", finding="enough")]
+
+    def settings(self) -> list[Setting]:
+        return [self.change_setting("api.port", "7411")]
+
+    def change_setting(self, key: str, value: str) -> Setting:
+        return Setting(key=key, value=value, default="7411", source="file", description="", restart_needed=True)
+
+    def create_key(self, name: str) -> CreatedKey:
+        self.secrets.add("crofter-secret")
+        return CreatedKey(summary=KeySummary(name=name, prefix="crofter-", created_at=1.0), secret="crofter-secret")
+
+    def keys(self) -> list[KeySummary]:
+        return [KeySummary(name="k", prefix=secret[:8], created_at=1.0) for secret in sorted(self.secrets)]
+
+    def revoke_key(self, name: str) -> KeySummary:
+        raise CrofterError(ErrorCode.NOT_FOUND, f"there is no key {name!r}")
+
+    def keys_exist(self) -> bool:
+        return bool(self.secrets)
+
+    def key_is_valid(self, secret: str) -> bool:
+        return secret in self.secrets
+
+    def administrator_token_is_valid(self, token: str) -> bool:
+        return token == self.token
+
+    def shut_down(self) -> None:
+        self.stopped = True

@@ -1,0 +1,122 @@
+"""Models, health, metrics and the owner's routes."""
+
+import msgspec
+import pytest
+
+from crofter.api import PullProgress
+from crofter.core import CrofterError, ErrorCode
+from tests.fakes import FakeAdministration
+from tests.unit.api.browser import Browser, Reply
+
+pytestmark = pytest.mark.anyio
+
+
+async def owner(browser: Browser, method: str, path: str, body: object = None) -> Reply:
+    content = b"" if body is None else msgspec.json.encode(body)
+    return await browser.send(method, f"/crofter/v1{path}", content, {"authorization": "Bearer admin-token"})
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_models_are_listed_and_found_by_name(prefix: str) -> None:
+    browser = Browser()
+    page = (await browser.get(f"{prefix}/models")).json
+    assert page["object"] == "list"
+    entry = page["data"][0]
+    assert (entry["id"], entry["object"], entry["created"]) == ("seedling", "model", 1_700_000_000)
+    assert (await browser.get(f"{prefix}/models/seedling")).json == entry
+
+
+async def test_unknown_model_name_with_slash_and_colon_is_404() -> None:
+    reply = await Browser().get("/v1/models/org/name:tag")
+    assert reply.status == 404
+    assert reply.json["error"]["code"] == "model_not_found"
+    assert "org/name:tag" in reply.json["error"]["message"]
+
+
+async def test_ready_only_with_a_model_and_before_draining() -> None:
+    browser = Browser()
+    assert (await browser.get("/health/ready")).status == 200
+    await browser.router.drain(0)
+    assert (await browser.get("/health/ready")).status == 503
+    assert (await browser.get("/health")).status == 200
+    empty = FakeAdministration()
+    empty.models = []
+    assert (await Browser(administration=empty).get("/health/ready")).status == 503
+
+
+async def test_metrics_count_requests_tokens_and_times() -> None:
+    browser = Browser()
+    await browser.chat()
+    text = (await browser.get("/metrics")).body.decode()
+    assert 'crofter_http_requests_total{method="POST",route="/v1/chat/completions",status="200"} 1.0' in text
+    assert 'crofter_tokens_total{kind="completion"} 2.0' in text
+    assert "crofter_first_token_seconds_count 1.0" in text
+    assert "crofter_active_requests 0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/status", None, 200),
+        ("GET", "/models", None, 200),
+        ("GET", "/models/seedling", None, 200),
+        ("GET", "/models/none/such", None, 404),
+        ("DELETE", "/models/seedling", None, 200),
+        ("GET", "/ps", None, 200),
+        ("POST", "/unload", {"name": "seedling"}, 200),
+        ("POST", "/unload", {"name": "nonesuch"}, 404),
+        ("POST", "/unload", {}, 400),
+        ("GET", "/doctor", None, 200),
+        ("GET", "/settings", None, 200),
+        ("PUT", "/settings/api.port", {"value": "1"}, 200),
+        ("GET", "/keys", None, 200),
+        ("POST", "/keys", {"name": "k"}, 201),
+        ("DELETE", "/keys/nonesuch", None, 404),
+    ],
+)
+async def test_owners_routes_answer(method: str, path: str, body: object, status: int) -> None:
+    assert (await owner(Browser(), method, path, body)).status == status
+
+
+async def test_setting_is_named_by_the_address() -> None:
+    reply = await owner(Browser(), "PUT", "/settings/api.port", {"value": "8000"})
+    assert (reply.json["key"], reply.json["value"]) == ("api.port", "8000")
+
+
+async def test_list_of_keys_hands_out_no_secret() -> None:
+    browser = Browser()
+    created = await owner(browser, "POST", "/keys", {"name": "k"})
+    assert created.json["secret"] == "crofter-secret"
+    assert b"crofter-secret" not in (await owner(browser, "GET", "/keys")).body
+
+
+async def test_shutdown_asks_the_node_to_stop() -> None:
+    browser = Browser()
+    assert (await owner(browser, "POST", "/shutdown")).status == 202
+    assert browser.administration.stopped
+
+
+async def test_pull_reports_each_step_as_a_line() -> None:
+    browser = Browser()
+    browser.administration.pull_steps = [PullProgress(status="copying", done_bytes=1), PullProgress(status="done")]
+    reply = await owner(browser, "POST", "/pull", {"source": "/x.gguf"})
+    assert reply.headers["content-type"] == "application/x-ndjson"
+    steps = [msgspec.json.decode(line, type=PullProgress) for line in reply.body.splitlines()]
+    assert steps == browser.administration.pull_steps
+
+
+async def test_pull_that_fails_at_once_is_a_status_and_later_a_line() -> None:
+    browser = Browser()
+    error = CrofterError(ErrorCode.DISK_FULL, "no space left; free 3 GB")
+    browser.administration.pull_steps = [error]
+    assert (await owner(browser, "POST", "/pull", {"source": "/x.gguf"})).status == 507
+    browser.administration.pull_steps = [PullProgress(status="copying"), error]
+    reply = await owner(browser, "POST", "/pull", {"source": "/x.gguf"})
+    assert reply.status == 200
+    assert msgspec.json.decode(reply.body.splitlines()[-1])["error"]["code"] == "disk_full"
+
+
+async def test_tune_reports_what_it_chose() -> None:
+    reply = await owner(Browser(), "POST", "/tune", {"name": "seedling", "workload": "reading"})
+    assert msgspec.json.decode(reply.body)["chosen"] == {"threads": 2}
+    assert (await owner(Browser(), "POST", "/tune", {"name": "x", "workload": "dreaming"})).status == 400

@@ -1,0 +1,72 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import pytest
+
+from crofter.models import read_facts
+from tests.gguf_files import CHATML_TEMPLATE, write_tiny_llama
+
+FILL_IN_KEYS = ("fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id")
+
+
+def without_fill_in_keys(writer: gguf.GGUFWriter) -> None:
+    for key in FILL_IN_KEYS:
+        writer.kv_data[0].pop(f"tokenizer.ggml.{key}")
+
+
+def without_fill_in_tokens(writer: gguf.GGUFWriter) -> None:
+    tokens = writer.kv_data[0]["tokenizer.ggml.tokens"].value
+    writer.kv_data[0]["tokenizer.ggml.tokens"].value = [token.replace("fim", "other") for token in tokens]
+
+
+def without_either(writer: gguf.GGUFWriter) -> None:
+    without_fill_in_keys(writer)
+    without_fill_in_tokens(writer)
+
+
+@pytest.mark.parametrize(
+    ("edit", "fills_in"),
+    [(without_fill_in_keys, True), (without_fill_in_tokens, True), (without_either, False)],
+)
+def test_fill_in_the_middle_is_known_by_keys_or_by_tokens(
+    tmp_path: Path, edit: Callable[[gguf.GGUFWriter], None], fills_in: bool
+) -> None:
+    found = read_facts(write_tiny_llama(tmp_path / "model.gguf", edit=edit)).capabilities
+    assert ("fim" in found) is fills_in
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (None, {"completion", "fim"}),
+        (CHATML_TEMPLATE, {"chat", "completion", "fim"}),
+        ("{% if tools %}{{ tools }}{% endif %}", {"chat", "completion", "fim", "tools"}),
+        ("{{ '<think>' }}", {"chat", "completion", "fim", "reasoning"}),
+        ("{% if enable_thinking %}{% endif %}", {"chat", "completion", "fim", "reasoning"}),
+        ("{{ stools }}", {"chat", "completion", "fim"}),
+    ],
+)
+def test_the_template_says_what_a_chat_can_do(tmp_path: Path, template: str | None, expected: set[str]) -> None:
+    assert set(read_facts(write_tiny_llama(tmp_path / "m.gguf", chat_template=template)).capabilities) == expected
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [(1, ("embedding",)), (3, ("embedding",)), (4, ("rerank",))])
+def test_a_model_that_pools_only_measures_texts(tmp_path: Path, pooling: int, expected: tuple[str, ...]) -> None:
+    assert read_facts(write_tiny_llama(tmp_path / "m.gguf", pooling_type=pooling)).capabilities == expected
+
+
+def test_pooling_none_still_writes(tmp_path: Path) -> None:
+    assert "completion" in read_facts(write_tiny_llama(tmp_path / "m.gguf", pooling_type=0)).capabilities
+
+
+def test_an_encoder_embeds_and_keeps_no_keys_and_values(tmp_path: Path) -> None:
+    def edit(writer: gguf.GGUFWriter) -> None:
+        values = writer.kv_data[0]
+        for key in [key for key in values if key.startswith("llama.")]:
+            values[key.replace("llama.", "bert.")] = values.pop(key)
+        values["general.architecture"].value = "bert"
+
+    facts = read_facts(write_tiny_llama(tmp_path / "m.gguf", edit=edit))
+    assert facts.capabilities == ("embedding",)
+    assert facts.kv_bytes_per_token == 0

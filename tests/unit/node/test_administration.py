@@ -1,0 +1,90 @@
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.node import Home, RunningNode
+from crofter.node.administration import NodeAdministration
+from crofter.node.config import load_config
+from crofter.node.parts import make_parts
+from tests.gguf_files import write_tiny_llama
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def administration(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    loaded = load_config(home.config_file, {}, {"api.port": 0})
+    parts = make_parts(home, loaded.config)
+    async with parts.engine:
+        yield NodeAdministration(parts, loaded, {"api.port": 0})
+    parts.database.close()
+
+
+async def pull(administration: NodeAdministration, path: Path, name: str) -> None:
+    steps = [step async for step in administration.pull(str(path), name)]
+    assert steps[-1].model is not None
+
+
+async def test_the_first_default_is_the_embedded_model(administration: NodeAdministration) -> None:
+    status = administration.status()
+    assert status.default_model == "seedling"
+    assert status.installed_models == 1
+    assert status.resident_bytes > 1_000_000
+
+
+async def test_the_status_knows_the_address_once_announced(administration: NodeAdministration) -> None:
+    administration.announce(RunningNode(pid=1, url="http://x", administrator_token="t", started_at=0.0, version="0"))
+    assert administration.status().url == "http://x"
+
+
+async def test_a_pulled_model_is_listed_shown_and_removed(administration: NodeAdministration, tmp_path: Path) -> None:
+    write_tiny_llama(tmp_path / "tiny.gguf")
+    await pull(administration, tmp_path / "tiny.gguf", "tiny")
+    assert {model.name for model in administration.installed_models()} == {"tiny", "seedling"}
+    assert administration.model_details("tiny").summary.architecture == "llama"
+    assert (await administration.remove_model("tiny")).name == "tiny"
+    assert [model.name for model in administration.installed_models()] == ["seedling"]
+
+
+async def test_a_changed_default_model_counts_at_once(administration: NodeAdministration, tmp_path: Path) -> None:
+    write_tiny_llama(tmp_path / "tiny.gguf")
+    await pull(administration, tmp_path / "tiny.gguf", "tiny")
+    assert administration.status().default_model == "tiny"
+    setting = administration.change_setting("node.default_model", "seedling")
+    assert not setting.restart_needed
+    assert administration.status().default_model == "seedling"
+
+
+async def test_a_flag_outlives_a_change_of_the_file(administration: NodeAdministration) -> None:
+    setting = administration.change_setting("api.port", "8080")
+    assert (setting.value, setting.source) == (0, "flag")
+
+
+async def test_removing_the_embedded_model_is_refused(administration: NodeAdministration) -> None:
+    with pytest.raises(CrofterError) as refused:
+        await administration.remove_model("seedling")
+    assert refused.value.code is ErrorCode.FORBIDDEN
+
+
+async def test_only_this_runs_token_is_the_administrators(administration: NodeAdministration) -> None:
+    assert administration.administrator_token_is_valid(administration.token)
+    assert not administration.administrator_token_is_valid(administration.token[:-1])
+    assert not administration.key_is_valid(administration.token)
+
+
+async def test_keys_exist_until_the_last_is_revoked(administration: NodeAdministration) -> None:
+    assert not administration.keys_exist()
+    secret = administration.create_key("laptop").secret
+    assert administration.keys_exist()
+    assert administration.key_is_valid(secret)
+    administration.revoke_key("laptop")
+    assert not administration.keys_exist()
+
+
+async def test_shutting_down_is_noticed(administration: NodeAdministration) -> None:
+    administration.shut_down()
+    await administration.stopping.wait()

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.store import Database, KeyRecord, KeyRecords
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> KeyRecords:
+    return KeyRecords(Database.open(tmp_path / "node.db", bytes(32)))
+
+
+def key(name: str, created_at: float = 1.0) -> KeyRecord:
+    return KeyRecord(name=name, prefix="cr-1234", digest=name.encode() * 8, created_at=created_at)
+
+
+def test_keys_come_back_as_they_were_oldest_first(records: KeyRecords) -> None:
+    records.add(key("later", 2.0))
+    records.add(key("first", 1.0))
+    assert records.all() == [key("first", 1.0), key("later", 2.0)]
+
+
+def test_a_taken_name_is_a_conflict_and_keeps_the_first(records: KeyRecords) -> None:
+    records.add(key("laptop"))
+    with pytest.raises(CrofterError) as caught:
+        records.add(KeyRecord(name="laptop", prefix="cr-9999", digest=b"another", created_at=5.0))
+    assert caught.value.code is ErrorCode.CONFLICT
+    assert records.all() == [key("laptop")]
+
+
+def test_a_removed_key_is_gone(records: KeyRecords) -> None:
+    records.add(key("laptop"))
+    assert records.remove("laptop") == key("laptop")
+    assert records.all() == []
+    with pytest.raises(CrofterError) as caught:
+        records.remove("laptop")
+    assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+def test_use_is_remembered_to_the_minute(records: KeyRecords) -> None:
+    records.add(key("laptop"))
+    records.record_use(records.all()[0], 1000.0)
+    assert records.all()[0].last_used_at == 1000.0
+    records.record_use(records.all()[0], 1059.0)
+    assert records.all()[0].last_used_at == 1000.0
+    records.record_use(records.all()[0], 1060.0)
+    assert records.all()[0].last_used_at == 1060.0
