@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from checks.dangers import find_code_from_data, find_hosts_in_locks, find_unhashed_locks
-from checks.front_doors import find_buckets, find_side_doors
+from checks.front_doors import find_buckets, find_narrow_breaks, find_side_doors
 from checks.sizes import find_oversized
 from checks.tree import Finding
 
 GUARDS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     find_side_doors,
+    find_narrow_breaks,
     find_buckets,
     find_oversized,
     find_code_from_data,

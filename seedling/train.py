@@ -12,7 +12,7 @@ from seedling.batches import IGNORED, Batch, batches
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 SHORT_ROW, LONG_ROW = 512, 1024
 LONG_ROWS_FROM = 0.85
 """Share of the training after which rows have the full context length."""
@@ -85,7 +85,7 @@ def train(tokenizer: Tokenizer, checkpoint: Path, shape: Shape, seed: int, step_
     peaks = [one.param_groups[0]["lr"] for one in running]
     first_step = step = starting_point(checkpoint, model, running)
     for block in model.blk:
-        block.compile()
+        block.compile(dynamic=False)
     text_seed = seed * 1_000_003 + first_step
     short = batches(tokenizer, text_seed, SHORT_ROW, BATCH_TOKENS // SHORT_ROW)
     long = batches(tokenizer, text_seed + step_count, LONG_ROW, BATCH_TOKENS // LONG_ROW)

@@ -1,13 +1,14 @@
 """What a user does, on a real node with the embedded model."""
 
 import json
+import os
 import signal
+import stat
 import threading
 from pathlib import Path
 
+from tests.e2e.commands import Commands
 from tests.gguf_files import write_tiny_llama
-
-from .conftest import Commands
 
 
 def test_the_embedded_model_answers(crofter: Commands) -> None:
@@ -70,8 +71,6 @@ def test_a_loaded_model_can_be_stopped(crofter: Commands) -> None:
 
 def test_a_killed_worker_is_replaced(crofter: Commands) -> None:
     crofter.run("ask", "Hello", "--max-tokens", "2")
-    import os
-
     os.kill(crofter.json("ps")[0]["process_id"], signal.SIGKILL)
     assert crofter.run("ask", "Hello", "--max-tokens", "2").stdout.strip()
 
@@ -122,3 +121,11 @@ def test_many_commands_at_once_are_all_answered(crofter: Commands) -> None:
     for thread in threads:
         thread.join()
     assert codes == [0, 0, 0, 0]
+
+
+def test_everything_in_the_home_is_private(crofter: Commands) -> None:
+    crofter.run("ask", "Hello", "--max-tokens", "2")
+    open_to_others = [
+        path for path in (crofter.home, *crofter.home.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    assert open_to_others == []

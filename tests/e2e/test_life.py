@@ -2,13 +2,11 @@
 
 import os
 import signal
-import stat
-import time
 from pathlib import Path
 
 import psutil
 
-from .conftest import Commands
+from tests.e2e.commands import Commands
 
 
 def workers_of(process_id: int) -> list[psutil.Process]:
@@ -41,11 +39,11 @@ def test_the_foreground_node_says_where_it_is_and_ends_on_ctrl_c(fresh: Commands
 
 def test_sigterm_ends_the_node_in_order(fresh: Commands) -> None:
     fresh.run("up", "-d")
-    os.kill(fresh.running()["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    while (fresh.home / "run" / "node.json").exists():
-        assert time.monotonic() < deadline
-    assert "node stopped" in fresh.run("logs").stdout or "node started" in fresh.run("logs").stdout
+    node = psutil.Process(fresh.running()["pid"])
+    node.terminate()
+    node.wait(timeout=30)
+    assert not (fresh.home / "run" / "node.json").exists()
+    assert "node stopped" in fresh.run("logs").stdout
 
 
 def test_a_killed_node_leaves_nothing_that_hinders_the_next(fresh: Commands) -> None:
@@ -59,20 +57,11 @@ def test_a_killed_node_leaves_nothing_that_hinders_the_next(fresh: Commands) -> 
     assert fresh.running()["pid"] != running["pid"]
 
 
-def test_everything_in_the_home_is_private(fresh: Commands) -> None:
-    fresh.run("ask", "Hello", "--max-tokens", "2")
-    open_to_others = [
-        path for path in (fresh.home, *fresh.home.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077
-    ]
-    assert open_to_others == []
-
-
 def test_two_commands_that_both_start_a_node_share_one(fresh: Commands) -> None:
-    processes = [fresh.start("status", "--json") for _ in range(1)] + [fresh.start("ls") for _ in range(2)]
-    codes = [process.wait(timeout=60) for process in processes]
-    assert codes[1:] == [0, 0]
-    for process in processes:
-        process.communicate()
+    processes = [fresh.start("ls") for _ in range(2)]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert all("seedling" in output for output in outputs)
+    assert [process.returncode for process in processes] == [0, 0]
 
 
 def test_a_taken_port_is_explained(fresh: Commands, tmp_path: Path) -> None:

@@ -88,6 +88,19 @@ async def test_logprobs_have_tokens_and_offsets() -> None:
     }
 
 
+@pytest.mark.parametrize("script", [("The ", "dog"), ("The dog",)])
+async def test_offsets_count_the_echoed_prompt(script: tuple[str, ...]) -> None:
+    entry = TokenLogprob(token_id=1, token=b"dog", logprob=-1.0)
+    *prompt, last = script
+    steps: list[Step] = [
+        *(Chunk(text=text) for text in prompt),
+        Chunk(text=last, logprobs=(entry,)),
+        Chunk(finish_reason="stop", usage=Usage(prompt_tokens=1, completion_tokens=1)),
+    ]
+    body = (await complete(Browser(FakeBackend(steps)), prompt="The ", echo=True, logprobs=0)).json
+    assert body["choices"][0]["logprobs"]["text_offset"] == [4]
+
+
 async def test_stream_interleaves_prompts_under_their_own_index() -> None:
     browser = Browser(FakeBackend(answer("one"), answer("two")))
     reply = await complete(browser, prompt=["a", "b"], stream=True, stream_options={"include_usage": True})

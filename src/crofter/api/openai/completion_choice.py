@@ -31,9 +31,11 @@ class GrowingChoice:
         self._logprobs: list[TokenLogprob] = []
         self._finish_reason: str | None = None
         self._offset = 0
+        self._tokens_began = False
 
     def add(self, chunk: Chunk) -> None:
         """Reasoning belongs to the text here: a raw completion has no other place for it."""
+        self._skip_echo(chunk)
         self._texts.append(chunk.reasoning + chunk.text)
         self._logprobs.extend(chunk.logprobs)
         self._finish_reason = chunk.finish_reason or self._finish_reason
@@ -48,12 +50,19 @@ class GrowingChoice:
 
     def step(self, chunk: Chunk) -> CompletionChoice:
         """What one chunk adds."""
+        self._skip_echo(chunk)
         return CompletionChoice(
             text=chunk.reasoning + chunk.text,
             index=self._index,
             logprobs=self._shaped(chunk.logprobs) if self._with_logprobs and chunk.logprobs else None,
             finish_reason=chunk.finish_reason,
         )
+
+    def _skip_echo(self, chunk: Chunk) -> None:
+        """Offsets count from the beginning of the text, which with `echo` is the prompt and has no logprobs."""
+        if not self._tokens_began:
+            self._offset += max(0, len(chunk.text) - sum(len(_shown(entry.token)) for entry in chunk.logprobs))
+            self._tokens_began = bool(chunk.logprobs)
 
     def _shaped(self, entries: Iterable[TokenLogprob]) -> CompletionLogprobs:
         shaped = CompletionLogprobs(tokens=[], token_logprobs=[], top_logprobs=[], text_offset=[])

@@ -1,6 +1,9 @@
 """From a request to tokens: templates, tokenising and limits. Runs beside the scheduler, so that a long prompt stalls nobody."""
 
+import math
 import time
+
+import msgspec
 
 from crofter.core import (
     ChatPrompt,
@@ -9,6 +12,7 @@ from crofter.core import (
     GenerationRequest,
     InfillPrompt,
     Prompt,
+    Sampling,
     TextPrompt,
     TokenPrompt,
 )
@@ -65,6 +69,7 @@ class Intake:
         arrived = time.monotonic()
         if not 1 <= request.choices <= _MAXIMUM_CHOICES:
             raise CrofterError(ErrorCode.INVALID_REQUEST, f"n must be from 1 to {_MAXIMUM_CHOICES}", parameter="n")
+        _check_sampling(request.sampling)
         tokens, begins_thinking = self.tokenize(request.prompt)
         if not tokens:
             # Something has to be computed to draw the first token from.
@@ -93,4 +98,15 @@ class Intake:
             gbnf=gbnf,
             begins_thinking=begins_thinking,
             arrived=arrived,
+        )
+
+
+def _check_sampling(sampling: Sampling) -> None:
+    """Refuse numbers that llama.cpp's samplers would abort on or turn into nonsense."""
+    numbers = [value for value in msgspec.structs.astuple(sampling) if isinstance(value, float)]
+    if not all(map(math.isfinite, [*numbers, *sampling.logit_bias.values()])):
+        raise CrofterError(ErrorCode.INVALID_REQUEST, "sampling values must be finite numbers")
+    if sampling.repetition_penalty <= 0.0:
+        raise CrofterError(
+            ErrorCode.INVALID_REQUEST, "the repetition penalty must be above 0", parameter="repetition_penalty"
         )

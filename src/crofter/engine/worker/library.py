@@ -6,7 +6,7 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 # The binding's functions are ctypes objects made by a decorator; their types are only partly known to a checker, and some of
 # its annotations name array types where every pointer will do.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
+# pyright: reportArgumentType=false
 
 import ctypes
 import os

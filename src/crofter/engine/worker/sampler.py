@@ -1,7 +1,7 @@
 """How the next token is drawn: llama.cpp's samplers, chained in the order llama.cpp's own programs use, and grammars."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
+# pyright: reportArgumentType=false
 # (the binding's ctypes functions are only partly typed, and some annotations name arrays where every pointer will do)
 
 import ctypes
@@ -152,6 +152,7 @@ def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandl
     if sampling.repetition_penalty != 1.0 or sampling.frequency_penalty != 0.0 or sampling.presence_penalty != 0.0:
         links.append(
             llama.llama_sampler_init_penalties(
+                vocabulary_size,
                 sampling.penalty_window_tokens,
                 sampling.repetition_penalty,
                 sampling.frequency_penalty,

@@ -1,7 +1,7 @@
 """Text to token ids and back, for one model."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
+# pyright: reportArgumentType=false
 # (the binding's ctypes functions are only partly typed, and some annotations name arrays where every pointer will do)
 
 import ctypes

@@ -1,0 +1,83 @@
+from collections.abc import Generator, Sequence
+from contextlib import closing
+
+import pytest
+
+from crofter.cli.answers import Answer, AnswerReader, Question, Turn
+from crofter.cli.client import NodeClient
+from crofter.core import CrofterError, ErrorCode
+from crofter.node import RunningNode
+
+NODE = RunningNode(pid=1, url="http://127.0.0.1:1", administrator_token="t", started_at=0.0, version="0")
+QUESTION = Question(model="", messages=(Turn(role="user", content="hi"),))
+
+ANSWER = (
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
+    b": ping",
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"reasoning_content":"hm"},"finish_reason":null}]}',
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}',
+    b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
+    b'data: {"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+    (
+        b'data: {"model":"m","choices":[],"usage":{"completion_tokens":2},'
+        b'"crofter":{"timings":{"ttft_ms":5.0},"provenance":{"ran_on":["this node"]}}}'
+    ),
+    b"data: [DONE]",
+)
+
+
+class CannedClient(NodeClient):
+    """Answers with lines written down beforehand."""
+
+    def __init__(self, canned: Sequence[bytes]) -> None:
+        super().__init__(NODE)
+        self._canned = canned
+
+    def lines(self, path: str, body: object) -> Generator[bytes]:
+        yield from self._canned
+
+
+def read(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Answer:
+    pieces: list[tuple[str, bool]] = [] if shown is None else shown
+    with CannedClient(lines) as client:
+        return AnswerReader().read(client, QUESTION, lambda piece, is_reasoning: pieces.append((piece, is_reasoning)))
+
+
+def test_the_pieces_become_one_answer() -> None:
+    answer = read(ANSWER)
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("Hello", "hm", "stop")
+    assert answer.usage == {"completion_tokens": 2}
+    assert answer.timings == {"ttft_ms": 5.0}
+    assert answer.provenance == {"ran_on": ["this node"]}
+
+
+def test_pieces_are_shown_as_they_come() -> None:
+    shown: list[tuple[str, bool]] = []
+    read(ANSWER, shown)
+    assert shown == [("hm", True), ("Hel", False), ("lo", False)]
+
+
+def test_an_error_in_the_stream_is_raised() -> None:
+    failure = b'data: {"error":{"message":"gone","type":"server_error","param":null,"code":"worker_died"}}'
+    with pytest.raises(CrofterError) as raised:
+        read((*ANSWER[:4], failure))
+    assert raised.value.code is ErrorCode.WORKER_DIED
+    assert raised.value.message == "gone"
+
+
+def test_a_stream_that_breaks_off_is_no_answer() -> None:
+    with pytest.raises(CrofterError) as raised:
+        read(ANSWER[:-1])
+    assert raised.value.code is ErrorCode.WORKER_FAILED
+
+
+def test_what_arrived_before_an_interruption_is_kept() -> None:
+    reader = AnswerReader()
+
+    def interrupt(piece: str, _is_reasoning: bool) -> None:
+        if piece == "Hel":
+            raise KeyboardInterrupt
+
+    with CannedClient(ANSWER) as client, closing(client.lines("", None)), pytest.raises(KeyboardInterrupt):
+        reader.read(client, QUESTION, interrupt)
+    assert reader.answer().text == "Hel"

@@ -1,0 +1,91 @@
+"""A tiny random model and an engine that runs it in real workers."""
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import gguf
+import msgspec
+import numpy as np
+import pytest
+
+from crofter.core import Chunk, GenerationRequest, ModelFile, ModelId, RequestId, Sampling, TextPrompt
+from crofter.engine import Engine, EngineSettings
+from tests.gguf_files import write_tiny_llama
+
+GREEDY = Sampling(temperature=0.0)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    return model_file(write_tiny_llama(tmp_path_factory.mktemp("models") / "tiny.gguf"))
+
+
+def model_file(path: Path, *, model_id: str = "tiny") -> ModelFile:
+    return ModelFile(
+        model_id=ModelId(model_id),
+        name=model_id,
+        path=path,
+        size_bytes=path.stat().st_size,
+        architecture="llama",
+        layer_count=2,
+        context_length=512,
+        kv_bytes_per_token=2 * 2 * 2 * 16 * 2,
+    )
+
+
+@pytest.fixture
+def make_engine(tmp_path: Path) -> Callable[..., Engine]:
+    def make(**settings: object) -> Engine:
+        return Engine(msgspec.convert(settings, EngineSettings), log_folder=tmp_path, tunings=lambda _: None)
+
+    return make
+
+
+@pytest.fixture
+async def engine(make_engine: Callable[..., Engine]) -> AsyncGenerator[Engine]:
+    async with make_engine() as engine:
+        yield engine
+
+
+def ask(text: str = "Once upon a time there was a small house", **fields: object) -> GenerationRequest:
+    values: dict[str, object] = {
+        "request_id": RequestId("test"),
+        "model": "",
+        "prompt": TextPrompt(text=text),
+        "sampling": GREEDY,
+        "max_tokens": 16,
+    }
+    return GenerationRequest(**(values | fields))  # pyright: ignore[reportArgumentType]  # the tests name the fields
+
+
+async def collect(engine: Engine, model: ModelFile, request: GenerationRequest) -> list[Chunk]:
+    return [chunk async for chunk in engine.generate(model, request)]
+
+
+def text_of(chunks: list[Chunk], choice: int = 0) -> str:
+    return "".join(chunk.text for chunk in chunks if chunk.choice == choice)
+
+
+def tokens_of(chunks: list[Chunk], choice: int = 0) -> list[int]:
+    return [token for chunk in chunks if chunk.choice == choice for token in chunk.token_ids]
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random LoRA of rank 4 for the tiny model, strong enough to change its answers."""
+    path = tmp_path_factory.mktemp("adapters") / "adapter.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 64.0)
+    random = np.random.default_rng(5)
+    for layer in range(2):
+        writer.add_tensor(f"blk.{layer}.attn_q.weight.lora_a", random.standard_normal((4, 64)).astype(np.float32))
+        writer.add_tensor(f"blk.{layer}.attn_q.weight.lora_b", random.standard_normal((64, 4)).astype(np.float32))
+        writer.add_tensor(f"blk.{layer}.ffn_down.weight.lora_a", random.standard_normal((4, 128)).astype(np.float32))
+        writer.add_tensor(f"blk.{layer}.ffn_down.weight.lora_b", random.standard_normal((64, 4)).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return str(path)
