@@ -45,6 +45,7 @@ PYTHON = PROGRAMS / ("python.exe" if WINDOWS else "python")
 CROFTER = PROGRAMS / ("crofter.exe" if WINDOWS else "crofter")
 
 ENGINE_PACKAGE = "llama-cpp-python"
+ENGINE_LOCK = ROOT / "requirements" / "engine.txt"
 PREBUILT_INDEX = "https://abetlen.github.io/llama-cpp-python/whl"  # kept by the binding's author
 PREBUILT_CUDA_VERSIONS = ((13, 2), (13, 0), (12, 5), (12, 4), (12, 3), (12, 2), (12, 1))
 PREBUILT_CHECK_TIMEOUT_SECONDS = 5.0
@@ -287,42 +288,48 @@ def build_engine(uv: Path, keyed: Sequence[str], environment: Mapping[str, str])
             "  Debian, Ubuntu: apt-get install build-essential    Fedora: dnf install gcc-c++    macOS: xcode-select --install"
         )
     say(
-        "      Building llama.cpp from source, once per machine: 4 to 10 minutes on two cores, nothing to do if it was built before."
+        "      Building llama.cpp from source: 4 to 10 minutes on two cores, at once if this machine has built it before."
     )
-    with Step("Building llama.cpp") as step:
-        command = [uv, "pip", "install", "--verbose", "--python", PYTHON, "--no-deps", *keyed, "--require-hashes"]
-        try:
-            run_quietly([*command, "-r", ROOT / "requirements/engine.txt"], step, environment)
-        except SetupError as error:
-            raise SetupError(
-                f"{error}\nIt needs a C++17 compiler, about 2 GB of memory and 2 GB of disk, and the package index."
-            ) from None
-    if not engine_loads(environment):
-        raise SetupError(f"llama.cpp was built but does not load. Try: {PYTHON} -c 'import llama_cpp'")
+    for again in ((), ("--refresh-package", ENGINE_PACKAGE)):  # what uv kept may come from another processor
+        remove_engine(uv, environment)
+        with Step("Building llama.cpp") as step:
+            command = [uv, "pip", "install", "--verbose", "--python", PYTHON, "--no-deps", *keyed, *again]
+            try:
+                run_quietly([*command, "--require-hashes", "-r", ENGINE_LOCK], step, environment)
+            except SetupError as error:
+                needs = "It needs a C++17 compiler, about 2 GB of memory, 2 GB of disk and the package index."
+                raise SetupError(f"{error}\n{needs}") from None
+        if engine_loads(environment):
+            return
+    raise SetupError(f"llama.cpp was built but does not load. Try: {PYTHON} -c 'import llama_cpp'")
 
 
-def install_engine(uv: Path, environment: dict[str, str]) -> list[str]:
-    """Make the pinned engine importable; gives the uv options under which the build is kept."""
-    pinned = re.search(rf"^{ENGINE_PACKAGE}==([\w.]+)", (ROOT / "requirements/engine.txt").read_text(), re.MULTILINE)
+def remove_engine(uv: Path, environment: Mapping[str, str]) -> None:
+    """Take out an engine that does not load, since uv would count it as installed."""
+    command = [str(uv), "pip", "uninstall", "--quiet", "--python", str(PYTHON), ENGINE_PACKAGE]
+    subprocess.run(command, env=dict(environment), capture_output=True, check=False)
+
+
+def engine_version() -> str:
+    """The version that the lock names."""
+    pinned = re.search(rf"^{ENGINE_PACKAGE}==([\w.]+)", ENGINE_LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     if pinned is None:
         raise SetupError("requirements/engine.txt does not name the engine's version; restore the file.")
-    flavours = prebuilt_flavours()
-    arguments = build_arguments(flavours)
-    keyed: list[str] = []
-    if arguments:  # a define that CMake ignores, so that uv keeps builds with different arguments apart
-        environment["CMAKE_ARGS"] = arguments
-        digest = hashlib.sha256(arguments.encode()).hexdigest()[:16]
-        keyed = ["--config-settings-package", f"{ENGINE_PACKAGE}:cmake.define.CROFTER_ARGUMENTS={digest}"]
-    site = next(ENVIRONMENT.glob("[Ll]ib/python*/site-packages"), ENVIRONMENT / "Lib" / "site-packages")
-    if (site / f"llama_cpp_python-{pinned[1]}.dist-info").exists() and engine_loads(environment):
-        return keyed
+    return pinned[1]
+
+
+def engine_is_installed() -> bool:
+    pattern = f"[Ll]ib/**/site-packages/llama_cpp_python-{engine_version()}.dist-info"
+    return any(ENVIRONMENT.glob(pattern))
+
+
+def install_engine(uv: Path, flavours: Sequence[str], keyed: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Make the pinned engine importable: prebuilt if the user gave no build arguments and there is one, else compiled."""
     if "CMAKE_ARGS" not in os.environ and not os.environ.get("CROFTER_OFFLINE"):
-        if not arguments:
-            flavours = [*flavours, "cpu"]
-        if install_prebuilt(uv, flavours, pinned[1], environment):
-            return keyed
+        wanted = list(flavours) if keyed else [*flavours, "cpu"]
+        if install_prebuilt(uv, wanted, engine_version(), environment):
+            return
     build_engine(uv, keyed, environment)
-    return keyed
 
 
 # The environment as a whole.
@@ -381,13 +388,21 @@ def set_up(kind: str) -> None:
             with Step("Making the environment .venv") as step:
                 shutil.rmtree(ENVIRONMENT, ignore_errors=True)
                 run_quietly([uv, "venv", "--python", sys.executable, ENVIRONMENT], step, environment)
-        keyed = install_engine(uv, environment)
-        pip = [uv, "pip"]
+        flavours = prebuilt_flavours()
+        keyed: list[str] = []
+        if arguments := build_arguments(flavours):
+            environment["CMAKE_ARGS"] = arguments
+            digest = hashlib.sha256(arguments.encode()).hexdigest()[:16]
+            # A define that CMake ignores, so that uv keeps builds with different arguments apart.
+            keyed = ["--config-settings-package", f"{ENGINE_PACKAGE}:cmake.define.CROFTER_ARGUMENTS={digest}"]
+        locks = [ROOT / "requirements" / f"{kind}.txt", *([ENGINE_LOCK] if engine_is_installed() else [])]
         with Step(f"Installing the {kind} packages") as step:
-            locks = [ROOT / "requirements" / f"{kind}.txt", ROOT / "requirements/engine.txt"]
-            run_quietly([*pip, "sync", "--python", PYTHON, *keyed, "--require-hashes", *locks], step, environment)
+            command = [uv, "pip", "sync", "--python", PYTHON, *keyed, "--require-hashes", *locks]
+            run_quietly(command, step, environment)
+        if not (engine_is_installed() and engine_loads(environment)):
+            install_engine(uv, flavours, keyed, environment)
         with Step("Installing Crofter itself") as step:
-            run_quietly([*pip, "install", "--python", PYTHON, "--no-deps", "--editable", ROOT], step, environment)
+            run_quietly([uv, "pip", "install", "--python", PYTHON, "--no-deps", "--editable", ROOT], step, environment)
         STAMP.write_text(f"{kind} {fingerprint()}")
 
 

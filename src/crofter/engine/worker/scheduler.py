@@ -187,9 +187,11 @@ class Scheduler:
         if found is None:
             return
         prefix, matched = found
-        length = plan.reusable_rows(matched, len(session.tokens))
-        if self._model.recurrent:
+        if session.answer_tokens or self._model.recurrent:
+            # An answer that gave way goes on from the very state it had; a recurrent state is used as it is or not at all.
             length = matched if matched < len(session.tokens) else 0
+        else:
+            length = plan.reusable_rows(matched, len(session.tokens))
         if length == 0:
             return
         state = prefix.state

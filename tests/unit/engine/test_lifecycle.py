@@ -1,0 +1,195 @@
+"""Workers die, queues fill, memory ends, clients leave: the engine stays up and says what happened."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+
+from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
+from crofter.engine import Engine
+
+from .conftest import ask, collect, tokens_of
+
+pytestmark = pytest.mark.anyio
+PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():
+            await anyio.sleep(0.02)
+
+
+async def test_a_worker_killed_in_mid_answer_gives_a_retryable_error_and_comes_back(
+    engine: Engine, tiny_model: ModelFile
+) -> None:
+    with pytest.raises(CrofterError) as caught:
+        async for _ in engine.generate(tiny_model, ask(max_tokens=400)):
+            os.kill(engine.loaded()[0].process_id, signal.SIGKILL)
+    assert caught.value.code is ErrorCode.WORKER_DIED
+    assert caught.value.code.retryable
+    await until(lambda: bool(engine.loaded()) and engine.loaded()[0].state == "ready")
+    assert engine.loaded()[0].restarts == 1
+    assert len(tokens_of(await collect(engine, tiny_model, ask()))) == 16
+
+
+async def test_a_request_that_has_shown_nothing_yet_survives_the_death_of_its_worker(
+    engine: Engine, tiny_model: ModelFile
+) -> None:
+    expected = tokens_of(await collect(engine, tiny_model, ask(PROMPT)))
+    process_id = engine.loaded()[0].process_id
+    os.kill(process_id, signal.SIGSTOP)
+    got: list[int] = []
+
+    async def one() -> None:
+        got.extend(tokens_of(await collect(engine, tiny_model, ask(PROMPT))))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one)
+        await anyio.sleep(0.1)
+        os.kill(process_id, signal.SIGKILL)
+    assert got == expected
+
+
+async def test_the_death_of_one_model_does_not_touch_another(
+    engine: Engine, tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    other = msgspec.structs.replace(tiny_model, model_id=ModelId("other"), name="other")
+    stream = engine.generate(other, ask(max_tokens=200))
+    await anext(stream)
+    await collect(engine, tiny_model, ask())
+    victim = next(worker for worker in engine.loaded() if worker.name == "tiny")
+    os.kill(victim.process_id, signal.SIGKILL)
+    assert len(tokens_of([chunk async for chunk in stream])) == 199
+
+
+async def test_a_client_that_leaves_frees_the_cache_at_once(engine: Engine, tiny_model: ModelFile) -> None:
+    stream = engine.generate(tiny_model, ask(max_tokens=400))
+    await anext(stream)
+    await stream.aclose()
+    await until(lambda: engine.loaded()[0].active_requests == 0 and engine.loaded()[0].kv_tokens_used == 0)
+
+
+async def test_a_full_cache_makes_answers_wait_and_changes_none(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    requests = [ask(f"{number} {PROMPT}", max_tokens=180) for number in range(6)]
+    async with make_engine() as roomy:
+        expected = [tokens_of(await collect(roomy, tiny_model, request)) for request in requests]
+    got: dict[int, list[int]] = {}
+    # Room for one answer and a half: sessions must give way and come back.
+    async with make_engine(kv_memory_bytes=512 * tiny_model.kv_bytes_per_token) as tight:
+
+        async def one(number: int) -> None:
+            got[number] = tokens_of(await collect(tight, tiny_model, requests[number]))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(6):
+                tasks.start_soon(one, number)
+        assert tight.loaded()[0].kv_tokens == 512
+    assert [got[number] for number in range(6)] == expected
+
+
+async def test_a_full_line_refuses_with_a_time_to_retry(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    refused: list[CrofterError] = []
+    answered: list[int] = []
+    async with make_engine(parallel_requests=1, queue_limit=2) as engine:
+
+        async def one() -> None:
+            try:
+                answered.append(len(tokens_of(await collect(engine, tiny_model, ask(max_tokens=64)))))
+            except CrofterError as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(12):
+                tasks.start_soon(one)
+    assert answered
+    assert refused
+    assert {error.code for error in refused} == {ErrorCode.OVERLOADED}
+    assert all(error.retry_after_seconds for error in refused)
+
+
+async def test_a_request_that_takes_too_long_is_ended(engine: Engine, tiny_model: ModelFile) -> None:
+    await collect(engine, tiny_model, ask())
+    process_id = engine.loaded()[0].process_id
+    os.kill(process_id, signal.SIGSTOP)
+    with pytest.raises(CrofterError) as caught:
+        await collect(engine, tiny_model, ask(timeout_seconds=0.05))
+    os.kill(process_id, signal.SIGCONT)
+    assert caught.value.code is ErrorCode.TIMED_OUT
+    assert tokens_of(await collect(engine, tiny_model, ask()))
+
+
+async def test_a_file_that_is_no_model_gives_an_error_and_no_process(
+    engine: Engine, tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(tiny_model.path.read_bytes()[:30_000])
+    model = msgspec.structs.replace(tiny_model, path=broken, model_id=ModelId("broken"))
+    with pytest.raises(CrofterError) as caught:
+        await collect(engine, model, ask())
+    assert caught.value.code is ErrorCode.MODEL_LOAD_FAILED
+    assert "worker-tiny.log" in caught.value.message
+    assert engine.loaded() == []
+
+
+async def test_an_idle_model_is_unloaded(make_engine: Callable[..., Engine], tiny_model: ModelFile) -> None:
+    async with make_engine(keep_alive_seconds=0.0) as engine:
+        await collect(engine, tiny_model, ask())
+        await until(lambda: engine.loaded() == [])
+        assert tokens_of(await collect(engine, tiny_model, ask()))
+
+
+async def test_the_least_recently_used_model_makes_room(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    models = [msgspec.structs.replace(tiny_model, model_id=ModelId(name), name=name) for name in ("a", "b", "c")]
+    # Each takes about 163 MiB by the plan: two fit.
+    async with make_engine(memory_limit_bytes=400 * 1024 * 1024) as engine:
+        for model in models:
+            await collect(engine, model, ask())
+        assert sorted(worker.name for worker in engine.loaded()) == ["b", "c"]
+
+
+async def test_what_can_never_fit_is_refused_with_the_numbers(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    async with make_engine(memory_limit_bytes=50 * 1024 * 1024) as engine:
+        with pytest.raises(CrofterError) as caught:
+            await collect(engine, tiny_model, ask())
+    assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+    assert "MiB" in caught.value.message
+
+
+async def test_unload_ends_the_process(engine: Engine, tiny_model: ModelFile) -> None:
+    await collect(engine, tiny_model, ask())
+    process_id = engine.loaded()[0].process_id
+    await engine.unload(tiny_model.model_id)
+    assert engine.loaded() == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+async def test_tuning_measures_and_chooses(engine: Engine, tiny_model: ModelFile) -> None:
+    steps = [step async for step in engine.tune(tiny_model, "chat")]
+    assert all(step.prefill_tokens_per_second > 0 and step.decode_tokens_per_second > 0 for step in steps)
+    assert [step.chosen is not None for step in steps] == [False] * (len(steps) - 1) + [True]
+    assert steps[-1].chosen is not None
+    assert set(steps[-1].chosen) == {"threads", "batch_threads", "micro_batch_rows", "flash_attention", "repack"}
+    assert tokens_of(await collect(engine, tiny_model, ask()))
+
+
+async def test_a_model_that_is_answering_is_not_tuned(engine: Engine, tiny_model: ModelFile) -> None:
+    stream = engine.generate(tiny_model, ask(max_tokens=300))
+    await anext(stream)
+    with pytest.raises(CrofterError) as caught:
+        await anext(engine.tune(tiny_model, "chat"))
+    assert caught.value.code is ErrorCode.CONFLICT
+    await stream.aclose()
