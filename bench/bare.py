@@ -14,7 +14,10 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+
+if TYPE_CHECKING:
+    from llama_cpp import llama_cpp
 
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 LOAD_MODE_AUTOMATIC = -1
@@ -105,6 +108,10 @@ class BareLoop:
         return cast(dict[str, Any], json.loads(line))
 
 
+def _say_nothing(_level: int, _text: bytes, _data: object) -> None:
+    pass
+
+
 class _Loop:
     """The child's side."""
 
@@ -112,7 +119,7 @@ class _Loop:
         from llama_cpp import llama_cpp as llama
 
         self._llama = llama
-        self._silence = llama.llama_log_callback(lambda _level, _text, _data: None)
+        self._silence = llama.llama_log_callback(_say_nothing)
         llama.llama_log_set(self._silence, ctypes.c_void_p())
         llama.llama_backend_init()
         model_parameters = llama.llama_model_default_params()
@@ -129,12 +136,13 @@ class _Loop:
         parameters.kv_unified = True
         parameters.no_perf = True
         self._context: Any = llama.llama_init_from_model(self._model, parameters)
+        self._memory: Any = llama.llama_get_memory(self._context)
         self._vocabulary: Any = llama.llama_model_get_vocab(self._model)
         self._batch = llama.llama_batch_init(settings.micro_batch_rows, 0, 1)
 
     def answer(self, command: dict[str, Any]) -> dict[str, object]:
         """Do what a command says, on an empty context."""
-        self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), False)
+        self._llama.llama_memory_clear(self._memory, False)
         match command["command"]:
             case "write":
                 return self._write(command["prompt"], command["tokens"])
@@ -214,7 +222,7 @@ class _Loop:
         batch.logits[row] = wanted
         batch.n_tokens = row + 1
 
-    def _sampler(self) -> Any:
+    def _sampler(self) -> "llama_cpp.llama_sampler_p":
         """llama.cpp's default chain, which is also the node's when a request says nothing."""
         llama = self._llama
         chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())

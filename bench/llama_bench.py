@@ -21,7 +21,13 @@ from shapes import cache_folder
 _PACKAGE = "llama-cpp-python"
 _SOURCE_VARIABLE = "CROFTER_BENCH_LLAMA_CPP"
 _INCLUDES = ("common", "include", "ggml/include", "vendor", "tools/llama-bench")
-_SOURCES = ("common/*.cpp", "common/jinja/*.cpp", "common/parsers/*.cpp", "vendor/cpp-httplib/*.cpp", "tools/llama-bench/*.cpp")
+_SOURCES = (
+    "common/*.cpp",
+    "common/jinja/*.cpp",
+    "common/parsers/*.cpp",
+    "vendor/cpp-httplib/*.cpp",
+    "tools/llama-bench/*.cpp",
+)
 _BUILD_INFO = "common/build-info.cpp.in"
 
 
@@ -57,7 +63,9 @@ def build() -> Path:
     return program
 
 
-def measure(program: Path, model: Path, *, prompt_tokens: int, answer_tokens: int, repetitions: int) -> LlamaBenchFigures:
+def measure(
+    program: Path, model: Path, *, prompt_tokens: int, answer_tokens: int, repetitions: int
+) -> LlamaBenchFigures:
     """Run it once. Raises RuntimeError if it fails."""
     sizes = ["-p", str(prompt_tokens), "-n", str(answer_tokens), "-r", str(repetitions)]
     rows = cast(list[dict[str, float]], json.loads(_run([str(program), "-m", str(model), *sizes, "-o", "json"])))

@@ -22,6 +22,8 @@ _ANSWER_SECONDS = 600.0
 class Answer(NamedTuple):
     """One streamed completion as a client saw it. Times are seconds since the request was sent."""
 
+    started: float
+    """time.monotonic() when it was sent."""
     arrivals: list[float]
     """When each piece of text came."""
     total_seconds: float
@@ -56,26 +58,32 @@ class BenchNode:
         address = urlsplit(url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
-        """An administrative call; the JSON of its reply. Raises urllib.error.HTTPError."""
-        return json.loads(self._send(method, path, body))
-
     def steps(self, path: str, body: object) -> list[dict[str, Any]]:
         """An administrative call that reports progress: all its lines. Raises RuntimeError if it failed."""
-        lines = [json.loads(line) for line in self._send("POST", path, body).splitlines() if line]
+        reply = self._send("POST", path, json.dumps(body).encode())
+        lines = [cast(dict[str, Any], json.loads(line)) for line in reply.splitlines() if line]
         if lines and "error" in lines[-1]:
             raise RuntimeError(f"{path}: {lines[-1]['error']}")
         return lines
 
     def loaded(self) -> dict[str, Any]:
         """The one loaded model, as `crofter ps` shows it."""
-        return cast(list[dict[str, Any]], self.ask("GET", "/crofter/v1/loaded"))[0]
+        return cast(list[dict[str, Any]], json.loads(self._send("GET", "/crofter/v1/ps")))[0]
 
-    def _send(self, method: str, path: str, body: object) -> bytes:
+    def model_details(self, name: str) -> dict[str, Any]:
+        """What `crofter show` shows."""
+        return cast(dict[str, Any], json.loads(self._send("GET", f"/crofter/v1/models/{name}")))
+
+    def setting(self, key: str) -> int:
+        """A number among the settings."""
+        settings = cast(list[dict[str, Any]], json.loads(self._send("GET", "/crofter/v1/settings")))
+        return next(item["value"] for item in settings if item["key"] == key)
+
+    def _send(self, method: str, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(
             self._url + path,
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=body,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
@@ -124,6 +132,7 @@ class BenchNode:
         last = json.loads(events[-2].removeprefix(b"data: "))
         usage = last["usage"]
         return Answer(
+            started=started,
             # The last two events are the usage and the end mark.
             arrivals=arrivals[:-2],
             total_seconds=total,
@@ -135,9 +144,13 @@ class BenchNode:
 
 
 @contextmanager
-def running_node() -> Generator[BenchNode]:
-    """A node with an empty home and default settings on a free port, while the block runs. Raises RuntimeError."""
+def running_node(**settings: str) -> Generator[BenchNode]:
+    """A node with an empty home and default settings but these (`engine_workload="reading"`) on a free port, while the block runs.
+
+    Raises RuntimeError if it does not start.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")}
+    environment |= {f"CROFTER_{name.upper()}": value for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as home:
         environment["CROFTER_HOME"] = home
         with Path(home, "bench.out").open("wb") as output:

@@ -9,6 +9,7 @@ trained model, and a gigabyte is written in seconds.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (the binding's ctypes functions are only partly typed)
 
+import ctypes
 import itertools
 import os
 import string
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gguf
-import numpy
+import numpy as np
 import platformdirs
 from llama_cpp import llama_cpp as llama
 
@@ -95,22 +96,22 @@ def _write(path: Path, shape: Shape) -> None:
     _add_tokenizer(writer, shape.vocabulary)
     tensors = _tensors(shape)
     for name, dimensions in tensors.items():
-        kind = numpy.dtype(numpy.float32 if len(dimensions) == 1 else numpy.float16)
-        writer.add_tensor_info(name, dimensions, kind, int(numpy.prod(dimensions)) * kind.itemsize)
+        kind = np.dtype(np.float32 if len(dimensions) == 1 else np.float16)
+        writer.add_tensor_info(name, dimensions, kind, int(np.prod(dimensions)) * kind.itemsize)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    random = numpy.random.default_rng(0)
-    block = (random.standard_normal(_BLOCK_VALUES, dtype=numpy.float32) * _SIGMA).astype(numpy.float16)
+    random = np.random.default_rng(0)
+    block = (random.standard_normal(_BLOCK_VALUES, dtype=np.float32) * _SIGMA).astype(np.float16)
     for name, dimensions in tensors.items():
         if len(dimensions) == 1:
-            writer.write_tensor_data(numpy.ones(dimensions, numpy.float32))
+            writer.write_tensor_data(np.ones(dimensions, np.float32))
             continue
-        size = int(numpy.prod(dimensions))
+        size = int(np.prod(dimensions))
         start = int(random.integers(_BLOCK_VALUES))
-        values = numpy.resize(numpy.roll(block, start), size).reshape(dimensions)
+        values = np.resize(np.roll(block, start), size).reshape(dimensions)
         if name in ("output.weight", "token_embd.weight"):
-            values[_QUIET_BYTES] *= numpy.float16(0.1)
+            values[_QUIET_BYTES] *= np.float16(0.1)
             # An end of generation has logit zero, far below the likely tokens: answers are as long as asked for.
             values[shape.vocabulary - len(CONTROL_TOKENS) :] = 0
         writer.write_tensor_data(values)
@@ -182,7 +183,7 @@ def _quantize(source: Path, target: Path) -> None:
     parameters = llama.llama_model_quantize_default_params()
     parameters.ftype = llama.LLAMA_FTYPE_MOSTLY_Q4_K_M
     parameters.nthread = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), parameters) != 0:
+    if llama.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.pointer(parameters)) != 0:
         raise RuntimeError(f"llama.cpp could not quantise {source}")
 
 

@@ -47,16 +47,16 @@ def greet(rng: Random) -> list[Turn]:
 
 
 SKILLS: tuple[tuple[Skill, float], ...] = (
-    (from_entries(IDENTITY), 11.0),
-    (from_entries(CROFTER), 18.0),
-    (from_entries(SMALL_TALK), 8.0),
-    (greet, 5.0),
-    (tell_story, 32.0),
-    (write_poem, 3.0),
-    (admit_ignorance, 16.0),
-    (simple_task, 6.0),
-    (write_json, 5.0),
-    (write_function, 4.0),
+    (from_entries(IDENTITY), 18.0),
+    (from_entries(CROFTER), 26.0),
+    (from_entries(SMALL_TALK), 12.0),
+    (greet, 6.0),
+    (tell_story, 22.0),
+    (write_poem, 1.0),
+    (admit_ignorance, 12.0),
+    (simple_task, 4.0),
+    (write_json, 2.0),
+    (write_function, 3.0),
 )
 
 

@@ -7,7 +7,6 @@ from typing import TypeAlias
 from seedling.conversations import conversation
 from seedling.programs import fill_in_the_middle, module_text
 from seedling.stories import choose_hero, named, story
-from seedling.words import ADJECTIVES, BOYS, GIRLS, SUBJECTS, invented_word
 
 START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 SPECIAL_TOKENS = (END_OF_TEXT, START, END, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -34,24 +33,15 @@ def chat_pieces(rng: Random) -> list[Piece]:
     return pieces
 
 
-def copying_drill(rng: Random) -> list[Piece]:
-    """Words without sense, twice: the fastest lesson in looking back, which names and unseen subjects need."""
-    lists = (SUBJECTS, ADJECTIVES, BOYS, GIRLS, [invented_word(rng) for _ in range(8)])
-    text = " ".join(rng.choice(rng.choice(lists)) for _ in range(rng.randint(6, 24)))
-    return [(f" {text}.", False), (f" {text}.{END_OF_TEXT}", True)]
-
-
 def document(seed: int, index: int) -> list[Piece]:
     """The document number `index` of the corpus `seed`."""
     rng = Random(f"{seed}:{index}")
     draw = rng.random()
-    if draw < 0.80:
+    if draw < 0.94:
         return chat_pieces(rng)
-    if draw < 0.90:
-        return copying_drill(rng)
-    if draw < 0.93:
+    if draw < 0.95:
         return [(story(rng, named(rng, choose_hero(rng))) + END_OF_TEXT, True)]
-    if draw < 0.96:
+    if draw < 0.97:
         return [(module_text(rng) + END_OF_TEXT, True)]
     return [(fill_in_the_middle(rng), True)]
 

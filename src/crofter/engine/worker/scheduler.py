@@ -1,4 +1,4 @@
-"""The one scheduler: many answers in one llama_decode, prompts read in chunks beside them, prefixes reused.
+"""The one scheduler: many answers in one llama_decode, prompts read in chunks beside them.
 
 Each step takes one row of every answer being written, fills up with prompt rows, runs llama.cpp once and draws a token for each
 sequence whose rows are all computed. Single-threaded: nothing here is shared.
@@ -15,7 +15,7 @@ from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
 
 from . import plan
 from .library import Context, Model
-from .prefix import PrefixCache
+from .residence import Residence
 from .sampler import Sampler, complete, recommended, token_logprob
 from .session import Answer, PreparedRequest, Session
 from .text import TextAssembler
@@ -33,13 +33,10 @@ class Scheduler:
         self._vocabulary = vocabulary
         self._load = load
         self._markers = markers
-        self._context = Context(model, load)
+        self._residence = Residence(model, load)
+        self._context = self._residence.context
         self._recommended = recommended(model)
-        self._prefixes = PrefixCache(load.prefix_cache_bytes, whole_only=model.recurrent)
         self._waiting: deque[Session] = deque()
-        self._running: list[Session] = []  # oldest first
-        self._free_sequences = list(range(load.sequences))
-        self._salt = b""
         self._seconds_per_row = 0.0
         self._outbox: list[FromWorker] = []
         self._chunks: list[tuple[int, Chunk]] = []
@@ -49,7 +46,7 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether a step has anything to do."""
-        return bool(self._running or self._waiting)
+        return bool(self._residence.residents or self._waiting)
 
     @property
     def context(self) -> Context:
@@ -91,14 +88,14 @@ class Scheduler:
         answer = self._answers.pop(call, None)
         if answer is not None:
             for session in answer.sessions:
-                self._park(session)
+                self._residence.park(session)
                 self._release(session)
 
     def step(self) -> None:
         """Admit, decode once, draw tokens. Never raises for what a request does: it fails those requests."""
         self._make_room()
         self._admit()
-        if not self._running:
+        if not self._residence.residents:
             return
         batch = self._compose()
         if not batch:
@@ -128,11 +125,11 @@ class Scheduler:
     def occupancy(self) -> Occupancy:
         """How full everything is."""
         return Occupancy(
-            active_requests=len({session.answer.prepared.call for session in self._running}),
+            active_requests=len({session.answer.prepared.call for session in self._residence.residents}),
             queued_requests=len(self._waiting),
-            kv_tokens_used=sum(session.computed for session in self._running),
-            cached_prefixes=len(self._prefixes),
-            cached_prefix_bytes=self._prefixes.used_bytes,
+            kv_tokens_used=self._residence.used_cells,
+            cached_prefixes=len(self._residence.prefixes),
+            cached_prefix_bytes=self._residence.prefixes.used_bytes,
         )
 
     def _session(self, answer: Answer, choice: int) -> Session:
@@ -153,68 +150,34 @@ class Scheduler:
     # Admission.
 
     def _make_room(self) -> None:
-        sessions = [(session.computed, min(session.pending, plan.SMALLEST_PREFILL_ROWS)) for session in self._running]
-        for session in self._running[len(sessions) - plan.preempted(sessions, self._load.kv_tokens) :]:
+        for session in self._residence.overcrowding():
             # It goes on later from the same tokens with the same sampler: the answer does not change.
-            self._park(session)
-            self._leave_context(session)
-            self._waiting.appendleft(session)
+            self._residence.park(session)
+            self._give_way(session)
+
+    def _give_way(self, session: Session) -> None:
+        self._residence.leave(session)
+        self._waiting.appendleft(session)
 
     def _admit(self) -> None:
-        while self._waiting and self._free_sequences:
+        while self._waiting and self._residence.has_room_for(self._waiting[0]):
             session = self._waiting[0]
-            used = sum(other.computed + other.pending for other in self._running)
-            if self._running and used + len(session.tokens) + 1 > self._load.kv_tokens:
-                return
-            first = session.answer.sessions[0]
-            if (
-                session is not first
-                and first in self._running
-                and first.live_prefix is None
-                and not first.answer_tokens
-            ):
+            answer = session.answer
+            first = answer.sessions[0]
+            if session is not first and first in self._residence.residents and not first.answer_tokens:
                 return  # The first choice is still reading the prompt that this one will share.
             self._waiting.popleft()
-            session.sequence = self._free_sequences.pop()
-            self._running.append(session)
-            if session.answer.admitted is None:
-                session.answer.admitted = time.monotonic()
-            self._reuse_prefix(session)
-
-    def _reuse_prefix(self, session: Session) -> None:
-        tokens = np.asarray(session.tokens, np.int32)
-        found = self._prefixes.find(tokens, session.salt)
-        if found is None:
-            return
-        prefix, matched = found
-        if session.answer_tokens or self._model.recurrent:
-            # An answer that gave way goes on from the very state it had; a recurrent state is used as it is or not at all.
-            length = matched if matched < len(session.tokens) else 0
-        else:
-            length = plan.reusable_rows(matched, len(session.tokens))
-        if length == 0:
-            return
-        state = prefix.state
-        if state is None:
-            state = self._context.export_state(prefix.sequence)
-        if not self._context.import_state(session.sequence, state):
-            self._context.truncate(session.sequence, 0)
-            return
-        if not self._model.recurrent and not self._context.truncate(session.sequence, length):
-            self._context.truncate(session.sequence, 0)
-            return
-        session.computed = length
-        if session.choice == 0 and not session.answer_tokens:
-            session.answer.cached_tokens = length
+            answer.admitted = answer.admitted or time.monotonic()
+            cached = self._residence.enter(session)
+            if session is first and not session.answer_tokens:
+                answer.cached_tokens = cached
 
     # One step.
 
     def _compose(self) -> list[tuple[Session, int]]:
         """Which sessions take part in this step, with how many rows; all under the same adapters."""
-        salts = [session.salt for session in self._running]
-        if any(salt != self._salt for salt in salts):
-            self._switch_adapters(salts)
-        group = [session for session in self._running if session.salt == self._salt]
+        self._choose_adapters()
+        group = [session for session in self._residence.residents if session.salt == self._residence.salt]
         writers = [session for session in group if session.writing]
         readers = [session for session in group if not session.writing]
         limits = plan.StepLimits(
@@ -226,7 +189,7 @@ class Scheduler:
                 seconds_per_row=self._seconds_per_row,
                 longest_step_seconds=_LONGEST_STEP_SECONDS,
             ),
-            kv_rows=self._load.kv_tokens - sum(session.computed for session in self._running),
+            kv_rows=self._residence.free_cells,
         )
         shares = plan.prefill_shares([plan.Reader(r.pending, r.waited_steps) for r in readers], len(writers), limits)
         for reader, share in zip(readers, shares, strict=True):
@@ -235,18 +198,17 @@ class Scheduler:
         batch += [(reader, share) for reader, share in zip(readers, shares, strict=True) if share]
         return batch
 
-    def _switch_adapters(self, salts: list[bytes]) -> None:
-        # Adapters belong to the context, so groups take turns, a step each.
-        order = sorted(set(salts))
-        later = [salt for salt in order if salt > self._salt]
-        self._salt = later[0] if later else order[0]
-        session = next(session for session in self._running if session.salt == self._salt)
+    def _choose_adapters(self) -> None:
+        # Adapters belong to the context, so sessions under others take turns, a step each.
+        salts = sorted({session.salt for session in self._residence.residents})
+        if salts == [self._residence.salt]:
+            return
+        salt = next((salt for salt in salts if salt > self._residence.salt), salts[0])
+        sharers = [session for session in self._residence.residents if session.salt == salt]
         try:
-            self._context.use_adapters([(use.path, use.scale) for use in session.answer.prepared.request.adapters])
+            self._residence.use_adapters(salt, sharers[0].answer.prepared.request.adapters)
         except CrofterError as error:
-            self._salt = b""
-            self._context.use_adapters([])
-            self._fail([other.answer.prepared.call for other in self._running if other.salt == session.salt], error)
+            self._fail([session.answer.prepared.call for session in sharers], error)
 
     def _fill(self, batch: list[tuple[Session, int]]) -> int:
         context, row = self._context, 0
@@ -282,7 +244,7 @@ class Scheduler:
         if answer.first_token is None:
             answer.first_token = time.monotonic()
         if not session.answer_tokens:
-            self._prompt_is_read(session)
+            self._residence.publish(session)
         if self._vocabulary.ends_generation(token):
             self._finish(session, "stop")
             return
@@ -298,19 +260,12 @@ class Scheduler:
         elif session.answer_tokens >= answer.prepared.answer_limit or len(session.tokens) >= self._load.context_tokens:
             self._finish(session, "length")
 
-    def _prompt_is_read(self, session: Session) -> None:
-        """Let others reuse this prompt from now on."""
-        if self._model.recurrent:
-            self._park(session)
-        else:
-            session.live_prefix = self._prefixes.add(session.tokens, session.salt, None, sequence=session.sequence)
-
     # Endings.
 
     def _finish(self, session: Session, reason: FinishReason) -> None:
         answer = session.answer
         self._chunks.append((answer.prepared.call, session.finish(reason)))
-        self._park(session)
+        self._residence.park(session)
         self._release(session)
         if answer.open_choices == 0:
             del self._answers[answer.prepared.call]
@@ -325,35 +280,14 @@ class Scheduler:
             self._outbox.append(Failed(call=call, error=error.report()))
 
     def _decode_failed(self, batch: list[tuple[Session, int]], code: int) -> None:
-        if code == _NO_KV_ROOM and len(self._running) > 1:
-            youngest = self._running[-1]
-            self._leave_context(youngest)
-            self._waiting.appendleft(youngest)
+        if code == _NO_KV_ROOM and len(self._residence.residents) > 1:
+            self._give_way(self._residence.residents[-1])
             return
         error = CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to compute (code {code})")
         self._fail([session.answer.prepared.call for session, _ in batch], error)
 
-    def _park(self, session: Session) -> None:
-        """Keep the state of a running session for whoever asks for the same beginning."""
-        if session.sequence < 0 or session.computed == 0 or self._load.prefix_cache_bytes == 0:
-            return
-        tokens = session.tokens[: session.computed]
-        if not self._prefixes.holds(tokens, session.salt):
-            self._prefixes.add(tokens, session.salt, self._context.export_state(session.sequence))
-
     def _release(self, session: Session) -> None:
-        self._leave_context(session)
+        self._residence.leave(session)
         if session in self._waiting:
             self._waiting.remove(session)
         session.sampler.close()
-
-    def _leave_context(self, session: Session) -> None:
-        if session.live_prefix is not None:
-            self._prefixes.remove(session.live_prefix)
-            session.live_prefix = None
-        if session.sequence >= 0:
-            self._running.remove(session)
-            self._context.truncate(session.sequence, 0)
-            self._free_sequences.append(session.sequence)
-            session.sequence = -1
-            session.computed = 0
