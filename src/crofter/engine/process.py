@@ -5,20 +5,19 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest
 
+from .calls import Call, Calls, Reply
 from .wire import (
     LENGTH_BYTES,
     MAXIMUM_FRAME_BYTES,
-    Accepted,
     Cancel,
-    Chunks,
     Embed,
     Embedded,
     Failed,
@@ -36,26 +35,10 @@ from .wire import (
     from_worker_decoder,
 )
 
-_Reply = Chunk | CrofterError | Embedded | Tokenized | Measured
-
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has only the latter, which there means the former.
 _STOP_SECONDS = 5.0
-_ACCEPT_SECONDS = 60.0
-"""A request not even tokenised after this long: its template or text holds the worker up."""
-_SILENCE_SECONDS = 180.0
-"""No step of any model takes this long: the worker hangs."""
 _NONSENSE = CrofterError(ErrorCode.INTERNAL, "the worker answered another question")
 _IDLE = Occupancy(active_requests=0, queued_requests=0, kv_tokens_used=0, cached_prefixes=0, cached_prefix_bytes=0)
-
-
-class _Call:
-    """One outstanding request. Its queue is bounded by the request itself: a chunk a token at most."""
-
-    def __init__(self) -> None:
-        self.replies: asyncio.Queue[_Reply] = asyncio.Queue()
-        self.sent_at = time.monotonic()
-        self.accepted = False
-        self.finished = False
 
 
 class WorkerProcess:
@@ -69,9 +52,7 @@ class WorkerProcess:
         self.stopping = False
         self.alive = True
         self._process = process
-        self._calls: dict[int, _Call] = {}
-        self._next_call = 1
-        self._last_heard = time.monotonic()
+        self._calls = Calls()
 
     @classmethod
     async def start(cls, plan: LoadPlan, log_path: Path, timeout_seconds: float) -> "WorkerProcess":
@@ -79,7 +60,7 @@ class WorkerProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")}
         # llama.cpp would start a debugger to print a backtrace when it aborts.
         environment["GGML_NO_BACKTRACE"] = "1"
-        with log_path.open("wb") as log:
+        with _new_log(log_path) as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
@@ -115,20 +96,17 @@ class WorkerProcess:
         """Dispatch what the worker says until it ends. All outstanding requests then fail with WORKER_DIED."""
         try:
             while (message := await _read(self._output)) is not None:
-                self._last_heard = time.monotonic()
-                self._dispatch(message)
+                if isinstance(message, Occupancy):
+                    self.occupancy = message
+                self._calls.deliver(message)
         finally:
             self.alive = False
             await _kill(self._process)
-            error = CrofterError(
-                ErrorCode.SHUTTING_DOWN if self.stopping else ErrorCode.WORKER_DIED,
-                "the model was unloaded"
+            self._calls.fail_all(
+                CrofterError(ErrorCode.SHUTTING_DOWN, "the model was unloaded", retry_after_seconds=1.0)
                 if self.stopping
-                else "the model's worker died; it is being restarted, please retry",
-                retry_after_seconds=1.0,
+                else _died()
             )
-            for call in self._calls.values():
-                call.replies.put_nowait(error)
 
     async def stop(self) -> None:
         """End the worker: politely, then not."""
@@ -140,36 +118,24 @@ class WorkerProcess:
             await _kill(self._process)
 
     def hangs(self) -> bool:
-        """Whether something asked of the worker has gone unanswered for longer than can be."""
-        now = time.monotonic()
-        if self._calls and now - self._last_heard > _SILENCE_SECONDS:
-            return True
-        return any(not call.accepted and now - call.sent_at > _ACCEPT_SECONDS for call in self._calls.values())
+        """Whether it should have answered long ago."""
+        return self._calls.overdue()
 
     def kill(self) -> None:
         """End the worker at once; `run` does the rest."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process_id, _KILL)
 
-    @property
-    def outstanding(self) -> int:
-        """Requests not finished yet."""
-        return len(self._calls)
-
     async def generate(self, request: GenerationRequest, timeout_seconds: float) -> AsyncGenerator[Chunk]:
         """Stream a request's chunks; closing the generator cancels it. Raises CrofterError."""
-        with self._open(timeout_seconds) as (number, call):
-            await self._send(Generate(call=number, request=request))
-            while True:
-                reply = await call.replies.get()
-                if isinstance(reply, CrofterError):
-                    raise reply
+        with self._open(timeout_seconds) as call:
+            await self._send(Generate(call=call.number, request=request))
+            while not call.finished:
+                reply = await call.reply()
                 if not isinstance(reply, Chunk):
                     raise _NONSENSE
                 call.finished = reply.usage is not None
                 yield reply
-                if call.finished:
-                    return
 
     async def embed(self, message: Embed, timeout_seconds: float) -> Embedded:
         """Vectors for the message's inputs. Raises CrofterError."""
@@ -192,64 +158,49 @@ class WorkerProcess:
             raise _NONSENSE
         return reply
 
-    async def _ask(self, message: Embed | Tokenize | Measure, timeout_seconds: float) -> _Reply:
-        with self._open(timeout_seconds) as (number, call):
-            # Measuring and tokenising are not queued behind a template, so there is nothing to accept.
+    async def _ask(self, message: Embed | Tokenize | Measure, timeout_seconds: float) -> Reply:
+        with self._open(timeout_seconds) as call:
+            # A measurement has no text that could hold up the intake.
             call.accepted = isinstance(message, Measure)
-            await self._send(msgspec.structs.replace(message, call=number))
-            reply = await call.replies.get()
-            if isinstance(reply, CrofterError):
-                raise reply
+            await self._send(msgspec.structs.replace(message, call=call.number))
+            reply = await call.reply()
             call.finished = True
             return reply
 
     @contextlib.contextmanager
-    def _open(self, timeout_seconds: float) -> Generator[tuple[int, _Call]]:
+    def _open(self, timeout_seconds: float) -> Generator[Call]:
         if not self.alive:
-            raise CrofterError(ErrorCode.WORKER_DIED, "the model's worker died; please retry", retry_after_seconds=1.0)
-        number, self._next_call = self._next_call, self._next_call + 1
-        call = self._calls[number] = _Call()
-        late = CrofterError(ErrorCode.TIMED_OUT, f"not finished after {timeout_seconds:.0f} s", retry_after_seconds=1.0)
-        # A timer instead of a time-out around each wait: chunks are many, requests few.
-        timer = asyncio.get_running_loop().call_later(timeout_seconds, call.replies.put_nowait, late)
-        try:
-            yield number, call
-        finally:
-            timer.cancel()
-            del self._calls[number]
-            if self.alive and not self.stopping and not call.finished:
-                self._input.write(frame(Cancel(call=number)))
+            raise _died()
+        with self._calls.open(timeout_seconds) as call:
+            try:
+                yield call
+            finally:
+                if self.alive and not self.stopping and not call.finished:
+                    self._input.write(frame(Cancel(call=call.number)))
 
     async def _send(self, message: ToWorker) -> None:
         try:
             self._input.write(frame(message))
             await self._input.drain()
         except (ConnectionError, RuntimeError):
-            raise CrofterError(
-                ErrorCode.WORKER_DIED, "the model's worker died; please retry", retry_after_seconds=1.0
-            ) from None
+            raise _died() from None
         except ValueError as error:
             raise CrofterError(ErrorCode.REQUEST_TOO_LARGE, str(error)) from error
 
-    def _dispatch(self, message: FromWorker) -> None:
-        match message:
-            case Chunks():
-                for number, chunk in message.chunks:
-                    if (call := self._calls.get(number)) is not None:
-                        call.replies.put_nowait(chunk)
-            case Occupancy():
-                self.occupancy = message
-            case Accepted():
-                if (call := self._calls.get(message.call)) is not None:
-                    call.accepted = True
-            case Failed():
-                if (call := self._calls.get(message.call)) is not None:
-                    call.replies.put_nowait(CrofterError.from_report(message.error))
-            case Embedded() | Tokenized() | Measured():
-                if (call := self._calls.get(message.call)) is not None:
-                    call.replies.put_nowait(message)
-            case Loaded():
-                pass
+
+def _died() -> CrofterError:
+    return CrofterError(
+        ErrorCode.WORKER_DIED,
+        "the model's worker died; it is being restarted, please retry",
+        retry_after_seconds=1.0,
+    )
+
+
+def _new_log(path: Path) -> BinaryIO:
+    if path.exists():
+        # The last words of the worker before this one may tell why it died.
+        path.replace(path.with_suffix(".previous.log"))
+    return path.open("wb")
 
 
 async def _first_message(process: asyncio.subprocess.Process, plan: LoadPlan) -> FromWorker | None:

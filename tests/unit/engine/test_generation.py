@@ -47,7 +47,9 @@ async def test_an_answer_ends_with_its_reason_usage_and_timings(engine: Engine, 
     assert 0 <= last.timings.queue_seconds <= last.timings.first_token_seconds
 
 
-async def test_the_same_seed_gives_the_same_text_also_from_the_prefix_cache(engine: Engine, tiny_model: ModelFile) -> None:
+async def test_the_same_seed_gives_the_same_text_also_from_the_prefix_cache(
+    engine: Engine, tiny_model: ModelFile
+) -> None:
     request = ask(LONG, sampling=Sampling(seed=7, temperature=1.0), max_tokens=40)
     first = await collect(engine, tiny_model, request)
     second = await collect(engine, tiny_model, request)
@@ -126,7 +128,9 @@ async def test_a_grammar_is_kept_and_a_wrong_one_refused(engine: Engine, tiny_mo
 
 
 async def test_bias_decides_the_token(engine: Engine, tiny_model: ModelFile) -> None:
-    chunks = await collect(engine, tiny_model, ask(sampling=Sampling(temperature=0.0, logit_bias={65: 100.0}), max_tokens=3))
+    chunks = await collect(
+        engine, tiny_model, ask(sampling=Sampling(temperature=0.0, logit_bias={65: 100.0}), max_tokens=3)
+    )
     assert tokens_of(chunks) == [65, 65, 65]
 
 
@@ -197,7 +201,9 @@ async def test_tokens_of_another_model_are_refused(engine: Engine, tiny_model: M
 
 async def test_embeddings_are_unit_vectors_and_repeat(engine: Engine, tiny_model: ModelFile) -> None:
     request = EmbeddingRequest(
-        request_id=RequestId("e"), model="", inputs=(TextPrompt(text="one sheep"), TextPrompt(text="two dogs and a boat"))
+        request_id=RequestId("e"),
+        model="",
+        inputs=(TextPrompt(text="one sheep"), TextPrompt(text="two dogs and a boat")),
     )
     first = await engine.embed(tiny_model, request)
     again = await engine.embed(tiny_model, request)

@@ -20,16 +20,18 @@ PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
 
 async def until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the engine's state is polled, as `ps` would
             await anyio.sleep(0.02)
 
 
 async def test_a_worker_killed_in_mid_answer_gives_a_retryable_error_and_comes_back(
     engine: Engine, tiny_model: ModelFile
 ) -> None:
+    stream = engine.generate(tiny_model, ask(max_tokens=400))
+    await anext(stream)
+    os.kill(engine.loaded()[0].process_id, signal.SIGKILL)
     with pytest.raises(CrofterError) as caught:
-        async for _ in engine.generate(tiny_model, ask(max_tokens=400)):
-            os.kill(engine.loaded()[0].process_id, signal.SIGKILL)
+        _ = [chunk async for chunk in stream]
     assert caught.value.code is ErrorCode.WORKER_DIED
     assert caught.value.code.retryable
     await until(lambda: bool(engine.loaded()) and engine.loaded()[0].state == "ready")

@@ -78,7 +78,12 @@ def test_the_end_of_a_cached_prompt_is_computed_anew() -> None:
 
 @pytest.mark.parametrize(
     ("sessions", "kv_rows", "expected"),
-    [([(10, 1), (10, 1)], 100, 0), ([(50, 1), (49, 1)], 100, 1), ([(60, 1), (30, 1), (9, 1)], 100, 1), ([(100, 1)], 100, 0)],
+    [
+        ([(10, 1), (10, 1)], 100, 0),
+        ([(50, 1), (49, 1)], 100, 1),
+        ([(60, 1), (30, 1), (9, 1)], 100, 1),
+        ([(100, 1)], 100, 0),
+    ],
 )
 def test_the_youngest_give_way(sessions: list[tuple[int, int]], kv_rows: int, expected: int) -> None:
     assert preempted(sessions, kv_rows) == expected

@@ -36,9 +36,13 @@ def test_a_conversation_is_rendered_with_the_opening_of_the_answer() -> None:
 
 
 def test_markers_tools_and_arguments_reach_the_template() -> None:
-    source = "{{ bos_token }}{{ messages[0].content }}{{ tools[0].name }}{{ enable_thinking }}{{ messages[0] | tojson }}"
+    source = (
+        "{{ bos_token }}{{ messages[0].content }}{{ tools[0].name }}{{ enable_thinking }}{{ messages[0] | tojson }}"
+    )
     chat = ChatPrompt(
-        messages=(Message(role="user", content="<Hi>"),), tools=({"name": "clock"},), template_arguments={"enable_thinking": 1}
+        messages=(Message(role="user", content="<Hi>"),),
+        tools=({"name": "clock"},),
+        template_arguments={"enable_thinking": 1},
     )
     assert template(source).render(chat) == '<s><Hi>clock1{"role": "user", "content": "<Hi>"}'
 

@@ -1,5 +1,7 @@
 """Text assembly gives the same result however the bytes are cut, and never shows part of a stop string."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from crofter.engine.worker.text import TextAssembler, longest_partial_suffix, reasoning_markers
 
 MARKERS = ("<think>", "</think>")
-_fragments = st.lists(st.sampled_from(["a", "é", "🐑", "\n", "<", "<think>", "</think>", "STOP", "ST", "OP", " "]), max_size=24)
+_fragments = st.lists(
+    st.sampled_from(["a", "é", "🐑", "\n", "<", "<think>", "</think>", "STOP", "ST", "OP", " "]), max_size=24
+)
 
 
 def assemble(data: bytes, cuts: list[int], stops: tuple[str, ...], *, begins_inside: bool = False) -> tuple[str, str]:
@@ -15,7 +19,7 @@ def assemble(data: bytes, cuts: list[int], stops: tuple[str, ...], *, begins_ins
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     texts: list[str] = []
     thoughts: list[str] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         text, reasoning = assembler.push(data[start:end])
         texts.append(text)
         thoughts.append(reasoning)
