@@ -83,8 +83,10 @@ def _source(scratch: Path) -> Path:
     if given:
         return Path(given)
     wanted = f"{_PACKAGE}=={distribution(_PACKAGE).version}"
+    # A virtual environment made by uv has no pip of its own; any other will do.
+    pip = next(([path] for path in map(shutil.which, ("pip3", "pip")) if path), [sys.executable, "-m", "pip"])
     try:
-        _run([sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", "-d", str(scratch), wanted])
+        _run([*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", str(scratch), wanted])
     except RuntimeError as error:
         raise RuntimeError(
             f"the source package {wanted} cannot be fetched with pip; unpack it yourself and name its vendor/llama.cpp "

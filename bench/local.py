@@ -13,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-
 import llama_bench
 import measure
 from bare import BareLoop, BareSettings

@@ -1,6 +1,7 @@
 """The `[api]` section of the configuration."""
 
 import ipaddress
+from typing import Annotated
 
 import msgspec
 
@@ -10,7 +11,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     """The address to listen on. Anything but this computer itself (127.0.0.1, ::1) demands an API key from every client."""
-    port: int = 7411
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 7411
     """The port to listen on; 0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names this node is reached by, as clients write them in the address ("ai.home" or "ai.home:8443")."""

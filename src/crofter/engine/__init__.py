@@ -1,6 +1,7 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
 from .machine import Machine, library_facts, machine_now
+from .rest import TuningMemory
 from .service import Engine
 from .settings import EngineSettings
 from .values import LibraryFacts, TuneStep, Tuning, WorkerState, WorkerStatus
@@ -12,6 +13,7 @@ __all__ = [
     "Machine",
     "TuneStep",
     "Tuning",
+    "TuningMemory",
     "WorkerState",
     "WorkerStatus",
     "library_facts",

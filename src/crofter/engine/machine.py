@@ -42,6 +42,15 @@ def resident_bytes(process_id: int) -> int:
         return 0
 
 
+def private_bytes(process_id: int) -> int:
+    """Physical memory that only this process's end would free: without the pages of mapped files."""
+    try:
+        memory = psutil.Process(process_id).memory_info()
+    except psutil.Error:
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))
+
+
 def library_facts() -> LibraryFacts:
     """Ask the llama.cpp library about itself, in a process of its own: loading it would cost this one its memory.
 

@@ -75,6 +75,11 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
     )
 
 
+def worth_tuning(model: ModelFile) -> bool:
+    """Whether measuring can gain anything: the smallest models are fast whatever one does."""
+    return model.size_bytes >= _SMALLEST_SHARED_BYTES
+
+
 def gpu_layers(*, wanted: int, layer_count: int, model_bytes: int, kv_bytes: int, free_bytes: int) -> int:
     """How many layers go to the GPU: all that its free memory holds, output layer included, unless told otherwise."""
     if wanted >= 0:

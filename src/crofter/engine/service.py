@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -24,8 +24,9 @@ from crofter.core import (
 )
 
 from . import plan, tuner
-from .machine import machine_now, resident_bytes
+from .machine import machine_now, private_bytes, resident_bytes
 from .process import WorkerProcess
+from .rest import TuningMemory, keep_choice, tune_unless_wanted
 from .settings import EngineSettings
 from .slot import Slot
 from .values import TuneStep, Tuning, WorkerStatus
@@ -44,9 +45,9 @@ class Engine:
         settings: EngineSettings,
         *,
         log_folder: Path,
-        tunings: Callable[[ModelId], dict[str, str | int | bool] | None],
+        tunings: TuningMemory,
     ) -> None:
-        """`tunings` gives what the tuner chose for a model on this machine, if it has run."""
+        """`tunings` remembers what the tuner chose for a model on this machine."""
         self.settings = settings
         self._log_folder = log_folder
         self._tunings = tunings
@@ -136,13 +137,15 @@ class Engine:
             await slot.stop()
             machine = machine_now()
             base = plan.plan_load(model, machine, self.settings, None)
-            log = self._log_folder / "worker-tuning.log"
-            async for step in tuner.tune(
-                base, machine.physical_cores, workload, log, self.settings.load_timeout_seconds
-            ):
+            async for step in tuner.tune(base, machine.physical_cores, workload, self._tuning_log):
+                keep_choice(self._tunings, model.model_id, workload, step)
                 yield step
 
     # Loading and watching.
+
+    @property
+    def _tuning_log(self) -> Path:
+        return self._log_folder / "worker-tuning.log"
 
     def _slot(self, model: ModelFile) -> Slot:
         return self._slots.setdefault(model.model_id, Slot(model))
@@ -174,10 +177,10 @@ class Engine:
         """Unload what must go for this model. Raises CrofterError(OUT_OF_MEMORY)."""
         machine = machine_now()
         others = [other for other in self._slots.values() if other is not slot and other.estimated_bytes]
-        held = sum(resident_bytes(other.worker.process_id) for other in others if other.worker is not None)
+        held = sum(private_bytes(other.worker.process_id) for other in others if other.worker is not None)
         limit = self.settings.memory_limit_bytes or int(0.9 * (machine.available_bytes + held))
         usable = msgspec.structs.replace(machine, available_bytes=limit)
-        tuned = self._tunings(slot.model.model_id)
+        tuned = self._tunings.settings(slot.model.model_id)
         tuning = None if tuned is None else msgspec.convert(tuned, Tuning)
         load = plan.plan_load(slot.model, usable, self.settings, tuning)
         sizes = [plan.LoadedSize(o.model.model_id, o.estimated_bytes, o.last_used, o.in_use) for o in others]
@@ -208,4 +211,20 @@ class Engine:
                 if slot.worker.hangs():
                     slot.worker.kill()
                 elif keep >= 0 and not slot.in_use and time.monotonic() - slot.last_used > keep:
-                    await slot.stop()
+                    self._tasks.start_soon(self._put_to_rest, slot, name=f"rest {slot.model.name}")
+
+    async def _put_to_rest(self, slot: Slot) -> None:
+        await slot.stop()
+        if not self.settings.tune_when_idle or not plan.worth_tuning(slot.model):
+            return
+        if slot.loading.locked() or self._tunings.settings(slot.model.model_id) is not None:
+            return
+        if any(other.in_use for other in self._slots.values()):
+            return  # Figures taken beside other work would be wrong for good.
+        machine = machine_now()
+        try:
+            base = plan.plan_load(slot.model, machine, self.settings, None)
+        except CrofterError:
+            return  # Not enough memory to measure now.
+        cores, workload = machine.physical_cores, self.settings.workload
+        await tune_unless_wanted(slot, base, cores, workload, self._tuning_log, self._tunings)

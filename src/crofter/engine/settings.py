@@ -32,6 +32,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Layers kept on the GPU; -1: as many as its free memory holds."""
     flash_attention: Literal["auto", "on", "off"] = "auto"
     """Fused attention; auto: tuned, else llama.cpp decides."""
+    tune_when_idle: bool = True
+    """Measure a model once, when it is first unloaded for idleness, and load it with the best settings from then on."""
     workload: Literal["chat", "reading"] = "chat"
     """What the tuner's choice favours: writing answers, or reading long prompts."""
     prefill_rows_while_writing: int = 32

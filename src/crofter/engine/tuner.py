@@ -16,6 +16,7 @@ from .wire import LoadPlan, Measure, Measured
 
 _PROMPT_TOKENS = 384
 _ANSWER_TOKENS = 24
+_LOAD_SECONDS = 300.0
 _MEASURE_SECONDS = 300.0
 _WORTHWHILE = 1.02
 """A change must gain this factor to be kept: less is noise."""
@@ -46,7 +47,6 @@ async def tune(
     physical_cores: int,
     workload: Literal["chat", "reading"],
     log_path: Path,
-    load_timeout_seconds: float,
 ) -> AsyncGenerator[TuneStep]:
     """Yield a step a measurement; the last one has `chosen`. Raises CrofterError if the model does not load."""
     best = Tuning(
@@ -58,11 +58,11 @@ async def tune(
     )
     changes = trials(best, physical_cores)
     steps = len(changes) + 1
-    best_figures = await _measure(base, best, log_path, load_timeout_seconds)
+    best_figures = await _measure(base, best, log_path)
     yield _step(1, steps, "llama.cpp's defaults", best_figures)
     for number, change in enumerate(changes, start=2):
         trial = msgspec.convert(msgspec.to_builtins(best) | dict(change), Tuning)
-        figures = await _measure(base, trial, log_path, load_timeout_seconds)
+        figures = await _measure(base, trial, log_path)
         if score(workload, figures) > _WORTHWHILE * score(workload, best_figures):
             best, best_figures = trial, figures
         description = ", ".join(f"{field.replace('_', ' ')}: {value}" for field, value in change.items())
@@ -81,9 +81,9 @@ def _step(number: int, steps: int, description: str, figures: Measured) -> TuneS
     )
 
 
-async def _measure(base: LoadPlan, tuning: Tuning, log_path: Path, load_timeout_seconds: float) -> Measured:
+async def _measure(base: LoadPlan, tuning: Tuning, log_path: Path) -> Measured:
     load = msgspec.structs.replace(base, **msgspec.to_builtins(tuning))
-    worker = await WorkerProcess.start(load, log_path, load_timeout_seconds)
+    worker = await WorkerProcess.start(load, log_path, _LOAD_SECONDS)
     async with anyio.create_task_group() as running:
         running.start_soon(worker.run)
         try:

@@ -104,9 +104,6 @@ class NodeAdministration:
         model = self._parts.catalog.resolve(name).file
         async with aclosing(self._parts.engine.tune(model, workload)) as steps:
             async for step in steps:
-                if step.chosen is not None:
-                    measured = {"prefill": step.prefill_tokens_per_second, "decode": step.decode_tokens_per_second}
-                    self._parts.tunings.keep(model.model_id, workload, step.chosen, measured)
                 yield msgspec.convert(step, TuneProgress, from_attributes=True)
 
     async def doctor(self) -> list[Check]:

@@ -32,6 +32,10 @@ class Node:
         adapters = adapter_files(parts.home.adapters_folder)
         self._server = Server(create_app(parts.router, self._administration, settings, adapters), settings)
         self._drain_seconds = settings.shutdown_seconds
+        if not settings.loopback and parts.keys.empty:
+            _logger.warning(
+                "other machines can reach this node, and need an API key; make one with `crofter key create NAME`"
+            )
 
     async def run(self, announce: Callable[[str, str], None] | None) -> None:
         """Serve until SIGTERM, SIGINT or `Administration.shut_down`; then let answers finish, within bounds.

@@ -36,7 +36,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
         catalog = Catalog(ModelRecords(database), home.models_folder, config.node.default_model)
         catalog.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
-        engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings.settings)
+        engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
             database=database,

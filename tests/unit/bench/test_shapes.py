@@ -16,5 +16,5 @@ def test_merges_give_distinct_tokens_for_the_largest_vocabulary():
 
 def test_widths_suit_k_quants():
     for shape in shapes.SHAPES.values():
-        for _name, dimensions in shapes._tensors(shape).items():
+        for dimensions in shapes._tensors(shape).values():
             assert dimensions[-1] % 256 == 0

@@ -33,10 +33,25 @@ def model_file(path: Path, *, model_id: str = "tiny") -> ModelFile:
     )
 
 
+class MemoryTunings:
+    """Keeps what the engine says for the test to see."""
+
+    def __init__(self) -> None:
+        self.kept: dict[ModelId, dict[str, str | int | bool]] = {}
+
+    def settings(self, model_id: ModelId) -> dict[str, str | int | bool] | None:
+        return self.kept.get(model_id)
+
+    def keep(
+        self, model_id: ModelId, workload: str, settings: dict[str, str | int | bool], measured: dict[str, float]
+    ) -> None:
+        self.kept[model_id] = settings
+
+
 @pytest.fixture
 def make_engine(tmp_path: Path) -> Callable[..., Engine]:
     def make(**settings: object) -> Engine:
-        return Engine(msgspec.convert(settings, EngineSettings), log_folder=tmp_path, tunings=lambda _: None)
+        return Engine(msgspec.convert(settings, EngineSettings), log_folder=tmp_path, tunings=MemoryTunings())
 
     return make
 

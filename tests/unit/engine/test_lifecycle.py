@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
-from crofter.engine import Engine
+from crofter.engine import Engine, EngineSettings
 
-from .conftest import ask, collect, tokens_of
+from .conftest import MemoryTunings, ask, collect, tokens_of
 
 pytestmark = pytest.mark.anyio
 PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
@@ -195,3 +195,30 @@ async def test_a_model_that_is_answering_is_not_tuned(engine: Engine, tiny_model
         await anext(engine.tune(tiny_model, "chat"))
     assert caught.value.code is ErrorCode.CONFLICT
     await stream.aclose()
+
+
+async def test_a_model_is_measured_when_it_is_first_put_to_rest_and_loaded_so_from_then_on(
+    tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    # Only models of 64 MiB or more are worth it; the plan goes by the size it is told.
+    model = msgspec.structs.replace(tiny_model, size_bytes=65 * 1024 * 1024)
+    memory = MemoryTunings()
+    settings = EngineSettings(keep_alive_seconds=0.0, threads=1)
+    async with Engine(settings, log_folder=tmp_path, tunings=memory) as engine:
+        await collect(engine, model, ask())
+        with anyio.fail_after(60):
+            while not memory.kept:  # noqa: ASYNC110 - it happens some time after the model is unloaded
+                await anyio.sleep(0.05)
+        memory.kept[model.model_id]["micro_batch_rows"] = 64
+        assert tokens_of(await collect(engine, model, ask()))
+
+
+async def test_a_request_ends_the_measuring_of_its_model(tiny_model: ModelFile, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(tiny_model, size_bytes=65 * 1024 * 1024)
+    memory = MemoryTunings()
+    settings = EngineSettings(keep_alive_seconds=0.0, threads=1)
+    async with Engine(settings, log_folder=tmp_path, tunings=memory) as engine:
+        await collect(engine, model, ask())
+        await until((tmp_path / "worker-tuning.log").exists)
+        assert tokens_of(await collect(engine, model, ask()))
+    assert memory.kept == {}

@@ -78,6 +78,11 @@ def test_a_value_out_of_a_closed_set_is_refused(file: Path) -> None:
     assert "one of debug, info" in message
 
 
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_cannot_be_is_refused(file: Path, port: str) -> None:
+    assert "api.port" in refused(file, {"CROFTER_API_PORT": port})
+
+
 def test_a_file_that_is_not_toml_says_where(file: Path) -> None:
     file.write_text("[api\n")
     assert "line 1" in refused(file)

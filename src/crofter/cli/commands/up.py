@@ -39,6 +39,6 @@ def up_command(
 def _announce(url: str, default_model: str) -> None:
     say(f"Crofter is running at {url}")
     say(f"  model     {default_model or 'none yet: crofter pull FILE.gguf'}")
-    say(f"  OpenAI    base_url {url}/v1, any API key")
+    say(f"  OpenAI    base_url {url}/v1")
     say("  talk      crofter chat")
     say("Stop it with Ctrl-C.")
