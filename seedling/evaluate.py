@@ -57,7 +57,9 @@ def story_scores(speaker: Speaker, rng: Random, count: int) -> dict[str, float]:
             named += hero.noun in text and (not hero.name or hero.name in text)
             grammatical += is_grammatical(text, grammar)
         scores[f"stories on {kind} subjects that name the subject"] = named / count
-        scores[f"stories on {kind} subjects, every sentence grammatical, none repeated"] = grammatical / count
+        scores[f"stories on {kind} subjects made only of sentence patterns of the grammar, none repeated"] = (
+            grammatical / count
+        )
     return scores
 
 

@@ -71,6 +71,9 @@ class Model:
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = self.gpu_layers = _gpu_layers(plan)
         parameters.use_extra_bufts = plan.repack
+        if plan.repack:
+            # Rewritten weights lie in memory of their own; a mapped file beside them would be held a second time.
+            parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
         self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
         if not self.handle:
             raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, "llama.cpp could not load the model")
