@@ -21,8 +21,8 @@ from node import running_node
 from report import machine, ratios, rounded, rows, table
 from shapes import SHAPES, model_file
 
-_THOROUGH = Effort(rounds=5, answer_tokens=128, batched_rounds=3, batched_tokens=64)
-_QUICK = Effort(rounds=3, answer_tokens=64, batched_rounds=1, batched_tokens=32)
+_THOROUGH = Effort(writing_rounds=5, answer_tokens=128, reading_rounds=5, batched_rounds=3, batched_tokens=64)
+_QUICK = Effort(writing_rounds=3, answer_tokens=64, reading_rounds=2, batched_rounds=1, batched_tokens=48)
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def _measure_model(name: str, effort: Effort, program: Path | None) -> tuple[Fig
         with BareLoop(file, settings) as bare:
             scene = Scene(node, bare, model, effort)
             _say("warming up …")
-            measure.writing(Scene(node, bare, model, effort._replace(rounds=1, answer_tokens=16)))
+            measure.writing(Scene(node, bare, model, effort._replace(writing_rounds=1, answer_tokens=16)))
             _say("writing …")
             figures |= measure.writing(scene)
             _say("reading …")
@@ -112,7 +112,7 @@ def _tuned_for_reading(name: str, effort: Effort) -> Figures:
         node.steps("/crofter/v1/tune", {"name": model, "workload": "reading"})
         with BareLoop(model_file(name), settings) as bare:
             scene = Scene(node, bare, model, effort)
-            measure.writing(Scene(node, bare, model, effort._replace(rounds=1, answer_tokens=16)))
+            measure.writing(Scene(node, bare, model, effort._replace(writing_rounds=1, answer_tokens=16)))
             return {"prefill_tuned_node": measure.reading(scene)["prefill_node"]}
 
 

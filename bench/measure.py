@@ -18,6 +18,8 @@ READ_TOKENS = 512
 LONG_TOKENS = 2000
 STREAMS = 8
 
+_SHORT_TOKENS = 8
+
 _TEXT = (
     "the of and to in that was his with for had not but from they she which you were her all this when there been one "
     "have who will more out about into them then some could time very than first other water house people after little "
@@ -29,8 +31,9 @@ _WRITER_HEAD_START_TOKENS = 24
 class Effort(NamedTuple):
     """How much is measured."""
 
-    rounds: int
+    writing_rounds: int
     answer_tokens: int
+    reading_rounds: int
     batched_rounds: int
     batched_tokens: int
 
@@ -85,8 +88,8 @@ def writing(scene: Scene) -> Figures:
     """Single-stream decode, and what one request after another gives in all."""
     node: list[Answer] = []
     bare: list[Written] = []
-    for _ in range(scene.effort.rounds):
-        prompt = scene.fresh_text(32)
+    for _ in range(scene.effort.writing_rounds):
+        prompt = scene.fresh_text(_SHORT_TOKENS)
         bare.append(scene.bare.write(prompt, scene.effort.answer_tokens))
         node.append(_complete(scene, prompt, scene.effort.answer_tokens))
     return {
@@ -101,7 +104,7 @@ def reading(scene: Scene) -> Figures:
     node: list[Answer] = []
     bare: list[Written] = []
     again: list[Answer] = []
-    for _ in range(scene.effort.rounds):
+    for _ in range(scene.effort.reading_rounds):
         prompt = scene.fresh_text(READ_TOKENS)
         bare.append(scene.bare.write(prompt, 1))
         node.append(_complete(scene, prompt, 1))
@@ -125,16 +128,16 @@ def reading(scene: Scene) -> Figures:
 
 
 def batching(scene: Scene) -> Figures:
-    """Eight requests at once against one after another, prompts included, for both."""
+    """Eight requests at once against one after another, their short prompts included, for both."""
     tokens = scene.effort.batched_tokens
     single_node: list[float] = []
     single_bare: list[float] = []
     many_node: list[float] = []
     many_bare: list[float] = []
     for _ in range(scene.effort.batched_rounds):
-        prompts = [scene.fresh_text(32) for _ in range(STREAMS)]
+        prompts = [scene.fresh_text(_SHORT_TOKENS) for _ in range(STREAMS)]
         single_bare.append(tokens / scene.bare.write(prompts[0], tokens).total_seconds)
-        single_node.append(tokens / _complete(scene, scene.fresh_text(32), tokens).total_seconds)
+        single_node.append(tokens / _complete(scene, scene.fresh_text(_SHORT_TOKENS), tokens).total_seconds)
         many_bare.append(STREAMS * tokens / scene.bare.batch_seconds(prompts, tokens))
         many_node.append(STREAMS * tokens / asyncio.run(_all_seconds(scene, prompts, tokens)))
     return {
@@ -169,7 +172,7 @@ def against_llama_bench(program: Path, model: Path, effort: Effort) -> Figures:
     """llama-bench with its defaults on the same file."""
     runs = [
         llama_bench.measure(program, model, prompt_tokens=READ_TOKENS, answer_tokens=64, repetitions=1)
-        for _ in range(effort.rounds)
+        for _ in range(effort.reading_rounds)
     ]
     return {
         "prefill_llama_bench": _median(run.prefill for run in runs),

@@ -5,8 +5,7 @@ from random import Random
 from typing import TypeAlias
 
 from seedling.conversations import conversation
-from seedling.programs import fill_in_the_middle, module_text
-from seedling.stories import choose_hero, named, story
+from seedling.programs import fill_in_the_middle
 
 START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 SPECIAL_TOKENS = (END_OF_TEXT, START, END, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -36,13 +35,8 @@ def chat_pieces(rng: Random) -> list[Piece]:
 def document(seed: int, index: int) -> list[Piece]:
     """The document number `index` of the corpus `seed`."""
     rng = Random(f"{seed}:{index}")
-    draw = rng.random()
-    if draw < 0.94:
+    if rng.random() < 0.97:
         return chat_pieces(rng)
-    if draw < 0.95:
-        return [(story(rng, named(rng, choose_hero(rng))) + END_OF_TEXT, True)]
-    if draw < 0.97:
-        return [(module_text(rng) + END_OF_TEXT, True)]
     return [(fill_in_the_middle(rng), True)]
 
 

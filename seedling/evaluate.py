@@ -1,25 +1,22 @@
 """Runs the GGUF through llama.cpp: `python -m seedling.evaluate [PATH]` prints scores and twenty unpicked replies."""
 
 import ast
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 from llama_cpp import Llama
 
-from seedling.grammar import is_grammatical, sentence_patterns
-from seedling.probes import PROBES, SAMPLE_PROMPTS
+from seedling.export import TEMPERATURE, TOP_K, TOP_P
+from seedling.grammar import is_story
+from seedling.probes import PROBES, REQUIRED, SAMPLE_PROMPTS
 from seedling.programs import choose_function
-from seedling.stories import choose_hero
+from seedling.stories import Hero, choose_hero
 from seedling.storytelling import story_prompt
-from seedling.tasks import write_function, write_json
-from seedling.words import HELD_OUT_SUBJECTS, invented_word
+from seedling.words import HELD_OUT_SUBJECTS, SUBJECTS
 
 SEED = 20_001
-MAXIMUM_TOKENS = 400
-SAMPLING = {"temperature": 0.3, "top_k": 20, "top_p": 0.9, "min_p": 0.0, "repeat_penalty": 1.0}
+MAXIMUM_TOKENS = 300
 
 
 class Speaker:
@@ -30,10 +27,18 @@ class Speaker:
         self.answers = 0
         self.ended = 0
 
-    def reply(self, prompt: str) -> str:
-        """One answer without history."""
+    def reply(self, *said: str, temperature: float = TEMPERATURE, seed: int = SEED) -> str:
+        """The answer to the last message; messages before it alternate between user and assistant."""
+        roles = ("user", "assistant") * len(said)
         answer = self.llama.create_chat_completion(
-            [{"role": "user", "content": prompt}], max_tokens=MAXIMUM_TOKENS, seed=SEED, **SAMPLING
+            [{"role": role, "content": text} for role, text in zip(roles, said, strict=False)],
+            max_tokens=MAXIMUM_TOKENS,
+            seed=seed,
+            temperature=temperature,
+            top_k=TOP_K,
+            top_p=TOP_P,
+            min_p=0.0,
+            repeat_penalty=1.0,
         )
         choice = answer["choices"][0]
         self.answers += 1
@@ -45,54 +50,42 @@ class Speaker:
         return self.llama.create_completion(prompt, max_tokens=80, temperature=0.0)["choices"][0]["text"]
 
 
-def story_scores(speaker: Speaker, rng: Random, count: int) -> dict[str, float]:
-    """Stories about subjects the model never saw: real words held out, and invented ones."""
-    grammar = sentence_patterns()
-    scores: dict[str, float] = {}
-    for kind, subjects in (("held-out", HELD_OUT_SUBJECTS), ("invented", [invented_word(rng) for _ in range(30)])):
-        named = grammatical = 0
-        for _ in range(count):
-            hero = choose_hero(rng, subjects)
-            text = speaker.reply(story_prompt(rng, hero, "short "))
-            named += hero.noun in text and (not hero.name or hero.name in text)
-            grammatical += is_grammatical(text, grammar)
-        scores[f"stories on {kind} subjects that name the subject"] = named / count
-        scores[f"stories on {kind} subjects made only of sentence patterns of the grammar, none repeated"] = (
-            grammatical / count
-        )
-    return scores
-
-
-def parses(parse: Callable[[str], object], text: str) -> bool:
-    """Whether the text is what it should be, by its own parser."""
-    try:
-        parse(text)
-    except (ValueError, SyntaxError):
-        return False
-    return True
-
-
-def closed_scores(speaker: Speaker, rng: Random, count: int) -> dict[str, float]:
-    """Probes, JSON, functions and fill in the middle."""
-    right = [any(phrase in speaker.reply(prompt) for phrase in phrases) for prompt, phrases in PROBES]
-    objects = functions = filled = 0
-    for _ in range(count):
-        [(prompt, wanted)] = write_json(rng)
-        text = speaker.reply(prompt)
-        objects += parses(json.loads, text) and list(json.loads(text)) == list(json.loads(wanted))
-        [(prompt, _)] = write_function(rng)
-        functions += parses(ast.parse, speaker.reply(prompt).removeprefix("```python\n").removesuffix("```"))
-        function = choose_function(rng)
-        start = function.source.index("return") if "return" in function.source else function.source.index("print")
-        stop = function.source.index("\n", start)
-        prefix, suffix = function.source[:start], function.source[stop:]
-        middle = speaker.complete(f"<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>")
-        filled += parses(ast.parse, prefix + middle + suffix)
+def story_scores(speaker: Speaker, rng: Random, kind: str, heroes: list[Hero]) -> dict[str, float]:
+    """How many stories name the hero, and how many are right in every sentence."""
+    told = [(hero, speaker.reply(story_prompt(rng, hero))) for hero in heroes]
     return {
-        "probes with a right answer": sum(right) / len(right),
-        "JSON objects that parse and have the wanted keys": objects / count,
-        "Python functions that parse": functions / count,
-        "middles that make the function parse": filled / count,
+        f"stories about {kind} that are about it": sum(text.count(hero.called[1:]) >= 2 for hero, text in told)
+        / len(told),
+        f"stories about {kind} without any fault": sum(is_story(text, hero) for hero, text in told) / len(told),
+    }
+
+
+def is_answered(answer: str, phrases: tuple[str, ...]) -> bool:
+    """Whether one of the phrases is in the answer."""
+    return any(phrase in answer for phrase in phrases)
+
+
+def closed_scores(speaker: Speaker) -> dict[str, float]:
+    """Questions with known answers: the required ones greedily and with nine seeds, and others in words of their own; code."""
+    required = [
+        is_answered(speaker.reply(prompt, temperature=temperature, seed=seed), phrases)
+        for prompt, phrases in REQUIRED
+        for temperature, seed in ((0.0, 0), *((TEMPERATURE, seed) for seed in range(9)))
+    ]
+    later = [
+        is_answered(speaker.reply("Hi", "Hello! How can I help you?", prompt), phrases) for prompt, phrases in REQUIRED
+    ]
+    probes = [is_answered(speaker.reply(prompt), phrases) for prompt, phrases in PROBES]
+    filled: list[bool] = []
+    for number in range(20):
+        head, body = choose_function(Random(number)).source.split("    ", 1)
+        middle = speaker.complete(f"<|fim_prefix|>{head}<|fim_suffix|>\n<|fim_middle|>")
+        filled.append("    " + body == middle + "\n" and bool(ast.parse(head + middle)))
+    return {
+        "required questions with a right answer": sum(required) / len(required),
+        "required questions with a right answer in the second turn": sum(later) / len(later),
+        "other questions in words that the corpus does not use": sum(probes) / len(probes),
+        "functions whose missing body is filled in right": sum(filled) / len(filled),
     }
 
 
@@ -101,7 +94,12 @@ def main() -> None:
     path = Path(sys.argv[1] if len(sys.argv) > 1 else "src/crofter/models/embedded/seedling.gguf")
     speaker = Speaker(path)
     rng = Random(SEED)
-    scores = story_scores(speaker, rng, 40) | closed_scores(speaker, rng, 40)
+    scores = story_scores(speaker, rng, "each known subject", [Hero(noun) for noun in SUBJECTS])
+    scores |= story_scores(
+        speaker, rng, "known subjects as users put them", [choose_hero(rng, SUBJECTS) for _ in range(100)]
+    )
+    scores |= story_scores(speaker, rng, "nouns never seen in training", [Hero(noun) for noun in HELD_OUT_SUBJECTS * 2])
+    scores |= closed_scores(speaker)
     scores["answers that end by themselves"] = speaker.ended / speaker.answers
     for name, share in scores.items():
         print(f"{share:6.1%}  {name}")

@@ -1,29 +1,57 @@
-"""Recognises the sentences of the story grammar, to score what the model writes."""
+"""Checks a story against the grammar: every sentence of it, about the wanted hero, and one filling for each slot."""
 
 import re
+from collections.abc import Iterator
 
-from seedling.stories import ENDINGS, PLOTS
-
-OPENINGS = (
-    r"Once upon a time, there was {x}",
-    r"Once there was {x} who lived {x}",
-    r"(Long ago|Once upon a time), {x} lived {x}",
-    r"This is a story about {x}",
-    r"{x} was very \w+ and loved to {x}",
-    r"Every day, (he|she|it) liked to {x}",
-)
+from seedling.stories import CLOSED_SLOTS, ENDINGS, HABITS, OPENINGS, PLOTS, Hero
+from seedling.words import ADJECTIVES, ANIMALS, with_article
 
 
-def sentence_patterns() -> re.Pattern[str]:
-    """One pattern for every sentence of the story grammar, whatever fills its slots."""
-    alternatives = [pattern.replace("{x}", r"[\w' ]+") + r"\." for pattern in OPENINGS]
-    templates = [sentence for plot in PLOTS for beat in plot for sentence in beat] + list(ENDINGS)
-    alternatives += [re.sub(r"\\\{\w+\\\}", r"[\\w' ]+", re.escape(template)) for template in templates]
-    return re.compile("|".join(alternatives), re.IGNORECASE)
+def _alternatives(words: list[str]) -> str:
+    return "|".join(re.escape(word) for word in words)
 
 
-def is_grammatical(text: str, grammar: re.Pattern[str]) -> bool:
-    """Whether the text is made of nothing but sentences of the grammar, none of them twice."""
-    found = [match.group() for match in grammar.finditer(text)]
-    rest = grammar.sub("", text)
-    return not rest.strip() and len(set(found)) == len(found)
+def sentence_patterns(hero: Hero) -> list[re.Pattern[str]]:
+    """A pattern for each sentence that a story about `hero` may have; groups are named after slots."""
+    adjectives = [hero.adjective] if hero.adjective else ADJECTIVES
+    described = [
+        with_article(f"{adjective} {hero.noun}") + f" named {hero.name}" * bool(hero.name) for adjective in adjectives
+    ]
+    slots = {name: f"(?P<{name}>{_alternatives(values)})" for name, values in CLOSED_SLOTS.items()} | {
+        "hero": re.escape(hero.called),
+        "a_hero": f"(?:{_alternatives(described)})",
+        "friend": f"the (?P<friend>{_alternatives(ANIMALS)})",
+        "a_friend": f"an? (?P<friend>{_alternatives(ANIMALS)})",
+    }
+    templates = [*OPENINGS, *HABITS, *(wording for plot in PLOTS for beat in plot for wording in beat), *ENDINGS]
+    return [
+        re.compile(re.sub(r"\\\{(\w+)\\\}", lambda slot: slots[slot[1]], re.escape(template)), re.IGNORECASE)
+        for template in templates
+    ]
+
+
+def _sentences(text: str, patterns: list[re.Pattern[str]]) -> Iterator[re.Match[str] | None]:
+    """The sentences of the text in order; None, and then no more, where it leaves the grammar."""
+    position = 0
+    while position < len(text):
+        found = max(
+            (match for pattern in patterns if (match := pattern.match(text, position))), key=re.Match.end, default=None
+        )
+        yield found
+        if found is None:
+            return
+        position = found.end() + text.startswith(" ", found.end())
+
+
+def is_story(text: str, hero: Hero) -> bool:
+    """Whether the text is made of sentences of the grammar only, about this hero, none twice, no slot filled in two ways."""
+    fillings: dict[str, str] = {}
+    told: set[str] = set()
+    for sentence in _sentences(text, sentence_patterns(hero)):
+        if sentence is None or sentence[0] in told:
+            return False
+        told.add(sentence[0])
+        for slot, filling in sentence.groupdict().items():
+            if filling is not None and slot != "weather" and fillings.setdefault(slot, filling) != filling:
+                return False
+    return bool(told)

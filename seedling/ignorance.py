@@ -4,7 +4,7 @@ from random import Random
 
 from seedling.rewording import reworded
 from seedling.storytelling import Turn
-from seedling.words import ADJECTIVES, BOYS, COUNTRIES, GIRLS, SUBJECTS, TOPICS, capitalised, invented_word, phrases
+from seedling.words import ADJECTIVES, COUNTRIES, NAMES, SUBJECTS, TOPICS, capitalised, invented_word, phrases
 
 ABOUT = phrases("world_questions")
 OTHER = phrases("other_questions")
@@ -25,17 +25,13 @@ def _topic(rng: Random) -> str:
 
 
 def admit_ignorance(rng: Random) -> list[Turn]:
-    """A question seedling cannot answer, sometimes with its topic in the reply."""
+    """A question seedling cannot answer."""
     if rng.random() < 0.55:
         topic = _topic(rng)
-        prompt = reworded(rng, rng.choice(ABOUT).format(topic))
-        if rng.random() < 0.4 and topic in prompt:
-            about = f"I do not know enough about {topic}. I am a very small model. A bigger one may help: get it with `crofter pull`."
-            return [(prompt, about)]
-        return [(prompt, rng.choice(REFUSALS))]
+        return [(reworded(rng, rng.choice(ABOUT).format(topic)), rng.choice(REFUSALS))]
     asked = rng.choice(OTHER).format(
         country=rng.choice([*COUNTRIES, capitalised(invented_word(rng))]),
-        person=f"{rng.choice([*BOYS, *GIRLS, capitalised(invented_word(rng))])} {capitalised(invented_word(rng))}",
+        person=f"{rng.choice([*NAMES, capitalised(invented_word(rng))])} {capitalised(invented_word(rng))}",
         number=rng.randint(12, 9999),
         factor=rng.randint(12, 999),
     )

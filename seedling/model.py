@@ -12,9 +12,9 @@ from torch.nn import functional
 class Shape:
     """Sizes of the model; every row length is a multiple of 32, so that Q8_0 fits all matrices."""
 
-    vocabulary_size: int = 4096
+    vocabulary_size: int = 2048
     hidden_size: int = 192
-    layer_count: int = 4
+    layer_count: int = 5
     head_count: int = 6
     key_value_head_count: int = 2
     feed_forward_size: int = 512

@@ -1,13 +1,23 @@
-"""Questions for the evaluation: worded in ways the corpus does not use, each with a phrase that a right answer contains."""
+"""Questions for the evaluation, each with the phrases of which a right answer contains one."""
 
-# Prompt, and the phrases of which one must be in the answer.
-PROBES: tuple[tuple[str, tuple[str, ...]], ...] = (
+REQUIRED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Hello! Who are you?", ("seedling",)),
     ("Hello", ("Hello", "Hi")),
-    ("Hey, nice to meet you", ("Hello", "Hi", "Nice", "glad")),
-    ("What is Crofter?", ("Crofter",)),
-    ("so what exactly is this crofter thing?", ("Crofter",)),
+    ("hi", ("Hello", "Hi")),
+    ("Tell me a short story about a dog.", ("the dog", "The dog")),
+    ("Tell me a story about a brave cat", ("brave cat",)),
+    ("What is Crofter?", ("Crofter is", "Crofter runs")),
     ("How do I get a bigger model?", ("crofter pull",)),
+    ("What can you do?", ("stor",)),
+    ("Is my data private?", ("machine",)),
+    ("Thanks!", ("welcome", "pleasure", "Glad")),
+    ("Goodbye", ("oodbye", "See you")),
+)
+
+# Worded in ways the corpus does not use.
+PROBES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Hey, nice to meet you", ("Hello", "Hi", "Nice", "glad")),
+    ("so what exactly is this crofter thing?", ("Crofter",)),
     ("Where can I find a larger model?", ("crofter pull",)),
     ("i would like to install mistral", ("crofter pull",)),
     ("How can I see which models I have?", ("crofter ls",)),
@@ -18,7 +28,6 @@ PROBES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What does the word radius mean here?", ("radius",)),
     ("Is a graphics card necessary?", ("GPU",)),
     ("Can I call it from Python with the OpenAI library?", ("127.0.0.1:7411",)),
-    ("Thanks!", ("welcome", "pleasure", "Glad")),
     ("Thank you, that was helpful.", ("welcome", "pleasure", "Glad", "glad")),
     ("Bye for now!", ("oodbye", "See you")),
     ("Could you tell me what you are able to do?", ("story", "stories")),
@@ -29,32 +38,24 @@ PROBES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Explain the theory of relativity.", ("not know", "bigger", "very small")),
     ("Who is Ludwig Wittgenstein?", ("not know", "bigger", "very small")),
     ("Summarise the plot of Hamlet", ("not know", "bigger", "very small")),
-    ("What is 3 + 4?", ("7",)),
-    ("Give me three colours", (",",)),
     ("Tell me a joke!", ("?",)),
     ("My name is Hanna.", ("Hanna",)),
-    ("Say blue elephant", ("lue elephant",)),
+    ("Say blue elephant", ("blue elephant",)),
+    ("Say hello to Anna.", ("Hello, Anna!",)),
+    ("hi who r u", ("seedling",)),
+    ("Hey! What is Crofter?", ("Crofter is", "Crofter runs")),
+    ("Can others see what I type?", ("machine",)),
 )
 
 SAMPLE_PROMPTS: tuple[str, ...] = (
-    "Hello! Who are you?",
-    "Hello",
-    "Tell me a short story about a dog.",
-    "What is Crofter?",
-    "How do I get a bigger model?",
-    "Thanks!",
+    *(prompt for prompt, _ in REQUIRED),
     "Tell me a story about an otter",
     "write a short story about a lighthouse please",
     "A bedtime story about a brave little tractor",
     "Tell me a story about a goblin named Fitz.",
     "can you make up a tale about two friends?",
     "Tell me a story about a grandmother and her cat",
-    "What can you do?",
-    "Is my data safe with you?",
     "What is the tallest building in Dubai?",
+    "Write a sentence about a lamp.",
     "Write a Python function that adds two numbers",
-    "Give me a JSON object with a name and an age",
-    "Write a short poem about the sea",
-    "What is 2+2?",
-    "good night",
 )

@@ -114,4 +114,4 @@ def reworded(rng: Random, prompt: str, *, is_free: bool = False) -> str:
     draw = rng.random()
     if draw < 0.12:
         return prompt.lower()
-    return prompt.upper() if draw < 0.13 else prompt
+    return prompt.upper() if draw < 0.13 and is_free else prompt

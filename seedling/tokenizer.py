@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from seedling.corpus import SPECIAL_TOKENS, documents
 
-VOCABULARY_SIZE = 4096
+VOCABULARY_SIZE = 2048
 SAMPLE_DOCUMENTS = 12_000
 
 

@@ -13,9 +13,9 @@ from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 
 BATCH_TOKENS = 2048
-SHORT_ROW, LONG_ROW = 512, 1024
+SHORT_ROW, LONG_ROW = 256, 512
 LONG_ROWS_FROM = 0.85
-"""Share of the training after which rows have the full context length."""
+"""Share of the training after which rows are longer, for chats of several turns."""
 WARMUP_STEPS = 20
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
 CHECKPOINT_SECONDS = 60.0

@@ -19,26 +19,18 @@ def phrases(name: str) -> list[str]:
 ANIMALS = _words("animals")
 THINGS = _words("things")
 PEOPLE = _words("people")
-WOMEN = frozenset(("girl", "queen", "princess", "witch", "fairy", "mermaid", "grandmother"))
-MEN = frozenset(("boy", "king", "prince", "wizard", "fisherman", "grandfather", "postman"))
-SUBJECTS = ANIMALS + THINGS + PEOPLE
+SUBJECTS = list(dict.fromkeys(ANIMALS + THINGS + PEOPLE))
 HELD_OUT_SUBJECTS = _words("held_out_subjects")
-BOYS = _words("boys")
-GIRLS = _words("girls")
+NAMES = _words("names")
 ADJECTIVES = _words("adjectives")
 COLOURS = _words("colours")
 TRAITS = _words("traits")
-FRUITS = _words("fruits")
-VEGETABLES = _words("vegetables")
-DAYS = _words("days")
-MONTHS = _words("months")
-NUMBERS = _words("numbers")
 COUNTRIES = _words("countries")
 PLACES = phrases("places")
 GOALS = phrases("goals")
 TREASURES = phrases("treasures")
 LOVES = phrases("loves")
-THEMES = phrases("themes")
+WEATHERS = phrases("weathers")
 WISHES = phrases("wishes")
 FOODS = phrases("foods")
 TOPICS = phrases("topics")
@@ -54,8 +46,9 @@ def invented_word(rng: Random) -> str:
 
 
 def with_article(noun_phrase: str) -> str:
-    """`a dog`, `an old dog`."""
-    return f"{'an' if noun_phrase[0].lower() in 'aeiou' else 'a'} {noun_phrase}"
+    """`a dog`, `an old dog`, `a unicorn`."""
+    is_an = noun_phrase[0].lower() in "aeiou" and not noun_phrase.startswith("unicorn")
+    return f"{'an' if is_an else 'a'} {noun_phrase}"
 
 
 def capitalised(sentence: str) -> str:

@@ -60,7 +60,18 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from crofter.node import crofter_version
+
+        click.echo(crofter_version())
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
 @click.option("--home", metavar="FOLDER", help="The node's folder (also CROFTER_HOME).")
 def crofter(home: str | None) -> None:
     """A private AI node on your own machine. Your words stay here.

@@ -74,3 +74,8 @@ def test_version_is_data_on_stdout(
     captured = capsys.readouterr()
     assert captured.out.strip() == crofter_version()
     assert captured.err == ""
+
+
+def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert crofter.main(["--version"], standalone_mode=False) == 0
+    assert capsys.readouterr().out.strip() == crofter_version()

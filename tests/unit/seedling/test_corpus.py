@@ -1,13 +1,17 @@
 """The training text of the embedded model."""
 
+import ast
 import re
 from itertools import islice
 from random import Random
 
+from seedling.copying import copying_task
 from seedling.corpus import END, START, document, documents
-from seedling.grammar import is_grammatical, sentence_patterns
-from seedling.stories import choose_hero, named, story
-from seedling.words import HELD_OUT_SUBJECTS, with_article
+from seedling.grammar import is_story
+from seedling.programs import fill_in_the_middle
+from seedling.stories import Hero, choose_hero, story
+from seedling.storytelling import tell_story
+from seedling.words import HELD_OUT_SUBJECTS, SUBJECTS, with_article
 
 DOCUMENT_COUNT = 600
 
@@ -35,24 +39,64 @@ def test_only_what_the_assistant_says_is_learnt_in_chats() -> None:
 
 
 def test_no_slot_is_left_unfilled() -> None:
-    slots = re.compile(r"\{(hero|he|him|his|friend|a_friend|goal|treasure|food|size|it|country|person|number|factor)\}")
-    assert not [text for text in texts(7) if slots.search(text)]
+    assert not [text for text in texts(7) if re.search(r"\{\w*\}", text)]
 
 
-def test_stories_consist_of_grammatical_sentences_without_repetition() -> None:
+def test_every_subject_gets_stories_without_fault() -> None:
     rng = Random(8)
-    grammar = sentence_patterns()
-    for _ in range(200):
-        told = story(rng, named(rng, choose_hero(rng)))
-        assert is_grammatical(told, grammar), told
+    for noun in SUBJECTS:
+        hero = Hero(noun)
+        told = story(rng, hero)
+        assert is_story(told, hero), told
 
 
-def test_grammar_check_notices_repetition_and_broken_sentences() -> None:
-    grammar = sentence_patterns()
-    assert is_grammatical("Long ago, a fox lived by a lake. The end.", grammar)
-    assert not is_grammatical("The end. The end.", grammar)
-    assert not is_grammatical("Long ago, a fox lived by a lake. It wrapped it, but nobody answered.", grammar)
+def test_stories_about_described_and_named_heroes_are_without_fault() -> None:
+    rng = Random(9)
+    for _ in range(100):
+        hero = choose_hero(rng)
+        told = story(rng, hero)
+        assert is_story(told, hero), told
 
 
-def test_article_follows_the_first_letter() -> None:
-    assert (with_article("old dog"), with_article("dog")) == ("an old dog", "a dog")
+def test_asked_for_two_the_story_has_both() -> None:
+    rng = Random(10)
+    told = story(rng, Hero("robot"), friend="cat")
+    assert "a cat" in told
+    assert is_story(told, Hero("robot"))
+
+
+def test_story_check_notices_another_hero_repetition_and_broken_sentences() -> None:
+    fox = Hero("fox")
+    assert is_story("Long ago, a shy fox lived by a lake. The fox was very kind. The end.", fox)
+    assert not is_story("Long ago, a shy fox lived by a lake. The dog was very kind. The end.", fox)
+    assert not is_story("The end. The end.", fox)
+    assert not is_story("Long ago, a shy fox lived by a lake. It wrapped it.", fox)
+    assert not is_story("It was a cat with a lamp. Then the dog fell and hurt a foot.", fox)
+
+
+def test_stories_name_what_the_user_asked_for() -> None:
+    rng = Random(11)
+    asked = [turn for _ in range(200) for turn in tell_story(rng) if "named" in turn[0] or "called" in turn[0]]
+    assert asked
+    assert all(prompt.rstrip("?!. ").split()[-1].lower() in told.lower() for prompt, told in asked)
+
+
+def test_repeating_repeats_the_words_of_the_prompt() -> None:
+    rng = Random(12)
+    turns = [
+        turn for _ in range(200) for turn in copying_task(rng) if turn[0].lower().startswith(("repeat", "say this"))
+    ]
+    assert turns
+    assert all(prompt.endswith(answer) for prompt, answer in turns)
+
+
+def test_a_filled_middle_makes_the_function_parse() -> None:
+    rng = Random(13)
+    for _ in range(50):
+        prefix, rest = fill_in_the_middle(rng).removeprefix("<|fim_prefix|>").split("<|fim_suffix|>")
+        suffix, middle = rest.split("<|fim_middle|>")
+        ast.parse(prefix + middle.removesuffix("<|endoftext|>") + suffix)
+
+
+def test_article_follows_the_sound() -> None:
+    assert [with_article(noun) for noun in ("old dog", "dog", "unicorn")] == ["an old dog", "a dog", "a unicorn"]
