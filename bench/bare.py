@@ -9,6 +9,7 @@ command a line from standard input, answers with one JSON line each, so that its
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 import time
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from llama_cpp import llama_cpp
 
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
-LOAD_MODE_AUTOMATIC = -1
 
 
 class BareSettings(NamedTuple):
@@ -33,7 +33,6 @@ class BareSettings(NamedTuple):
     batch_threads: int
     flash_attention: str
     repack: bool
-    load_mode: int = LOAD_MODE_AUTOMATIC
 
 
 class Written(NamedTuple):
@@ -85,9 +84,9 @@ class BareLoop:
         """Time to read all prompts and write an answer to each, all at once."""
         return self._ask(command="batch", prompts=prompts, tokens=tokens)["seconds"]
 
-    def chunk_seconds(self, rows: int) -> float:
-        """Time of one llama_decode over this many prompt rows."""
-        return self._ask(command="chunk", rows=rows)["seconds"]
+    def chunk_seconds(self, prompt: str, rows: int) -> float:
+        """Time of one llama_decode over this many more rows after a prompt."""
+        return self._ask(command="chunk", prompt=prompt, rows=rows)["seconds"]
 
     def token_count(self, text: str) -> int:
         """How many tokens a text has."""
@@ -124,7 +123,8 @@ class _Loop:
         llama.llama_backend_init()
         model_parameters = llama.llama_model_default_params()
         model_parameters.use_extra_bufts = settings.repack
-        model_parameters.load_mode = settings.load_mode
+        if settings.repack:
+            model_parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
         self._model: Any = llama.llama_model_load_from_file(model.encode(), model_parameters)
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = settings.kv_tokens
@@ -149,7 +149,7 @@ class _Loop:
             case "batch":
                 return self._write_all(command["prompts"], command["tokens"])
             case "chunk":
-                return self._chunk(command["rows"])
+                return self._chunk(command["prompt"], command["rows"])
             case _:
                 return {"tokens": len(self._tokenize(command["prompt"]))}
 
@@ -158,13 +158,11 @@ class _Loop:
         sampler = self._sampler()
         started = time.monotonic()
         rows = self._tokenize(prompt)
-        for start in range(0, len(rows), self._rows):
-            part = (llama.llama_token * len(rows[start : start + self._rows]))(*rows[start : start + self._rows])
-            llama.llama_decode(context, llama.llama_batch_get_one(part, len(part)))
+        self._read(rows)
         token = (llama.llama_token * 1)(llama.llama_sampler_sample(sampler, context, -1))
         read = time.monotonic()
         for _ in range(tokens - 1):
-            llama.llama_decode(context, llama.llama_batch_get_one(token, 1))
+            self._decode(llama.llama_batch_get_one(token, 1))
             token[0] = llama.llama_sampler_sample(sampler, context, -1)
         ended = time.monotonic()
         llama.llama_sampler_free(sampler)
@@ -187,28 +185,38 @@ class _Loop:
                 self._add_row(token, position, sequence, wanted=position == len(rows) - 1)
             last_rows.append(batch.n_tokens - 1)
         positions = [batch.pos[row] for row in last_rows]
-        llama.llama_decode(context, batch)
+        self._decode(batch)
         drawn = [llama.llama_sampler_sample(s, context, row) for s, row in zip(samplers, last_rows, strict=True)]
         for step in range(1, tokens):
             batch.n_tokens = 0
             for sequence, token in enumerate(drawn):
                 self._add_row(token, positions[sequence] + step, sequence, wanted=True)
-            llama.llama_decode(context, batch)
+            self._decode(batch)
             drawn = [llama.llama_sampler_sample(sampler, context, row) for row, sampler in enumerate(samplers)]
         ended = time.monotonic()
         for sampler in samplers:
             llama.llama_sampler_free(sampler)
         return {"seconds": ended - started}
 
-    def _chunk(self, rows: int) -> dict[str, object]:
+    def _decode(self, batch: "llama_cpp.llama_batch") -> None:
+        if self._llama.llama_decode(self._context, batch) != 0:
+            raise RuntimeError("llama_decode failed")
+
+    def _read(self, tokens: list[int]) -> None:
+        llama = self._llama
+        for start in range(0, len(tokens), self._rows):
+            rows = tokens[start : start + self._rows]
+            part = (llama.llama_token * len(rows))(*rows)  # The batch only points to it.
+            self._decode(llama.llama_batch_get_one(part, len(part)))
+
+    def _chunk(self, prompt: str, rows: int) -> dict[str, object]:
+        tokens = self._tokenize(prompt)
+        self._read(tokens)
         seconds: list[float] = []
-        for repetition in range(5):
-            self._batch.n_tokens = 0
-            for row in range(rows):
-                self._add_row(300 + row, repetition * rows + row, 0, wanted=row == rows - 1)
+        for _ in range(5):
             started = time.monotonic()
-            self._llama.llama_decode(self._context, self._batch)
-            self._llama.llama_get_logits_ith(self._context, rows - 1)
+            self._read(tokens[:rows])
+            self._llama.llama_get_logits_ith(self._context, -1)
             seconds.append(time.monotonic() - started)
         return {"seconds": sorted(seconds)[2]}
 
@@ -244,9 +252,12 @@ class _Loop:
 
 
 def _main() -> None:
+    # Whatever the library prints to standard output must not end up between the answers.
+    output = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
     loop = _Loop(sys.argv[1], BareSettings(**json.loads(sys.argv[2])))
     for line in sys.stdin:
-        print(json.dumps(loop.answer(json.loads(line))), flush=True)
+        output.write(json.dumps(loop.answer(json.loads(line))) + "\n")
 
 
 if __name__ == "__main__":

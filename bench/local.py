@@ -21,8 +21,12 @@ from node import running_node
 from report import machine, ratios, rounded, rows, table
 from shapes import SHAPES, model_file
 
-_THOROUGH = Effort(writing_rounds=5, answer_tokens=128, reading_rounds=5, batched_rounds=3, batched_tokens=64)
-_QUICK = Effort(writing_rounds=3, answer_tokens=64, reading_rounds=2, batched_rounds=1, batched_tokens=48)
+_THOROUGH = Effort(
+    writing_rounds=5, answer_tokens=128, reading_rounds=5, batched_rounds=3, batched_tokens=64, long_tokens=2000
+)
+_QUICK = Effort(
+    writing_rounds=3, answer_tokens=64, reading_rounds=2, batched_rounds=1, batched_tokens=32, long_tokens=1000
+)
 
 
 def main() -> None:

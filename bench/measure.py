@@ -15,7 +15,6 @@ from node import Answer, BenchNode
 Figures = dict[str, float]
 
 READ_TOKENS = 512
-LONG_TOKENS = 2000
 STREAMS = 8
 
 _SHORT_TOKENS = 8
@@ -36,6 +35,7 @@ class Effort(NamedTuple):
     reading_rounds: int
     batched_rounds: int
     batched_tokens: int
+    long_tokens: int
 
 
 class Scene:
@@ -151,9 +151,11 @@ def batching(scene: Scene) -> Figures:
 def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
     """What a running answer notices of a long prompt that is read beside it."""
     rows = scene.node.setting("engine.prefill_rows_while_writing")
-    chunk_seconds = scene.bare.chunk_seconds(rows)
-    tokens = 2 * _WRITER_HEAD_START_TOKENS + round(1.3 * LONG_TOKENS / rows)
-    writer, reader = asyncio.run(_write_beside_reading(scene, tokens, usual_gap_ms / 1000))
+    prompt = scene.fresh_text(scene.effort.long_tokens)
+    # A chunk costs most at the end of the prompt, where every row looks back at all before it.
+    chunk_seconds = scene.bare.chunk_seconds(prompt, rows)
+    tokens = 2 * _WRITER_HEAD_START_TOKENS + round(1.3 * scene.effort.long_tokens / rows)
+    writer, reader = asyncio.run(_write_beside_reading(scene, prompt, tokens, usual_gap_ms / 1000))
     begin = reader.started - writer.started
     end = begin + reader.first_token_seconds
     beside = [gap for gap, at in zip(_gaps(writer), writer.arrivals[1:], strict=True) if begin < at <= end]
@@ -199,11 +201,11 @@ async def _all_seconds(scene: Scene, prompts: list[str], tokens: int) -> float:
     return max(a.started + a.total_seconds for a in answers) - min(a.started for a in answers)
 
 
-async def _write_beside_reading(scene: Scene, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
+async def _write_beside_reading(scene: Scene, prompt: str, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(scene.node.complete(scene.model, scene.fresh_text(16), tokens))
         await asyncio.sleep(_WRITER_HEAD_START_TOKENS * usual_gap)
-        reader = group.create_task(scene.node.complete(scene.model, scene.fresh_text(LONG_TOKENS), 1))
+        reader = group.create_task(scene.node.complete(scene.model, prompt, 1))
     return writer.result(), reader.result()
 
 

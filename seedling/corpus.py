@@ -17,6 +17,9 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
 )
 
+TEMPERATURE, TOP_K, TOP_P = 0.3, 20, 0.9
+"""The sampling that the model is judged with and that its file recommends."""
+
 Piece: TypeAlias = tuple[str, bool]
 """Some text, and whether the model is to learn to write it."""
 

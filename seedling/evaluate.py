@@ -7,7 +7,7 @@ from random import Random
 
 from llama_cpp import Llama
 
-from seedling.export import TEMPERATURE, TOP_K, TOP_P
+from seedling.corpus import TEMPERATURE, TOP_K, TOP_P
 from seedling.grammar import is_story
 from seedling.probes import PROBES, REQUIRED, SAMPLE_PROMPTS
 from seedling.programs import choose_function

@@ -6,10 +6,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from seedling.corpus import CHAT_TEMPLATE, END, END_OF_TEXT, SPECIAL_TOKENS
+from seedling.corpus import CHAT_TEMPLATE, END, END_OF_TEXT, SPECIAL_TOKENS, TEMPERATURE, TOP_K, TOP_P
 from seedling.model import Seedling, Shape
-
-TEMPERATURE, TOP_K, TOP_P = 0.3, 20, 0.9
 
 
 def add_header(writer: gguf.GGUFWriter, shape: Shape, file_type: gguf.LlamaFileType) -> None:

@@ -2,41 +2,52 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from seedling.stories import CLOSED_SLOTS, ENDINGS, HABITS, OPENINGS, PLOTS, Hero
-from seedling.words import ADJECTIVES, ANIMALS, with_article
+from seedling.stories import ANNOUNCEMENT, CLOSED_SLOTS, ENDINGS, HABITS, OPENINGS, PLOTS, Hero
+from seedling.words import ADJECTIVES, ANIMALS
 
 
 def _alternatives(words: list[str]) -> str:
     return "|".join(re.escape(word) for word in words)
 
 
-def sentence_patterns(hero: Hero) -> list[re.Pattern[str]]:
-    """A pattern for each sentence that a story about `hero` may have; groups are named after slots."""
-    adjectives = [hero.adjective] if hero.adjective else ADJECTIVES
-    described = [
-        with_article(f"{adjective} {hero.noun}") + f" named {hero.name}" * bool(hero.name) for adjective in adjectives
-    ]
-    slots = {name: f"(?P<{name}>{_alternatives(values)})" for name, values in CLOSED_SLOTS.items()} | {
-        "hero": re.escape(hero.called),
-        "a_hero": f"(?:{_alternatives(described)})",
+_SLOTS = (
+    {"topic": rf"(?P<topic>an? [\w ]+?)(?: and an? (?P<friend>{_alternatives(ANIMALS)}))?"}
+    | {name: f"(?P<{name}>{_alternatives(values)})" for name, values in CLOSED_SLOTS.items()}
+    | {
+        "hero": r"(?P<hero>the \w+|\w+)",
+        "a_hero": r"(?P<a_hero>an? \w+ \w+( named \w+)?)",
         "friend": f"the (?P<friend>{_alternatives(ANIMALS)})",
         "a_friend": f"an? (?P<friend>{_alternatives(ANIMALS)})",
     }
-    templates = [*OPENINGS, *HABITS, *(wording for plot in PLOTS for beat in plot for wording in beat), *ENDINGS]
-    return [
-        re.compile(re.sub(r"\\\{(\w+)\\\}", lambda slot: slots[slot[1]], re.escape(template)), re.IGNORECASE)
-        for template in templates
-    ]
+)
+_TEMPLATES = (
+    ANNOUNCEMENT,
+    *OPENINGS,
+    *HABITS,
+    *(wording for plot in PLOTS for beat in plot for wording in beat),
+    *ENDINGS,
+)
 
 
-def _sentences(text: str, patterns: list[re.Pattern[str]]) -> Iterator[re.Match[str] | None]:
+def _pattern(template: str) -> re.Pattern[str]:
+    """The template as a pattern; a slot that comes twice must be filled the same."""
+    pattern = re.escape(template)
+    for slot, expression in _SLOTS.items():
+        pattern = pattern.replace(rf"\{{{slot}\}}", expression, 1).replace(rf"\{{{slot}\}}", f"(?P={slot})")
+    return re.compile(pattern, re.IGNORECASE)
+
+
+PATTERNS = [_pattern(template) for template in _TEMPLATES]
+
+
+def _sentences(text: str) -> Iterator[re.Match[str] | None]:
     """The sentences of the text in order; None, and then no more, where it leaves the grammar."""
     position = 0
     while position < len(text):
-        found = max(
-            (match for pattern in patterns if (match := pattern.match(text, position))), key=re.Match.end, default=None
-        )
+        matches = (match for pattern in PATTERNS if (match := pattern.match(text, position)))
+        found = max(matches, key=re.Match.end, default=None)
         yield found
         if found is None:
             return
@@ -45,13 +56,18 @@ def _sentences(text: str, patterns: list[re.Pattern[str]]) -> Iterator[re.Match[
 
 def is_story(text: str, hero: Hero) -> bool:
     """Whether the text is made of sentences of the grammar only, about this hero, none twice, no slot filled in two ways."""
-    fillings: dict[str, str] = {}
+    adjectives = [hero.adjective] if hero.adjective else ADJECTIVES
+    introductions = {replace(hero, adjective=adjective).topic.lower() for adjective in adjectives}
+    fillings: dict[str, str] = {"topic": hero.topic.lower(), "hero": hero.called.lower()}
     told: set[str] = set()
-    for sentence in _sentences(text, sentence_patterns(hero)):
+    for sentence in _sentences(text):
         if sentence is None or sentence[0] in told:
             return False
         told.add(sentence[0])
-        for slot, filling in sentence.groupdict().items():
-            if filling is not None and slot != "weather" and fillings.setdefault(slot, filling) != filling:
-                return False
+        found = {slot: filling.lower() for slot, filling in sentence.groupdict().items() if filling is not None}
+        found.pop("weather", None)
+        if found.pop("a_hero", None) not in {None, *introductions}:
+            return False
+        if any(fillings.setdefault(slot, filling) != filling for slot, filling in found.items()):
+            return False
     return bool(told)

@@ -14,7 +14,7 @@ class Shape:
 
     vocabulary_size: int = 2048
     hidden_size: int = 192
-    layer_count: int = 5
+    layer_count: int = 4
     head_count: int = 6
     key_value_head_count: int = 2
     feed_forward_size: int = 512

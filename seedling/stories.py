@@ -1,6 +1,6 @@
 """A grammar of very short stories: one hero, called the same in nearly every sentence, and one of a dozen plots."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from seedling.words import (
@@ -40,7 +40,13 @@ class Hero:
         """What every sentence after the first calls the hero."""
         return self.name or f"the {self.noun}"
 
+    @property
+    def topic(self) -> str:
+        """`a dog`, `a brave dog named Rex`."""
+        return with_article(self.phrase) + (f" named {self.name}" if self.name else "")
 
+
+ANNOUNCEMENT = "Here is a story about {topic}."
 OPENINGS = (
     "Once upon a time, there was {a_hero}.",
     "Once upon a time, {a_hero} lived {place}.",
@@ -169,14 +175,14 @@ def choose_hero(rng: Random, subjects: list[str] | None = None) -> Hero:
 def story(rng: Random, hero: Hero, friend: str = "") -> str:
     """A whole story; it is grammatical because every sentence of the grammar is. With `friend`, a plot that has one."""
     other = friend or rng.choice([noun for noun in ANIMALS if noun != hero.noun])
-    described = with_article(hero.phrase if hero.adjective else f"{rng.choice(ADJECTIVES)} {hero.noun}")
     slots = {name: rng.choice(values) for name, values in CLOSED_SLOTS.items()} | {
+        "topic": f"{hero.topic} and {with_article(friend)}" if friend else hero.topic,
         "hero": hero.called,
-        "a_hero": f"{described} named {hero.name}" if hero.name else described,
+        "a_hero": replace(hero, adjective=hero.adjective or rng.choice(ADJECTIVES)).topic,
         "friend": f"the {other}",
         "a_friend": with_article(other),
     }
-    templates = [rng.choice(OPENINGS)]
+    templates = [ANNOUNCEMENT, rng.choice(OPENINGS)]
     if rng.random() < 0.6:
         templates.append(rng.choice(HABITS))
     templates += [rng.choice(beat) for beat in rng.choice(FRIEND_PLOTS if friend else PLOTS)]

@@ -55,7 +55,7 @@ def test_several_choices_logprobs_and_stop(client: openai.OpenAI) -> None:
 
 
 def test_json_follows_its_schema(client: openai.OpenAI) -> None:
-    schema = {
+    schema: dict[str, object] = {
         "type": "object",
         "properties": {
             "name": {"type": "string", "maxLength": 12},

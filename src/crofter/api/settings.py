@@ -17,17 +17,17 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Further names this node is reached by, as clients write them in the address ("ai.home" or "ai.home:8443")."""
     allowed_origins: tuple[str, ...] = ()
     """Web pages that may call this node from a browser, exact ("https://chat.example")."""
-    max_body_bytes: int = 16_000_000
+    max_body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 16_000_000
     """The largest request body that is read."""
-    request_timeout_seconds: float = 600.0
+    request_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 600.0
     """How long one request may take, waiting for a free place included."""
-    body_timeout_seconds: float = 30.0
+    body_timeout_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """How long a client may take to send its request."""
-    keep_alive_seconds: float = 15.0
+    keep_alive_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     """How often a waiting stream sends a sign of life."""
-    max_connections: int = 1000
+    max_connections: Annotated[int, msgspec.Meta(gt=0)] = 1000
     """Connections served at once; further ones are turned away with 503."""
-    shutdown_seconds: int = 5
+    shutdown_seconds: Annotated[int, msgspec.Meta(ge=0)] = 5
     """How long open connections may finish when the server stops."""
 
     @property

@@ -33,6 +33,8 @@ from .values import TuneStep, Tuning, WorkerStatus
 from .wire import Embed, Tokenize
 
 _WATCH_SECONDS = 1.0
+_LONGEST_CALL_SECONDS = 600.0
+"""For what comes without a time limit of its own."""
 
 
 class Engine:
@@ -76,7 +78,7 @@ class Engine:
 
         If the worker dies before the first chunk the request is sent again, once: nobody can notice.
         """
-        timeout = request.timeout_seconds or self.settings.request_timeout_seconds
+        timeout = request.timeout_seconds or _LONGEST_CALL_SECONDS
         for attempt in (1, 2):
             slot = self._slot(model)
             with slot.use():
@@ -99,7 +101,7 @@ class Engine:
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.embed(Embed(call=0, inputs=request.inputs), self.settings.request_timeout_seconds)
+            reply = await worker.embed(Embed(call=0, inputs=request.inputs), _LONGEST_CALL_SECONDS)
             return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
 
     async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
@@ -107,7 +109,7 @@ class Engine:
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.tokenize(Tokenize(call=0, prompt=prompt), self.settings.request_timeout_seconds)
+            reply = await worker.tokenize(Tokenize(call=0, prompt=prompt), _LONGEST_CALL_SECONDS)
             return reply.tokens
 
     # The owner's side.

@@ -6,7 +6,7 @@ GOOD = {
     "decode_node": 99.0, "decode_bare": 100.0, "prefill_node": 98.0, "prefill_bare": 100.0,
     "ttft_node_ms": 500.0, "ttft_bare_ms": 495.0, "ttft_extra_ms": 5.0, "ttft_again_ms": 10.0, "prefix_ttft_gain": 50.0,
     "batched_node": 190.0, "batched_bare": 200.0, "batched_gain_node": 2.5, "batched_gain_bare": 2.6,
-    "gap_longest_ms": 60.0, "gap_usual_ms": 20.0, "gap_limit_ms": 70.0, "node_idle_mb": 60.0,
+    "gap_longest_ms": 60.0, "gap_usual_ms": 20.0, "gap_limit_ms": 70.0, "chunk_ms": 30.0, "node_idle_mb": 60.0,
     "worker_extra_mb": 150.0, "worker_mb": 700.0, "weights_mb": 300.0, "kv_mb": 250.0,
 }  # fmt: skip
 
