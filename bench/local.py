@@ -9,6 +9,7 @@ end tell how busy it was. docs/benchmarks.md explains the figures.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,8 @@ _QUICK = Effort(
 
 def main() -> None:
     """Measure and print."""
+    # A stopped benchmark must not leave a node behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     options = _options()
     effort = _QUICK if options.quick else _THOROUGH
     names = ["0.5b", "1b"] if options.model == "both" and not options.quick else [options.model]

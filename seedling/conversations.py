@@ -12,6 +12,9 @@ from seedling.rewording import reworded
 from seedling.storytelling import Turn, tell_story
 from seedling.words import capitalised
 
+MOST_COMMON_SHARE = 0.2
+"""How often a question is put in the first of its wordings, beyond chance."""
+
 Skill: TypeAlias = Callable[[Random], list[Turn]]
 
 
@@ -20,7 +23,8 @@ def from_entries(entries: list[Entry]) -> Skill:
 
     def skill(rng: Random) -> list[Turn]:
         entry = rng.choice(entries)
-        prompt = reworded(rng, rng.choice(entry.asks), is_free=True)
+        asked = entry.asks[0] if rng.random() < MOST_COMMON_SHARE else rng.choice(entry.asks)
+        prompt = reworded(rng, asked, is_free=True)
         if rng.random() < 0.15:
             prompt = f"{capitalised(rng.choice(GREETINGS))}{rng.choice(('!', ',', '.', ''))} {prompt}"
         return [(prompt, rng.choice(entry.replies))]
@@ -34,12 +38,12 @@ def greet(rng: Random) -> list[Turn]:
 
 
 SKILLS: tuple[tuple[Skill, float], ...] = (
-    (from_entries(IDENTITY), 16.0),
-    (from_entries(CROFTER), 20.0),
-    (from_entries(SMALL_TALK), 12.0),
+    (from_entries(IDENTITY), 20.0),
+    (from_entries(CROFTER), 26.0),
+    (from_entries(SMALL_TALK), 15.0),
     (greet, 6.0),
-    (tell_story, 30.0),
-    (copying_task, 20.0),
+    (tell_story, 22.0),
+    (copying_task, 16.0),
     (admit_ignorance, 10.0),
     (write_function, 2.0),
 )

@@ -17,7 +17,7 @@ _SLOTS = (
     | {name: f"(?P<{name}>{_alternatives(values)})" for name, values in CLOSED_SLOTS.items()}
     | {
         "hero": r"(?P<hero>the \w+|\w+)",
-        "a_hero": r"(?P<a_hero>an? \w+ \w+( named \w+)?)",
+        "a_hero": r"(?P<a_hero>an? \w+( \w+){1,2}?( named \w+)?)",
         "friend": f"the (?P<friend>{_alternatives(ANIMALS)})",
         "a_friend": f"an? (?P<friend>{_alternatives(ANIMALS)})",
     }

@@ -169,6 +169,8 @@ def choose_hero(rng: Random, subjects: list[str] | None = None) -> Hero:
     """A hero of any kind; one in sixteen carries an invented noun, so that the model learns to copy and not to recall."""
     noun = rng.choice(subjects or SUBJECTS) if subjects or rng.random() < 0.94 else invented_word(rng)
     adjective = rng.choice(ADJECTIVES) if rng.random() < 0.3 else ""
+    if adjective not in {"", "little", "small", "tiny"} and rng.random() < 0.15:
+        adjective += " little"
     return Hero(noun, adjective, rng.choice(NAMES) if rng.random() < 0.1 else "")
 
 

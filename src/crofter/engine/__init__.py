@@ -1,6 +1,6 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
-from .machine import Machine, library_facts, machine_now
+from .machine import Machine, library_facts, machine_now, resident_bytes
 from .rest import TuningMemory
 from .service import Engine
 from .settings import EngineSettings
@@ -18,4 +18,5 @@ __all__ = [
     "WorkerStatus",
     "library_facts",
     "machine_now",
+    "resident_bytes",
 ]

@@ -1,5 +1,6 @@
 """What the owner can ask of this node: the one implementation of `api.Administration`."""
 
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -8,7 +9,6 @@ from typing import Literal
 import anyio
 import anyio.to_thread
 import msgspec
-import psutil
 
 from crofter.api import (
     Check,
@@ -23,6 +23,7 @@ from crofter.api import (
     TuneProgress,
 )
 from crofter.core import CrofterError
+from crofter.engine import resident_bytes
 
 from . import settings
 from .config import LoadedConfig
@@ -60,19 +61,18 @@ class NodeAdministration:
             return ""
 
     def status(self) -> NodeStatus:
-        process = psutil.Process()
         running = self._running
         return NodeStatus(
             version=crofter_version(),
-            process_id=process.pid,
+            process_id=os.getpid(),
             url=running.url if running else "",
             home=str(self._parts.home.root),
-            uptime_seconds=time.time() - process.create_time(),
+            uptime_seconds=time.time() - running.started_at if running else 0.0,
             default_model=self.default_model(),
             installed_models=len(self._parts.catalog.installed()),
             loaded_models=len(self._parts.engine.loaded()),
             active_requests=self._parts.router.active_count,
-            resident_bytes=process.memory_info().rss,
+            resident_bytes=resident_bytes(os.getpid()),
         )
 
     def installed_models(self) -> list[ModelSummary]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
-from crofter.engine import LibraryFacts, library_facts
+from crofter.engine import LibraryFacts, library_facts, machine_now
 from crofter.models import Catalog
 from crofter.store import Database, ModelRecords, store_key
 
@@ -16,7 +16,7 @@ from .home import Home, RunningNode
 def diagnose_running(home: Home, api: ApiSettings, running: RunningNode | None, catalog: Catalog) -> list[Check]:
     """Doctor's findings, from inside the node. Blocks for about a second."""
     store = Check(name="store", verdict="ok", finding="open and encrypted")
-    return [*machine_checks(_library()), *home_checks(home, api, running), store, models_check(catalog)]
+    return [*machine_checks(machine_now(), _library()), *home_checks(home, api, running), store, models_check(catalog)]
 
 
 def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
@@ -30,7 +30,12 @@ def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
         api = ApiSettings()
         advice = "correct that setting; `crofter config ls` shows all of them when it is right"
         configuration = Check(name="settings", verdict="problem", finding=error.message, advice=advice)
-    return [*machine_checks(_library()), *home_checks(home, api, None), configuration, *_store_checks(home)]
+    return [
+        *machine_checks(machine_now(), _library()),
+        *home_checks(home, api, None),
+        configuration,
+        *_store_checks(home),
+    ]
 
 
 def _store_checks(home: Home) -> list[Check]:

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
-from crofter.engine import LibraryFacts
+from crofter.engine import LibraryFacts, Machine
 from crofter.models import Catalog
 
 from .home import Home, RunningNode
-from .machine import core_counts, free_disk_bytes, memory_bytes, processor_name
+from .machine import free_disk_bytes, processor_name
 
 SCARCE_DISK_BYTES = 2_000_000_000
 SCARCE_MEMORY_BYTES = 1_000_000_000
 
 
-def machine_checks(library: LibraryFacts | CrofterError) -> list[Check]:
+def machine_checks(machine: Machine, library: LibraryFacts | CrofterError) -> list[Check]:
     """Processor, memory and the llama.cpp library; `library` is the error when it could not be asked."""
-    return [processor_check(), memory_check(*memory_bytes()), *library_checks(library)]
+    return [
+        processor_check(machine),
+        memory_check(machine.total_bytes, machine.available_bytes),
+        *library_checks(library),
+    ]
 
 
 def home_checks(home: Home, api: ApiSettings, running: RunningNode | None) -> list[Check]:
@@ -26,11 +30,8 @@ def home_checks(home: Home, api: ApiSettings, running: RunningNode | None) -> li
     return [permission_check(home), disk_check(home, free_disk_bytes(home.root)), address_check(api, running)]
 
 
-def processor_check() -> Check:
-    physical, usable = core_counts()
-    return Check(
-        name="processor", verdict="ok", finding=f"{processor_name()}, {physical} cores, {usable} usable threads"
-    )
+def processor_check(machine: Machine) -> Check:
+    return Check(name="processor", verdict="ok", finding=f"{processor_name()}, {machine.physical_cores} cores to use")
 
 
 def memory_check(total_bytes: int, available_bytes: int) -> Check:

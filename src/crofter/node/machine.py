@@ -1,12 +1,11 @@
 """What this computer is: the facts that doctor shows and that a tuning depends on."""
 
 import hashlib
-import os
 import platform
 import shutil
 from pathlib import Path
 
-import psutil
+from crofter.engine import machine_now
 
 CPU_FACTS = Path("/proc/cpuinfo")
 
@@ -20,18 +19,6 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def core_counts() -> tuple[int, int]:
-    """Physical cores, and logical processors this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return psutil.cpu_count(logical=False) or usable, usable
-
-
-def memory_bytes() -> tuple[int, int]:
-    """Memory in all, and what is free to use."""
-    memory = psutil.virtual_memory()
-    return memory.total, memory.available
-
-
 def free_disk_bytes(folder: Path) -> int:
     """Room left where `folder` lies, or will lie."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
@@ -40,6 +27,5 @@ def free_disk_bytes(folder: Path) -> int:
 
 def fingerprint(library_version: str) -> str:
     """Changes when figures measured on this machine stop being true."""
-    physical, usable = core_counts()
-    facts = "\n".join([processor_name(), str(physical), str(usable), library_version])
+    facts = "\n".join([processor_name(), str(machine_now().physical_cores), library_version])
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
