@@ -60,6 +60,9 @@ class WorkerProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")}
         # llama.cpp would start a debugger to print a backtrace when it aborts.
         environment["GGML_NO_BACKTRACE"] = "1"
+        # llama.cpp's threads wait for each other some thousand times a token. On a busy machine, waiting awake for milliseconds
+        # (GNU OpenMP's default) takes the processor from the very thread that is waited for: see docs/decisions/0004.
+        environment.setdefault("GOMP_SPINCOUNT", "1000")
         with _new_log(log_path) as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
