@@ -22,8 +22,10 @@ _ID_LENGTH = 64
 
 @dataclass(frozen=True)
 class _Entry:
-    name: ModelName
+    """A name with what it stands for."""
+
     record: ModelRecord
+    model: InstalledModel
 
 
 class Catalog:
@@ -41,10 +43,12 @@ class Catalog:
         self.default_name = default_name
         self._embedded_path = packaged_model() if embedded_path is None else embedded_path
         self._changing = threading.Lock()
+        self._known: dict[str, _Entry] | None = None
+        self._reading = threading.Lock()
 
     def installed(self) -> list[InstalledModel]:
         """One for each name, newest first, the embedded model last. Files are not looked at."""
-        models = [self._installed(entry) for entry in reversed(self._entries().values())]
+        models = [entry.model for entry in reversed(self._entries().values())]
         if self._embedded is not None:
             models.append(self._embedded)
         return self._default_marked(models)
@@ -57,7 +61,7 @@ class Catalog:
         found = self._find(name)
         if isinstance(found, _Entry):
             self._check_file(found)
-            found = self._installed(found)
+            found = found.model
         return self._default_marked([found])[0]
 
     def add(self, source: str, name: str | None, progress: Progress) -> InstalledModel:
@@ -93,12 +97,13 @@ class Catalog:
             raise CrofterError(ErrorCode.FORBIDDEN, f"{found.name!r} is part of Crofter and cannot be removed.")
         model_id = found.record.model_id
         with self._changing:
-            names = [entry.name.name for entry in self._entries().values() if entry.record.model_id == model_id]
-            if names == [found.name.name]:
+            names = [entry.model.name for entry in self._entries().values() if entry.record.model_id == model_id]
+            if names == [found.model.name]:
                 # The file goes first: on a full disk the database cannot be written before there is room again.
                 self._delete(self._folder / found.record.file_name)
-            self._records.unregister(found.name.name)
-        return self._installed(found)
+            self._records.unregister(found.model.name)
+            self._forget_known()
+        return found.model
 
     def tidy(self) -> None:
         """Put right what a killed process left: half copies go, whole models that were not registered yet are. Run at start."""
@@ -133,14 +138,23 @@ class Catalog:
         )
 
     def _entries(self) -> dict[str, _Entry]:
-        """By name, oldest first."""
-        models = self._records.models()
-        return {
-            name.name: _Entry(name, models[name.model_id]) for name in self._records.names() if name.model_id in models
-        }
+        """By name, oldest first. Read once and kept until something changes: every request asks."""
+        with self._reading:
+            if self._known is None:
+                records = self._records.models()
+                self._known = {
+                    name.name: _Entry(records[name.model_id], self._installed(name, records[name.model_id]))
+                    for name in self._records.names()
+                    if name.model_id in records
+                }
+            return self._known
 
-    def _installed(self, entry: _Entry) -> InstalledModel:
-        name, record = entry.name, entry.record
+    def _forget_known(self) -> None:
+        """To be called after every write."""
+        with self._reading:
+            self._known = None
+
+    def _installed(self, name: ModelName, record: ModelRecord) -> InstalledModel:
         facts = msgspec.json.decode(record.facts, type=ModelFacts)
         path = self._folder / record.file_name
         return InstalledModel(
@@ -155,14 +169,14 @@ class Catalog:
         if self.default_name:
             return model_name(self.default_name)
         for entry in reversed(self._entries().values()):
-            if "chat" in self._installed(entry).facts.capabilities:
-                return entry.name.name
+            if "chat" in entry.model.facts.capabilities:
+                return entry.model.name
         return EMBEDDED_NAME
 
     def _find(self, name: str) -> _Entry | InstalledModel:
         embedded = self._embedded
         entries = self._entries()
-        ids = {entry.name.name: entry.record.model_id for entry in entries.values()}
+        ids = {name: entry.record.model_id for name, entry in entries.items()}
         if embedded is not None:
             ids[EMBEDDED_NAME] = embedded.file.model_id
         wanted = model_name(name) or self._default()
@@ -190,20 +204,22 @@ class Catalog:
     def _check_file(self, entry: _Entry) -> None:
         record = entry.record
         path = self._folder / record.file_name
-        advice = f"remove it (`crofter rm {entry.name.name}`) and pull it again"
+        name = entry.model.name
+        advice = f"remove it (`crofter rm {name}`) and pull it again"
         try:
             status = path.stat()
         except OSError as error:
-            message = f"The file of {entry.name.name!r} cannot be read ({error.strerror}): {advice}."
+            message = f"The file of {name!r} cannot be read ({error.strerror}): {advice}."
             raise CrofterError(ErrorCode.MODEL_INVALID, message) from error
         if status.st_size == record.size_bytes and status.st_mtime_ns == record.modified_ns:
             return
         # A folder that was moved or restored has new times; the same size and header are enough to go on with.
         facts = _facts_json(read_facts(path)) if status.st_size == record.size_bytes else ""
         if facts != record.facts:
-            message = f"The file of {entry.name.name!r} has been changed or damaged: {advice}."
+            message = f"The file of {name!r} has been changed or damaged: {advice}."
             raise CrofterError(ErrorCode.MODEL_INVALID, message)
         self._records.update(msgspec.structs.replace(record, modified_ns=status.st_mtime_ns))
+        self._forget_known()
 
     def _known_id(self, path: Path, progress: Progress) -> str:
         """The id of `path`'s content if a model of that size is installed, else ""; hashing is spared where it cannot match."""
@@ -264,6 +280,7 @@ class Catalog:
             facts=_facts_json(facts),
         )
         self._records.register(record, ModelName(name=name, model_id=model_id, added_at=time.time()))
+        self._forget_known()
 
     def _file(self, model_id: ModelId) -> Path:
         return self._folder / f"{model_id}.gguf"
