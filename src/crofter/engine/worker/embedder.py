@@ -92,12 +92,8 @@ class Embedder:
             and number - first < self._load.sequences
             and row + len(inputs[number]) <= self._capacity
         ):
-            end = row + len(inputs[number])
-            context.tokens[row:end] = inputs[number]
-            context.positions[row:end] = np.arange(end - row, dtype=np.int32)
-            context.sequences[row:end] = number - first
-            context.wanted[row:end] = 1
-            row, number = end, number + 1
+            row = context.put(row, inputs[number], 0, number - first, "all")
+            number += 1
         code = context.decode(row)
         if code != 0:
             raise CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to embed (code {code})")

@@ -11,7 +11,7 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 import ctypes
 import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ Logits = npt.NDArray[np.float32]
 NativeHandle: TypeAlias = Any
 """A pointer of llama.cpp; the binding names its pointer types for checkers only, and not consistently."""
 
+Wanted = Literal["none", "last", "all"]
 State = npt.NDArray[np.uint8]
 
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
@@ -145,22 +146,42 @@ class Context:
 
     def _make_batch(self, capacity: int) -> None:
         # llama_batch holds a pointer to each row's sequence ids; rows have one sequence, so the pointers never change.
-        self.tokens = np.zeros(capacity, np.int32)
-        self.positions = np.zeros(capacity, np.int32)
-        self.sequences = np.zeros(capacity, np.int32)
-        self.wanted = np.zeros(capacity, np.int8)
+        self._tokens = np.zeros(capacity, np.int32)
+        self._positions = np.zeros(capacity, np.int32)
+        self._sequences = np.zeros(capacity, np.int32)
+        self._wanted = np.zeros(capacity, np.int8)
         self._sequence_counts = np.ones(capacity, np.int32)
-        first = self.sequences.ctypes.data
+        first = self._sequences.ctypes.data
         self._sequence_pointers = np.arange(first, first + 4 * capacity, 4, dtype=np.uintp)
         self._batch = llama.llama_batch(
             n_tokens=0,
-            token=self.tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token)),
+            token=self._tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token)),
             embd=None,
-            pos=self.positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
+            pos=self._positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
             n_seq_id=self._sequence_counts.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
             seq_id=self._sequence_pointers.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(llama.llama_seq_id))),
-            logits=self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+            logits=self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )
+
+    def put(self, row: int, tokens: Sequence[int], position: int, sequence: int, wanted: Wanted) -> int:
+        """Write consecutive tokens of a sequence into the batch from `row` on; returns the row after them.
+
+        `wanted`: of which of them logits or embeddings will be read.
+        """
+        count = len(tokens)
+        if count == 1:  # One token of a running answer, the most frequent case: no arrays to build.
+            self._tokens[row] = tokens[0]
+            self._positions[row] = position
+            self._sequences[row] = sequence
+            self._wanted[row] = wanted != "none"
+            return row + 1
+        end = row + count
+        self._tokens[row:end] = tokens
+        self._positions[row:end] = np.arange(position, position + count, dtype=np.int32)
+        self._sequences[row:end] = sequence
+        self._wanted[row:end] = wanted == "all"
+        self._wanted[end - 1] = wanted != "none"
+        return end
 
     def decode(self, rows: int) -> int:
         """Run the first `rows` rows of the batch arrays. Returns llama_decode's code: 0 done, 1 no KV room, else failed."""

@@ -2,8 +2,6 @@
 
 import time
 
-import numpy as np
-
 from .library import Context
 
 _REPETITIONS = 3
@@ -26,19 +24,13 @@ def _run(context: Context, rows: int, answer_tokens: int) -> tuple[float, float]
     started = time.monotonic()
     _read(context, rows)
     read = time.monotonic()
-    context.wanted[0] = 1
     for position in range(rows, rows + answer_tokens):
-        context.positions[0] = position
-        context.decode(1)
+        context.decode(context.put(0, [0], position, 0, "last"))
         context.logits(0)
     return read - started, time.monotonic() - read
 
 
 def _read(context: Context, rows: int) -> None:
-    context.tokens[:rows] = np.arange(rows) % context.model.vocabulary_size
-    context.positions[:rows] = np.arange(rows)
-    context.sequences[:rows] = 0
-    context.wanted[:rows] = 0
-    context.wanted[rows - 1] = 1
-    context.decode(rows)
+    tokens = [number % context.model.vocabulary_size for number in range(rows)]
+    context.decode(context.put(0, tokens, 0, 0, "last"))
     context.logits(rows - 1)

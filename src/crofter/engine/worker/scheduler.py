@@ -8,7 +8,6 @@ import time
 from collections import deque
 
 import msgspec
-import numpy as np
 
 from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
 from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
@@ -211,22 +210,12 @@ class Scheduler:
             self._fail([session.answer.prepared.call for session in sharers], error)
 
     def _fill(self, batch: list[tuple[Session, int]]) -> int:
-        context, row = self._context, 0
+        row = 0
         for session, count in batch:
-            end = row + count
             start = session.computed
-            if count == 1:
-                context.tokens[row] = session.tokens[start]
-                context.positions[row] = start
-                context.sequences[row] = session.sequence
-                context.wanted[row] = session.pending == 1
-            else:
-                context.tokens[row:end] = session.tokens[start : start + count]
-                context.positions[row:end] = np.arange(start, start + count, dtype=np.int32)
-                context.sequences[row:end] = session.sequence
-                context.wanted[row:end] = 0
-                context.wanted[end - 1] = session.pending == count
-            row = end
+            tokens = session.tokens[start : start + count]
+            wanted = "last" if session.pending == count else "none"
+            row = self._context.put(row, tokens, start, session.sequence, wanted)
         return row
 
     def _draw(self, batch: list[tuple[Session, int]]) -> None:
