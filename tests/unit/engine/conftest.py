@@ -56,6 +56,20 @@ def make_engine(tmp_path: Path) -> Callable[..., Engine]:
     return make
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """For a whole module, as `shared_engine` lives that long."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine]:
+    """One engine for the tests that only ask it things."""
+    folder = tmp_path_factory.mktemp("logs")
+    async with Engine(EngineSettings(), log_folder=folder, tunings=MemoryTunings()) as engine:
+        yield engine
+
+
 @pytest.fixture
 async def engine(make_engine: Callable[..., Engine]) -> AsyncGenerator[Engine]:
     async with make_engine() as engine:

@@ -31,6 +31,11 @@ pytestmark = pytest.mark.anyio
 LONG = "The quick brown fox jumps over the lazy dog. " * 8
 
 
+@pytest.fixture
+def engine(shared_engine: Engine) -> Engine:
+    return shared_engine
+
+
 async def error_of(engine: Engine, model: ModelFile, request: GenerationRequest) -> CrofterError:
     with pytest.raises(CrofterError) as caught:
         await collect(engine, model, request)
@@ -50,10 +55,11 @@ async def test_an_answer_ends_with_its_reason_usage_and_timings(engine: Engine, 
 async def test_the_same_seed_gives_the_same_text_also_from_the_prefix_cache(
     engine: Engine, tiny_model: ModelFile
 ) -> None:
-    request = ask(LONG, sampling=Sampling(seed=7, temperature=1.0), max_tokens=40)
+    fresh = f"Nobody has asked this before. {LONG}"
+    request = ask(fresh, sampling=Sampling(seed=7, temperature=1.0), max_tokens=40)
     first = await collect(engine, tiny_model, request)
     second = await collect(engine, tiny_model, request)
-    other = await collect(engine, tiny_model, ask(LONG, sampling=Sampling(seed=8, temperature=1.0), max_tokens=40))
+    other = await collect(engine, tiny_model, ask(fresh, sampling=Sampling(seed=8, temperature=1.0), max_tokens=40))
     assert tokens_of(first) == tokens_of(second) != tokens_of(other)
     assert first[-1].usage is not None
     assert second[-1].usage is not None
