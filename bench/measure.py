@@ -150,7 +150,7 @@ def batching(scene: Scene) -> Figures:
 
 def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
     """What a running answer notices of a long prompt that is read beside it."""
-    rows = scene.node.setting("engine.prefill_rows_while_writing")
+    rows = scene.node.setting("engine.rows_while_writing")
     prompt = scene.fresh_text(scene.effort.long_tokens)
     # A chunk costs most at the end of the prompt, where every row looks back at all before it.
     chunk_seconds = scene.bare.chunk_seconds(prompt, rows)

@@ -64,7 +64,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         sequences=settings.parallel_requests,
         queue_limit=settings.queue_limit,
         micro_batch_rows=min(tuning.micro_batch_rows if tuning else 512, kv_tokens),
-        prefill_rows_while_writing=settings.prefill_rows_while_writing,
+        rows_while_writing=settings.rows_while_writing,
         threads=settings.threads or (tuning.threads if tuning else cores),
         batch_threads=settings.threads or (tuning.batch_threads if tuning else cores),
         gpu_layers=settings.gpu_layers,

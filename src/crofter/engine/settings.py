@@ -39,5 +39,5 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Measure a model once, when it is first unloaded for idleness, and load it with the best settings from then on."""
     workload: Literal["chat", "reading"] = "chat"
     """What the tuner's choice favours: writing answers, or reading long prompts."""
-    prefill_rows_while_writing: Annotated[int, msgspec.Meta(ge=8)] = 32
-    """Prompt rows computed beside running answers in one step; more reads faster and makes the answers stutter."""
+    rows_while_writing: Annotated[int, msgspec.Meta(ge=32)] = 32
+    """Rows of one step while answers are written, theirs included; more reads prompts faster and makes the answers stutter."""

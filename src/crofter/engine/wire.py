@@ -32,7 +32,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     sequences: int
     queue_limit: int
     micro_batch_rows: int
-    prefill_rows_while_writing: int
+    rows_while_writing: int
     threads: int
     batch_threads: int
     gpu_layers: int

@@ -184,7 +184,7 @@ class Scheduler:
             prefill_rows=plan.prefill_rows_now(
                 writers=len(writers),
                 micro_batch_rows=self._load.micro_batch_rows,
-                rows_while_writing=self._load.prefill_rows_while_writing,
+                rows_while_writing=self._load.rows_while_writing,
                 seconds_per_row=self._seconds_per_row,
                 longest_step_seconds=_LONGEST_STEP_SECONDS,
             ),
