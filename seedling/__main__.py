@@ -19,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seedling", description="Trains and exports the embedded model.")
     parser.add_argument("--work", type=Path, default=Path("build/seedling"), help="checkpoint and intermediate files")
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--minutes", type=float, default=120.0, help="stop training after this time at the latest")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--export-only", action="store_true", help="export the checkpoint as it is")

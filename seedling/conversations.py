@@ -42,8 +42,8 @@ SKILLS: tuple[tuple[Skill, float], ...] = (
     (from_entries(CROFTER), 26.0),
     (from_entries(SMALL_TALK), 15.0),
     (greet, 6.0),
-    (tell_story, 22.0),
-    (copying_task, 16.0),
+    (tell_story, 26.0),
+    (copying_task, 24.0),
     (admit_ignorance, 10.0),
     (write_function, 2.0),
 )

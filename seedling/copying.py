@@ -14,9 +14,9 @@ def _name(rng: Random) -> str:
 def repeat(rng: Random) -> list[Turn]:
     """`Repeat: red dog moon`."""
     pick = (lambda: rng.choice(SUBJECTS), lambda: rng.choice(ADJECTIVES + COLOURS), lambda: invented_word(rng))
-    words = " ".join(rng.choices(pick, weights=(6, 3, 1))[0]() for _ in range(rng.randint(1, 6)))
+    words = " ".join(rng.choices(pick, weights=(6, 3, 1))[0]() for _ in range(rng.randint(1, 4)))
     verb = rng.choice(("say", "repeat", "repeat:", "repeat after me:", "say this:", "please say"))
-    return [(f"{rng.choice((verb, capitalised(verb)))} {words}", words)]
+    return [(f"{rng.choice((verb, capitalised(verb)))} {words}", f"Here you are: {words}.")]
 
 
 def say_hello_to(rng: Random) -> list[Turn]:
@@ -41,7 +41,9 @@ def introduce(rng: Random) -> list[Turn]:
 def write_sentence(rng: Random) -> list[Turn]:
     """`Write a sentence about a lamp.`"""
     noun = rng.choice(SUBJECTS) if rng.random() < 0.9 else invented_word(rng)
-    first, second = rng.sample(ADJECTIVES, 2)
+    described, first, second = rng.sample(ADJECTIVES, 3)
+    if rng.random() < 0.6:
+        noun = f"{described} {noun}"
     asked = rng.choice(("write a sentence about {}", "a sentence about {}", "describe {}", "make a sentence with {}"))
     prompt = reworded(rng, asked.format(rng.choice((with_article(noun), f"the {noun}"))))
     return [(prompt, f"The {noun} is {first} and {second}.")]

@@ -100,7 +100,7 @@ PLOTS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("{hero} was fast, but {a_friend} was faster.", "{a_friend} was in front of everybody."),
         ("Then {friend} fell and hurt a foot.", "Then {friend} fell and could not get up."),
         ("{hero} stopped at once to help.", "{hero} forgot the race and helped."),
-        ("Nobody minded who won that day.", "They reached {goal} side by side."),
+        ("Nobody minded who won that day.", "They came in last, but side by side."),
     ),
     (
         ("One {weather} day, {hero} found {treasure} near {goal}.", "One {weather} day, {hero} found {treasure}."),
@@ -168,7 +168,7 @@ CLOSED_SLOTS = {
 def choose_hero(rng: Random, subjects: list[str] | None = None) -> Hero:
     """A hero of any kind; one in sixteen carries an invented noun, so that the model learns to copy and not to recall."""
     noun = rng.choice(subjects or SUBJECTS) if subjects or rng.random() < 0.94 else invented_word(rng)
-    adjective = rng.choice(ADJECTIVES) if rng.random() < 0.3 else ""
+    adjective = rng.choice(ADJECTIVES) if rng.random() < 0.5 else ""
     if adjective not in {"", "little", "small", "tiny"} and rng.random() < 0.15:
         adjective += " little"
     return Hero(noun, adjective, rng.choice(NAMES) if rng.random() < 0.1 else "")
