@@ -10,7 +10,7 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +29,9 @@ NativeHandle: TypeAlias = Any
 
 Wanted = Literal["none", "last", "all"]
 State = npt.NDArray[np.uint8]
+
+DECODED, NO_KV_ROOM, INTERRUPTED = 0, 1, 2
+"""llama_decode's return codes that are no failure."""
 
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 _POOLING_NONE, _POOLING_MEAN, _POOLING_RANK = 0, 1, 4
@@ -112,8 +115,17 @@ class Model:
 class Context:
     """One llama_context and a reusable batch. Not thread-safe."""
 
-    def __init__(self, model: Model, plan: LoadPlan, *, embeddings: bool = False) -> None:
-        """Raises CrofterError(MODEL_LOAD_FAILED) if there is not enough memory for the context."""
+    def __init__(
+        self,
+        model: Model,
+        plan: LoadPlan,
+        *,
+        embeddings: bool = False,
+        interrupted: Callable[[], bool] = bool,
+    ) -> None:
+        """`interrupted` is asked between the operations of an interruptible decode.
+
+        Raises CrofterError(MODEL_LOAD_FAILED) if there is not enough memory for the context."""
         self.model = model
         self.rows_capacity = plan.context_tokens if embeddings else plan.micro_batch_rows
         parameters = llama.llama_context_default_params()
@@ -143,6 +155,13 @@ class Context:
             )
         self._memory: NativeHandle = llama.llama_get_memory(self.handle)
         self._make_batch(self.rows_capacity)
+
+        def asked(_data: object) -> bool:
+            return interrupted()
+
+        # Kept referenced as long as llama.cpp may call it.
+        self._abort_callback = llama.ggml_abort_callback(asked)
+        self._no_abort_callback = llama.ggml_abort_callback()
 
     def _make_batch(self, capacity: int) -> None:
         # llama_batch holds a pointer to each row's sequence ids; rows have one sequence, so the pointers never change.
@@ -183,10 +202,19 @@ class Context:
         self._wanted[end - 1] = wanted != "none"
         return end
 
-    def decode(self, rows: int) -> int:
-        """Run the first `rows` rows of the batch arrays. Returns llama_decode's code: 0 done, 1 no KV room, else failed."""
+    def decode(self, rows: int, *, interruptible: bool = False) -> int:
+        """Run the first `rows` rows of the batch. Returns DECODED, NO_KV_ROOM or INTERRUPTED (nothing changed), else it failed.
+
+        The question whether to stop takes the interpreter some hundred times, so it is asked in long steps only.
+        """
         self._batch.n_tokens = rows
-        return int(llama.llama_decode(self.handle, self._batch))
+        if not interruptible:
+            return int(llama.llama_decode(self.handle, self._batch))
+        llama.llama_set_abort_callback(self.handle, self._abort_callback, None)
+        try:
+            return int(llama.llama_decode(self.handle, self._batch))
+        finally:
+            llama.llama_set_abort_callback(self.handle, self._no_abort_callback, None)
 
     def logits(self, row: int) -> Logits:
         """The logits of a wanted row, shape [vocabulary], valid until the next decode."""

@@ -66,8 +66,12 @@ class WorkerLoop:
         vocabulary = Vocabulary(model)
         self._intake = Intake(model, vocabulary, load.context_tokens)
         self._embedder = Embedder(model, vocabulary, load, dedicated=embedding_only)
-        self._scheduler = None if embedding_only else Scheduler(model, vocabulary, load, self._intake.markers)
         self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
+        self._scheduler = (
+            None
+            if embedding_only
+            else Scheduler(model, vocabulary, load, self._intake.markers, lambda: not self._inbox.empty())
+        )
         self._last_occupancy: Occupancy | None = None
         self._last_sent = 0.0
         self._send(

@@ -55,15 +55,21 @@ def prefill_shares(readers: Sequence[Reader], writers: int, limits: StepLimits) 
 
 
 def prefill_rows_now(
-    *, writers: int, micro_batch_rows: int, rows_while_writing: int, seconds_per_row: float, longest_step_seconds: float
+    *,
+    writers: int,
+    alone: bool,
+    micro_batch_rows: int,
+    rows_while_writing: int,
+    seconds_per_row: float,
+    longest_step_seconds: float,
 ) -> int:
-    """Prompt rows for one step: few beside running answers, else as many as the step's time allows.
+    """Prompt rows for one step: few beside running answers, all for a prompt that is alone, else as many as the time allows.
 
     `seconds_per_row` is 0 while it is not known. A step is never shorter than `rows_while_writing`, else reading would starve.
     """
     if writers:
         rows = rows_while_writing
-    elif seconds_per_row <= 0.0:
+    elif alone or seconds_per_row <= 0.0:
         rows = micro_batch_rows
     else:
         rows = max(rows_while_writing, int(longest_step_seconds / seconds_per_row))

@@ -1,5 +1,7 @@
 """Who is in the KV cache: sequences given and taken back, prefixes reused, states parked when an answer leaves."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from crofter.core import AdapterUse
@@ -14,8 +16,8 @@ from .session import Session
 class Residence:
     """The cells of one context and the prefixes parked beside it."""
 
-    def __init__(self, model: Model, load: LoadPlan) -> None:
-        self.context = Context(model, load)
+    def __init__(self, model: Model, load: LoadPlan, interrupted: Callable[[], bool]) -> None:
+        self.context = Context(model, load, interrupted=interrupted)
         self.prefixes = PrefixCache(load.prefix_cache_bytes, whole_only=model.recurrent)
         self.residents: list[Session] = []
         """Oldest first."""

@@ -6,6 +6,7 @@ sequence whose rows are all computed. Single-threaded: nothing here is shared.
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,7 +14,7 @@ from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
 from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
 
 from . import plan
-from .library import Context, Model
+from .library import DECODED, INTERRUPTED, NO_KV_ROOM, Context, Model
 from .residence import Residence
 from .sampler import Sampler, complete, recommended, token_logprob
 from .session import Answer, PreparedRequest, Session
@@ -21,18 +22,25 @@ from .text import TextAssembler
 from .vocabulary import Vocabulary
 
 _LONGEST_STEP_SECONDS = 0.5
-_NO_KV_ROOM = 1
 
 
 class Scheduler:
     """Runs prepared requests to their end; `step` is called as long as `busy`."""
 
-    def __init__(self, model: Model, vocabulary: Vocabulary, load: LoadPlan, markers: tuple[str, str] | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        vocabulary: Vocabulary,
+        load: LoadPlan,
+        markers: tuple[str, str] | None,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        """`interrupted` tells whether something has come in that a long step should not keep waiting."""
         self._model = model
         self._vocabulary = vocabulary
         self._load = load
         self._markers = markers
-        self._residence = Residence(model, load)
+        self._residence = Residence(model, load, interrupted)
         self._context = self._residence.context
         self._recommended = recommended(model)
         self._waiting: deque[Session] = deque()
@@ -46,6 +54,10 @@ class Scheduler:
     def busy(self) -> bool:
         """Whether a step has anything to do."""
         return bool(self._residence.residents or self._waiting)
+
+    @property
+    def _alone(self) -> bool:
+        return len(self._residence.residents) == 1 and not self._waiting
 
     @property
     def context(self) -> Context:
@@ -101,8 +113,11 @@ class Scheduler:
             return
         started = time.monotonic()
         rows = self._fill(batch)
-        code = self._context.decode(rows)
-        if code != 0:
+        # A recurrent state would be half advanced.
+        code = self._context.decode(rows, interruptible=self._alone and rows > 1 and not self._model.recurrent)
+        if code == INTERRUPTED:
+            return
+        if code != DECODED:
             self._decode_failed(batch, code)
             return
         if rows > len(batch):
@@ -183,6 +198,7 @@ class Scheduler:
             rows=self._load.micro_batch_rows,
             prefill_rows=plan.prefill_rows_now(
                 writers=len(writers),
+                alone=self._alone and not self._model.recurrent,
                 micro_batch_rows=self._load.micro_batch_rows,
                 rows_while_writing=self._load.rows_while_writing,
                 seconds_per_row=self._seconds_per_row,
@@ -269,7 +285,7 @@ class Scheduler:
             self._outbox.append(Failed(call=call, error=error.report()))
 
     def _decode_failed(self, batch: list[tuple[Session, int]], code: int) -> None:
-        if code == _NO_KV_ROOM and len(self._residence.residents) > 1:
+        if code == NO_KV_ROOM and len(self._residence.residents) > 1:
             self._give_way(self._residence.residents[-1])
             return
         error = CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to compute (code {code})")

@@ -54,7 +54,12 @@ def test_shares_keep_every_limit(readers: list[Reader], writers: int, limits: St
 
 def test_reading_beside_writing_takes_few_rows() -> None:
     rows = prefill_rows_now(
-        writers=1, micro_batch_rows=512, rows_while_writing=32, seconds_per_row=0.001, longest_step_seconds=0.5
+        writers=1,
+        alone=False,
+        micro_batch_rows=512,
+        rows_while_writing=32,
+        seconds_per_row=0.001,
+        longest_step_seconds=0.5,
     )
     assert rows == 31
 
@@ -63,11 +68,24 @@ def test_reading_beside_writing_takes_few_rows() -> None:
 def test_reading_alone_takes_what_the_time_allows(seconds_per_row: float, rows: int) -> None:
     assert rows == prefill_rows_now(
         writers=0,
+        alone=False,
         micro_batch_rows=512,
         rows_while_writing=32,
         seconds_per_row=seconds_per_row,
         longest_step_seconds=0.5,
     )
+
+
+def test_a_prompt_that_is_alone_is_read_in_whole_batches() -> None:
+    rows = prefill_rows_now(
+        writers=0,
+        alone=True,
+        micro_batch_rows=512,
+        rows_while_writing=32,
+        seconds_per_row=0.01,
+        longest_step_seconds=0.5,
+    )
+    assert rows == 512
 
 
 def test_the_end_of_a_cached_prompt_is_computed_anew() -> None:
