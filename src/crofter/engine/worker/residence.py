@@ -96,12 +96,9 @@ class Residence:
         if found is None:
             return 0
         prefix, matched = found
-        if session.answer_tokens or self._recurrent:
-            # An answer that gave way goes on from the very state it had; a recurrent state is used as it is or not at all.
-            length = matched if matched < len(session.tokens) else 0
-        else:
-            length = plan.reusable_rows(matched, len(session.tokens))
-        if length == 0:
+        # The last row is always computed: its logits are needed.
+        length = min(matched, len(session.tokens) - 1)
+        if length == 0 or (self._recurrent and length < matched):
             return 0
         state = self.context.export_state(prefix.sequence) if prefix.state is None else prefix.state
         imported = self.context.import_state(session.sequence, state)

@@ -206,7 +206,7 @@ class Scheduler:
             ),
             kv_rows=self._residence.free_cells,
         )
-        shares = plan.prefill_shares([plan.Reader(r.pending, r.waited_steps) for r in readers], len(writers), limits)
+        shares = plan.prefill_shares([_reader(session) for session in readers], len(writers), limits)
         for reader, share in zip(readers, shares, strict=True):
             reader.waited_steps = 0 if share else reader.waited_steps + 1
         batch = [(writer, 1) for writer in writers]
@@ -296,3 +296,7 @@ class Scheduler:
         if session in self._waiting:
             self._waiting.remove(session)
         session.sampler.close()
+
+
+def _reader(session: Session) -> plan.Reader:
+    return plan.Reader(plan.rows_to_read(session.pending, repeatable=session.repeatable), session.waited_steps)

@@ -97,6 +97,12 @@ class Session:
         return len(self.tokens) - len(self.answer.prepared.tokens)
 
     @property
+    def repeatable(self) -> bool:
+        """Whether the same request is meant to give the same text again."""
+        sampling = self.answer.prepared.request.sampling
+        return sampling.seed is not None or sampling.temperature == 0.0
+
+    @property
     def writing(self) -> bool:
         """Whether one more row is all it takes to draw the next token."""
         return self.pending == 1 and self.computed > 0

@@ -11,7 +11,7 @@ from crofter.engine.worker.plan import (
     preempted,
     prefill_rows_now,
     prefill_shares,
-    reusable_rows,
+    rows_to_read,
 )
 
 ROOMY = StepLimits(rows=512, prefill_rows=512, kv_rows=10_000)
@@ -88,10 +88,10 @@ def test_a_prompt_that_is_alone_is_read_in_whole_batches() -> None:
     assert rows == 512
 
 
-def test_the_end_of_a_cached_prompt_is_computed_anew() -> None:
-    assert reusable_rows(500, 500) == 500 - SMALLEST_PREFILL_ROWS
-    assert reusable_rows(100, 500) == 100
-    assert reusable_rows(5, 5) == 0
+def test_the_last_row_of_what_must_be_repeatable_is_computed_by_itself() -> None:
+    assert rows_to_read(500, repeatable=True) == 499
+    assert rows_to_read(500, repeatable=False) == 500
+    assert rows_to_read(1, repeatable=True) == 1
 
 
 @pytest.mark.parametrize(

@@ -110,11 +110,11 @@ def test_more_requests_than_places_are_all_answered_in_turn(bench: Bench) -> Non
 def test_a_prompt_still_being_answered_is_shared(bench: Bench) -> None:
     prompt = f"shared {LONG}"
     bench.submit(ask(prompt, max_tokens=50))
-    bench.scheduler.step()
-    bench.outbox()
+    while not bench.outbox():
+        bench.scheduler.step()
     second = bench.submit(ask(prompt, max_tokens=2))
     usages = []
     while bench.scheduler.busy:
         bench.scheduler.step()
         usages += [chunk.usage for call, chunk in bench.outbox() if call == second and chunk.usage is not None]
-    assert usages[0].cached_tokens == usages[0].prompt_tokens - 8
+    assert usages[0].cached_tokens == usages[0].prompt_tokens - 1
