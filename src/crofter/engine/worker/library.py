@@ -11,6 +11,7 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 import ctypes
 import mmap
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -66,6 +67,15 @@ def _gpu_layers(plan: LoadPlan) -> int:
         kv_bytes=max(0, plan.estimated_bytes - size),
         free_bytes=free,
     )
+
+
+def _fresh_bytes(size: int) -> State:
+    """Memory for a state, mapped by itself: malloc gives huge pages here (decision 5), and clearing those outlasts the copy."""
+    if sys.platform == "linux":
+        return np.frombuffer(
+            mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE), np.uint8
+        )
+    return np.frombuffer(mmap.mmap(-1, size), np.uint8)
 
 
 class Model:
@@ -243,8 +253,7 @@ class Context:
     def export_state(self, sequence: int) -> State:
         """The keys and values (or recurrent state) of a sequence, as bytes."""
         size = int(llama.llama_state_seq_get_size(self.handle, sequence))
-        # Mapped by itself, for malloc gives huge pages here (decision 5), and fresh ones take ten times as long as the copy.
-        state = np.frombuffer(mmap.mmap(-1, max(size, 1)), np.uint8)
+        state = _fresh_bytes(max(size, 1))
         written = llama.llama_state_seq_get_data(
             self.handle, state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)), size, sequence
         )
