@@ -44,6 +44,8 @@ class CompleteSampling(msgspec.Struct, frozen=True, kw_only=True):
 
 _METADATA_KEYS = {"temperature": "temp", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p"}
 _TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_STRING_CHARACTERS = ('[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]')
+"""The binding's converter lets a string hold raw control characters, which JSON forbids (RFC 8259, section 7)."""
 _MIROSTAT_CANDIDATES = 100
 
 
@@ -74,7 +76,7 @@ def grammar_text(constraint: Grammar | JsonSchema) -> str:
     if not constraint.schema:
         return JSON_GBNF
     try:
-        return json_schema_to_gbnf(json.dumps(constraint.schema))
+        return json_schema_to_gbnf(json.dumps(constraint.schema)).replace(*_STRING_CHARACTERS)
     except (
         Exception
     ) as error:  # The converter raises whatever it stumbles over: KeyError, AssertionError, RecursionError, ...
@@ -165,7 +167,9 @@ def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandl
         links.append(llama.llama_sampler_init_temp(sampling.temperature))
         tau, eta, seed = sampling.mirostat_tau, sampling.mirostat_eta, sampling.seed
         if sampling.mirostat == 1:
-            return [*links, llama.llama_sampler_init_mirostat(vocabulary_size, seed, tau, eta, _MIROSTAT_CANDIDATES)]
+            return [*links, llama.llama_sampler_init_mirostat(vocabulary_size, seed, tau, eta, _STRING_CHARACTERS = ('[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]')
+"""The binding's converter lets a string hold raw control characters, which JSON forbids (RFC 8259, section 7)."""
+_MIROSTAT_CANDIDATES)]
         return [*links, llama.llama_sampler_init_mirostat_v2(seed, tau, eta)]
     if sampling.top_k > 0:
         links.append(llama.llama_sampler_init_top_k(sampling.top_k))

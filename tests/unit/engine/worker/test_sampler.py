@@ -31,6 +31,14 @@ def test_a_schema_becomes_a_grammar() -> None:
     assert grammar_text(Grammar(gbnf='root ::= "x"')) == 'root ::= "x"'
 
 
+def test_strings_of_a_schema_hold_no_raw_control_characters() -> None:
+    text = grammar_text(
+        JsonSchema(schema={"type": "object", "properties": {"name": {"type": "string", "maxLength": 9}}})
+    )
+    assert '[^"\\\\]' not in text
+    assert "x00-" in text
+
+
 @pytest.mark.parametrize("schema", [{"type": 5}, {"$ref": "#/nowhere"}, {"type": "object", "properties": 3}])
 def test_a_schema_that_makes_no_sense_is_the_callers_error(schema: dict[str, object]) -> None:
     with pytest.raises(CrofterError) as caught:
