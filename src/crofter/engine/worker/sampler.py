@@ -167,9 +167,7 @@ def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandl
         links.append(llama.llama_sampler_init_temp(sampling.temperature))
         tau, eta, seed = sampling.mirostat_tau, sampling.mirostat_eta, sampling.seed
         if sampling.mirostat == 1:
-            return [*links, llama.llama_sampler_init_mirostat(vocabulary_size, seed, tau, eta, _STRING_CHARACTERS = ('[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]')
-"""The binding's converter lets a string hold raw control characters, which JSON forbids (RFC 8259, section 7)."""
-_MIROSTAT_CANDIDATES)]
+            return [*links, llama.llama_sampler_init_mirostat(vocabulary_size, seed, tau, eta, _MIROSTAT_CANDIDATES)]
         return [*links, llama.llama_sampler_init_mirostat_v2(seed, tau, eta)]
     if sampling.top_k > 0:
         links.append(llama.llama_sampler_init_top_k(sampling.top_k))
