@@ -4,17 +4,14 @@ from .catalog import Catalog
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .installed import InstalledModel
-from .plan import Fit, fit
 
 __all__ = [
     "Array",
     "Catalog",
-    "Fit",
     "Header",
     "InstalledModel",
     "ModelFacts",
     "Tensor",
-    "fit",
     "read_facts",
     "read_header",
 ]

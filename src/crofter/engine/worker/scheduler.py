@@ -45,6 +45,7 @@ class Scheduler:
         self._recommended = recommended(model)
         self._waiting: deque[Session] = deque()
         self._seconds_per_row = 0.0
+        self._gave_way = False
         self._outbox: list[FromWorker] = []
         self._chunks: list[tuple[int, Chunk]] = []
         self._answers: dict[int, Answer] = {}
@@ -57,7 +58,8 @@ class Scheduler:
 
     @property
     def _alone(self) -> bool:
-        return len(self._residence.residents) == 1 and not self._waiting
+        """Whether a step may be long, because it can give way; having given way, the next one is short and sure to move on."""
+        return len(self._residence.residents) == 1 and not self._waiting and not self._gave_way
 
     @property
     def context(self) -> Context:
@@ -115,6 +117,7 @@ class Scheduler:
         rows = self._fill(batch)
         # A recurrent state would be half advanced.
         code = self._context.decode(rows, interruptible=self._alone and rows > 1 and not self._model.recurrent)
+        self._gave_way = code == INTERRUPTED
         if code == INTERRUPTED:
             return
         if code != DECODED:

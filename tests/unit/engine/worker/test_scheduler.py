@@ -78,6 +78,16 @@ def test_a_long_step_gives_way_and_is_done_again_with_the_same_result(bench: Ben
     assert bench.run() == interrupted_answer
 
 
+def test_a_prompt_is_read_to_its_end_however_often_something_comes_in(bench: Bench) -> None:
+    bench.submit(ask(f"three {LONG}", max_tokens=2))
+    bench.interrupted = lambda: True
+    for _ in range(100):
+        bench.scheduler.step()
+    bench.interrupted = bool
+    assert not bench.scheduler.busy
+    bench.outbox()
+
+
 def test_steps_that_write_are_not_interrupted(bench: Bench) -> None:
     bench.submit(ask("A short one"))
     bench.scheduler.step()
