@@ -21,7 +21,7 @@ def client(crofter: Commands) -> openai.OpenAI:
 
 
 def test_a_chat_answers_with_usage_and_where_it_ran(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="seedling", messages=HELLO)
+    answer = client.chat.completions.create(model="seedling", messages=HELLO, seed=3)
     assert answer.choices[0].message.content
     assert answer.choices[0].finish_reason == "stop"
     assert answer.usage is not None
@@ -67,6 +67,7 @@ def test_json_follows_its_schema(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="seedling",
         messages=HELLO,
+        seed=5,
         response_format={"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": schema}},
     )
     value = json.loads(answer.choices[0].message.content or "")

@@ -11,6 +11,7 @@ from pathlib import Path
 VIOLATIONS = {
     "rooms": ("core/a.py", "import crofter.store"),
     "library-llama-cpp": ("node/a.py", "import llama_cpp"),
+    "library-llguidance": ("models/a.py", "import llguidance"),
     "library-jinja2": ("api/a.py", "import jinja2"),
     "library-starlette": ("node/a.py", "import starlette.applications"),
     "library-prometheus-client": ("router/a.py", "import prometheus_client"),

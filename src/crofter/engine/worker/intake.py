@@ -17,8 +17,8 @@ from crofter.core import (
     TokenPrompt,
 )
 
+from .constraint import Compiler
 from .library import Model
-from .sampler import grammar_text
 from .session import PreparedRequest
 from .template import ChatTemplate
 from .text import reasoning_markers
@@ -33,6 +33,7 @@ class Intake:
     def __init__(self, model: Model, vocabulary: Vocabulary, context_tokens: int) -> None:
         self._vocabulary = vocabulary
         self._context_tokens = context_tokens
+        self._compiler = Compiler(vocabulary)
         self._template = ChatTemplate(
             model.chat_template(),
             bos_token=vocabulary.marker(vocabulary.beginning_of_sequence),
@@ -89,13 +90,12 @@ class Intake:
                 f"{self._context_tokens} tokens; max_tokens of up to {room} fits",
                 parameter="max_tokens",
             )
-        gbnf = None if request.constraint is None else grammar_text(request.constraint)
         return PreparedRequest(
             call=call,
             request=request,
             tokens=tokens,
             answer_limit=room if request.max_tokens is None else request.max_tokens,
-            gbnf=gbnf,
+            constraint=None if request.constraint is None else self._compiler.compile(request.constraint),
             begins_thinking=begins_thinking,
             arrived=arrived,
         )

@@ -1,22 +1,19 @@
-"""How the next token is drawn: llama.cpp's samplers, chained in the order llama.cpp's own programs use, and grammars."""
+"""How the next token is drawn: llama.cpp's samplers, chained in the order llama.cpp's own programs use, within a constraint."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportArgumentType=false
 # (the binding's ctypes functions are only partly typed, and some annotations name arrays where every pointer will do)
 
-import ctypes
-import json
 import secrets
 from collections.abc import Callable
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from llama_cpp import llama_cpp as llama
-from llama_cpp.llama_grammar import JSON_GBNF, json_schema_to_gbnf
 
-from crofter.core import CrofterError, ErrorCode, Grammar, JsonSchema, Sampling, TokenLogprob
+from crofter.core import Sampling, TokenLogprob
 
+from .constraint import TOKEN_DATA, Constraint, candidate_array
 from .library import Context, Logits, Model, NativeHandle
 
 DEFAULTS: dict[str, float | int] = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "typical_p": 1.0}
@@ -43,9 +40,6 @@ class CompleteSampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _METADATA_KEYS = {"temperature": "temp", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p"}
-_TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-_STRING_CHARACTERS = ('[^"\\\\]', '[^"\\\\\\x7F\\x00-\\x1F]')
-"""The binding's converter lets a string hold raw control characters, which JSON forbids (RFC 8259, section 7)."""
 _MIROSTAT_CANDIDATES = 100
 
 
@@ -69,33 +63,14 @@ def complete(sampling: Sampling, recommendation: dict[str, float]) -> CompleteSa
     return msgspec.convert(values, CompleteSampling)
 
 
-def grammar_text(constraint: Grammar | JsonSchema) -> str:
-    """The GBNF of a constraint. Raises CrofterError(INVALID_REQUEST) for a schema that cannot be expressed."""
-    if isinstance(constraint, Grammar):
-        return constraint.gbnf
-    if not constraint.schema:
-        return JSON_GBNF
-    try:
-        return json_schema_to_gbnf(json.dumps(constraint.schema)).replace(*_STRING_CHARACTERS)
-    except (
-        Exception
-    ) as error:  # The converter raises whatever it stumbles over: KeyError, AssertionError, RecursionError, ...
-        raise CrofterError(
-            ErrorCode.INVALID_REQUEST, f"the JSON schema is not supported: {error!r}", parameter="response_format"
-        ) from error
-
-
 class Sampler:
     """Draws the tokens of one answer; holds native memory until `close`."""
 
-    def __init__(self, model: Model, sampling: CompleteSampling, gbnf: str | None, prompt: list[int]) -> None:
-        """Raises CrofterError(INVALID_REQUEST) if the grammar is wrong."""
-        self._grammar: NativeHandle = None
-        self._vocabulary_size = model.vocabulary_size
-        if gbnf is not None:
-            self._grammar = llama.llama_sampler_init_grammar(model.vocabulary, gbnf.encode(), b"root")
-            if not self._grammar:
-                raise CrofterError(ErrorCode.INVALID_REQUEST, "the grammar is not valid GBNF", parameter="grammar")
+    def __init__(
+        self, model: Model, sampling: CompleteSampling, constraint: Constraint | None, prompt: list[int]
+    ) -> None:
+        """The constraint becomes this sampler's own."""
+        self._constraint = constraint
         self._chain: NativeHandle = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         for link in _links(sampling, model.vocabulary_size):
             llama.llama_sampler_chain_add(self._chain, link)
@@ -104,45 +79,38 @@ class Sampler:
                 llama.llama_sampler_accept(self._chain, token)
 
     def sample(self, context: Context, row: int, *, constrained: bool) -> int:
-        """Draw a token from a row's logits and remember it. `constrained`: the grammar applies to this token."""
-        if self._grammar is None or not constrained:
+        """Draw a token from a row's logits and remember it. `constrained`: the constraint applies to this token.
+
+        Raises CrofterError(INVALID_REQUEST) if the constraint became too complex to follow.
+        """
+        constraint = self._constraint
+        if constraint is None or not constrained:
             return int(llama.llama_sampler_sample(self._chain, context.handle, row))
-        # Drawing first and asking the grammar about one token is far cheaper than asking it about the whole vocabulary.
-        token = self._draw(context.logits(row), constrain=False)
-        if not self._allows(token):
-            token = self._draw(context.logits(row), constrain=True)
-        llama.llama_sampler_accept(self._grammar, token)
+        # Drawing first and asking about one token is far cheaper for a grammar than asking about the whole vocabulary.
+        token = self._draw(context.logits(row), None)
+        if not constraint.allows(token):
+            token = self._draw(context.logits(row), constraint)
+        constraint.accept(token)
         llama.llama_sampler_accept(self._chain, token)
         return token
 
-    def _draw(self, logits: Logits, *, constrain: bool) -> int:
-        candidates = np.zeros(logits.size, _TOKEN_DATA)
+    def _draw(self, logits: Logits, constraint: Constraint | None) -> int:
+        candidates = np.zeros(logits.size, TOKEN_DATA)
         candidates["id"] = np.arange(logits.size, dtype=np.int32)
         candidates["logit"] = logits
-        array = _candidate_array(candidates)
-        if constrain:
-            llama.llama_sampler_apply(self._grammar, array)
+        if constraint is not None:
+            constraint.restrict(candidates)
+        array = candidate_array(candidates)
         llama.llama_sampler_apply(self._chain, array)
         return int(array.data[array.selected].id)
 
-    def _allows(self, token: int) -> bool:
-        candidate = np.zeros(1, _TOKEN_DATA)
-        candidate["id"] = token
-        candidate["logit"] = 1.0
-        llama.llama_sampler_apply(self._grammar, _candidate_array(candidate))
-        return bool(np.isfinite(candidate["logit"][0]))
-
     def close(self) -> None:
         """Free the native samplers. Idempotent."""
-        for handle in (self._chain, self._grammar):
-            if handle:
-                llama.llama_sampler_free(handle)
-        self._chain = self._grammar = None
-
-
-def _candidate_array(candidates: npt.NDArray[np.void]) -> llama.llama_token_data_array:
-    pointer = candidates.ctypes.data_as(ctypes.POINTER(llama.llama_token_data))
-    return llama.llama_token_data_array(data=pointer, size=candidates.size, selected=-1, sorted=False)
+        if self._chain:
+            llama.llama_sampler_free(self._chain)
+        if self._constraint is not None:
+            self._constraint.close()
+        self._chain = self._constraint = None
 
 
 def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandle]:

@@ -79,13 +79,7 @@ class Scheduler:
             )
             return
         answer = Answer(prepared, open_choices=prepared.request.choices)
-        try:
-            answer.sessions.extend(self._session(answer, choice) for choice in range(prepared.request.choices))
-        except CrofterError as error:
-            for session in answer.sessions:
-                session.sampler.close()
-            self._fail([prepared.call], error)
-            return
+        answer.sessions.extend(self._session(answer, choice) for choice in range(prepared.request.choices))
         self._answers[prepared.call] = answer
         if prepared.request.echo:
             text = self._vocabulary.text(prepared.tokens)
@@ -158,7 +152,12 @@ class Scheduler:
         return Session(
             answer=answer,
             choice=choice,
-            sampler=Sampler(self._model, complete(sampling, self._recommended), prepared.gbnf, prepared.tokens),
+            sampler=Sampler(
+                self._model,
+                complete(sampling, self._recommended),
+                prepared.constraint() if prepared.constraint else None,
+                prepared.tokens,
+            ),
             assembler=TextAssembler(request.stop, self._markers, begins_inside=prepared.begins_thinking),
             tokens=list(prepared.tokens),
             salt=repr([(use.path, use.scale) for use in request.adapters]).encode() if request.adapters else b"",
@@ -242,8 +241,12 @@ class Scheduler:
         for session, count in batch:
             row += count
             session.computed += count
-            if session.pending == 0:
-                self._draw_token(session, row)
+            # A sibling's failure has taken a choice out of the step by now.
+            if session.pending == 0 and session.sequence >= 0:
+                try:
+                    self._draw_token(session, row)
+                except CrofterError as error:
+                    self._fail([session.answer.prepared.call], error)
 
     def _draw_token(self, session: Session, row: int) -> None:
         answer = session.answer

@@ -11,6 +11,9 @@ from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenL
 from .text import TextAssembler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .constraint import Constraint
     from .prefix import Prefix
     from .sampler import Sampler
 
@@ -24,7 +27,8 @@ class PreparedRequest:
     tokens: list[int]
     answer_limit: int
     """Most tokens each choice may have."""
-    gbnf: str | None
+    constraint: Callable[[], Constraint] | None
+    """Starts the constraint of one choice."""
     begins_thinking: bool
     arrived: float
     """time.monotonic() at the worker's door."""

@@ -14,20 +14,22 @@ from crofter.core import CrofterError, ErrorCode
 from .library import Model, NativeHandle
 
 _NO_TOKEN = -1
+_CONTROL = int(llama.LLAMA_TOKEN_ATTR_CONTROL)
+_USER_DEFINED = int(llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
 
 class Vocabulary:
     """Thread-safe for tokenising; pieces are cached by token id."""
 
     def __init__(self, model: Model) -> None:
-        self._handle: NativeHandle = model.vocabulary
+        self.handle: NativeHandle = model.vocabulary
         self.size = model.vocabulary_size
         self._pieces: dict[int, bytes] = {}
-        self.adds_beginning_of_sequence = bool(llama.llama_vocab_get_add_bos(self._handle))
-        self.beginning_of_sequence = int(llama.llama_vocab_bos(self._handle))
-        self.end_of_sequence = int(llama.llama_vocab_eos(self._handle))
+        self.adds_beginning_of_sequence = bool(llama.llama_vocab_get_add_bos(self.handle))
+        self.beginning_of_sequence = int(llama.llama_vocab_bos(self.handle))
+        self.end_of_sequence = int(llama.llama_vocab_eos(self.handle))
         prefix, suffix, middle = (
-            int(function(self._handle))
+            int(function(self.handle))
             for function in (llama.llama_vocab_fim_pre, llama.llama_vocab_fim_suf, llama.llama_vocab_fim_mid)
         )
         self._infill = None if _NO_TOKEN in (prefix, suffix, middle) else (prefix, suffix, middle)
@@ -38,7 +40,7 @@ class Vocabulary:
         # A token covers at least one byte; a few more may be added at the ends.
         tokens = np.empty(len(data) + 8, np.int32)
         pointer = tokens.ctypes.data_as(ctypes.POINTER(llama.llama_token))
-        count = llama.llama_tokenize(self._handle, data, len(data), pointer, tokens.size, add_special, parse_special)
+        count = llama.llama_tokenize(self.handle, data, len(data), pointer, tokens.size, add_special, parse_special)
         if count < 0:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "the text could not be tokenised")
         return tokens[:count].tolist()
@@ -86,13 +88,24 @@ class Vocabulary:
 
     def ends_generation(self, token: int) -> bool:
         """Whether the model says by this token that it has finished."""
-        return bool(llama.llama_vocab_is_eog(self._handle, token))
+        return bool(llama.llama_vocab_is_eog(self.handle, token))
+
+    def written(self) -> tuple[list[bytes], list[int]]:
+        """How each token is written, and the ids of those that are marks rather than text."""
+        pieces = [self._read_piece(token, special=True) for token in range(self.size)]
+        marks: list[int] = []
+        for token, piece in enumerate(pieces):
+            kind = int(llama.llama_vocab_get_attr(self.handle, token))
+            looks_like_a_mark = piece.startswith(b"<") and piece.endswith(b">")
+            if kind & _CONTROL or (kind & _USER_DEFINED and looks_like_a_mark):
+                marks.append(token)
+        return pieces, marks
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = llama.llama_token_to_piece(self._handle, token, buffer, size, 0, special)
+            length = llama.llama_token_to_piece(self.handle, token, buffer, size, 0, special)
             if length >= 0:
                 return buffer.raw[:length]
             size = -length
