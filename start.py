@@ -279,29 +279,44 @@ def engine_loads(environment: Mapping[str, str]) -> bool:
     )
 
 
+def engine_cache() -> Path:
+    """Where compiled engines are kept for other checkouts of this user. uv's common cache forgets a build whenever anybody
+    asks it for the same package in another way, so the engine has one of its own."""
+    base = os.environ.get("LOCALAPPDATA" if WINDOWS else "XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "crofter" / "engine"
+
+
 def build_engine(uv: Path, keyed: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Compile the source package; uv keeps the result, so another checkout on this machine does not compile again."""
+    """Take the engine that was compiled on this machine before, or compile the source package."""
+    environment = {**environment, "UV_CACHE_DIR": str(engine_cache())}
+    command = [uv, "pip", "install", "--verbose", "--python", PYTHON, "--no-deps", *keyed]
+    command += ["--require-hashes", "-r", ENGINE_LOCK]
+    remove_engine(uv, environment)
+    kept = subprocess.run(
+        list(map(str, [*command, "--offline"])), env=environment, cwd=ROOT, capture_output=True, check=False
+    )
+    if kept.returncode == 0 and engine_loads(environment):
+        say("done  Installing llama.cpp, compiled on this machine before")
+        return
     compiler = os.environ.get("CXX") or next(filter(shutil.which, ("c++", "g++", "clang++")), None)
     if compiler is None and not WINDOWS:
         raise SetupError(
             "No C++ compiler found, and llama.cpp has to be compiled on this machine. Install one and run this again:\n"
             "  Debian, Ubuntu: apt-get install build-essential    Fedora: dnf install gcc-c++    macOS: xcode-select --install"
         )
-    say(
-        "      Building llama.cpp from source: 4 to 10 minutes on two cores, at once if this machine has built it before."
-    )
-    for again in ((), ("--refresh-package", ENGINE_PACKAGE)):  # what uv kept may come from another processor
-        remove_engine(uv, environment)
-        with Step("Building llama.cpp") as step:
-            command = [uv, "pip", "install", "--verbose", "--python", PYTHON, "--no-deps", *keyed, *again]
-            try:
-                run_quietly([*command, "--require-hashes", "-r", ENGINE_LOCK], step, environment)
-            except SetupError as error:
-                needs = "It needs a C++17 compiler, about 2 GB of memory, 2 GB of disk and the package index."
-                raise SetupError(f"{error}\n{needs}") from None
-        if engine_loads(environment):
-            return
-    raise SetupError(f"llama.cpp was built but does not load. Try: {PYTHON} -c 'import llama_cpp'")
+    say("      Building llama.cpp from source: 4 to 10 minutes on two cores, once on this machine.")
+    remove_engine(uv, environment)
+    with Step("Building llama.cpp") as step:
+        try:
+            # What is kept may come from another processor that shares the home folder.
+            run_quietly([*command, "--refresh-package", ENGINE_PACKAGE], step, environment)
+        except SetupError as error:
+            needs = "It needs a C++17 compiler, about 2 GB of memory, 2 GB of disk and the package index."
+            raise SetupError(f"{error}\n{needs}") from None
+    # The result stays; the unpacked sources, ten times as large, go.
+    subprocess.run([str(uv), "cache", "prune", "--ci"], env=environment, capture_output=True, check=False)
+    if not engine_loads(environment):
+        raise SetupError(f"llama.cpp was built but does not load. Try: {PYTHON} -c 'import llama_cpp'")
 
 
 def remove_engine(uv: Path, environment: Mapping[str, str]) -> None:

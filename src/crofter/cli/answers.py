@@ -4,12 +4,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from crofter.cli.client import NodeClient, raise_for_error_line
 from crofter.core import CrofterError, ErrorCode
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -132,12 +135,31 @@ class AnswerReader:
 
 
 class PlainWriter:
-    """Writes an answer to stdout as it comes, its reasoning dimmed on stderr."""
+    """Writes an answer to stdout as it comes, its reasoning dimmed on stderr; until then a terminal shows that it waits."""
 
     def __init__(self) -> None:
         self._reasoning_open = False
+        self._waiting: Status | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            text = "waiting for the answer (a model that is not in memory yet is loaded first)"
+            self._waiting = Console(stderr=True).status(text)
+            self._waiting.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wait_no_more()
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
 
     def __call__(self, piece: str, is_reasoning: bool) -> None:
+        self._wait_no_more()
         if is_reasoning:
             dim = sys.stderr.isatty()
             sys.stderr.write(f"\x1b[2m{piece}\x1b[0m" if dim else piece)

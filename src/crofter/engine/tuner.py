@@ -14,13 +14,14 @@ from .process import WorkerProcess
 from .values import TuneStep, Tuning
 from .wire import LoadPlan, Measure, Measured
 
-_PROMPT_TOKENS = 384
+_PROMPT_TOKENS = 1024
+"""Writing is measured behind such a prompt, for what attention costs shows only then."""
 _ANSWER_TOKENS = 24
 _LOAD_SECONDS = 300.0
 _MEASURE_SECONDS = 300.0
 _WORTHWHILE = 1.02
 """A change must gain this factor to be kept: less is noise."""
-_WEIGHTS = {"chat": (384, 256), "reading": (4096, 64)}
+_WEIGHTS = {"chat": (512, 256), "reading": (4096, 64)}
 """Prompt and answer tokens of a typical request, by workload."""
 
 

@@ -1,4 +1,4 @@
-"""The requests that are running: counted, cancellable by id, and waited for when the node stops."""
+"""The requests that are running: counted, and waited for or cancelled when the node stops."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,10 +19,6 @@ class ActiveRequests:
     @property
     def count(self) -> int:
         return len(self._cancels)
-
-    @property
-    def request_ids(self) -> frozenset[RequestId]:
-        return frozenset(self._cancels)
 
     @property
     def closed(self) -> bool:
@@ -47,14 +43,6 @@ class ActiveRequests:
             del self._cancels[request_id]
             if self._closed and not self._cancels:
                 self._idle.set()
-
-    def cancel(self, request_id: RequestId) -> bool:
-        """Cancel one request; False if it does not run (any more)."""
-        cancel = self._cancels.get(request_id)
-        if cancel is None:
-            return False
-        cancel()
-        return True
 
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new requests, let the running ones finish for that long, then cancel the rest; returns how many."""

@@ -15,7 +15,6 @@ from crofter.core import (
     ModelFile,
     Prompt,
     Provenance,
-    RequestId,
 )
 
 from .active import ActiveRequests
@@ -43,10 +42,6 @@ class Router:
     def active_count(self) -> int:
         """Requests running now."""
         return self._active.count
-
-    @property
-    def active_request_ids(self) -> frozenset[RequestId]:
-        return self._active.request_ids
 
     @property
     def draining(self) -> bool:
@@ -81,10 +76,6 @@ class Router:
         model = self._resolver.resolve(model_name)
         backend, _ = self._place(model)
         return await backend.tokenize(model, prompt)
-
-    def cancel(self, request_id: RequestId) -> bool:
-        """Cancel a running request; False if there is none of that id."""
-        return self._active.cancel(request_id)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""

@@ -39,11 +39,11 @@ def ask_command(  # noqa: PLR0913 - one for each option
         seed=seed,
     )
     with ensure_node() as client:
-        show = _ignore if as_json else PlainWriter()
-        answer = AnswerReader().read(client, asked, show)
-    if as_json:
-        print_json(answer)
-        return
+        if as_json:
+            print_json(AnswerReader().read(client, asked, _ignore))
+            return
+        with PlainWriter() as show:
+            answer = AnswerReader().read(client, asked, show)
     click.echo()
     if answer.finish_reason == "length":
         say("(cut off: the token limit or the context is used up)")

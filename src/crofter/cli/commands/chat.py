@@ -40,7 +40,8 @@ def _answer(client: NodeClient, session: ChatSession, question: str) -> None:
     reader = AnswerReader()
     asked = Question(model=session.model, messages=session.messages(question))
     try:
-        answer = reader.read(client, asked, PlainWriter())
+        with PlainWriter() as show:
+            answer = reader.read(client, asked, show)
     except KeyboardInterrupt:
         click.echo()
         say("(stopped)")

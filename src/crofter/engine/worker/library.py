@@ -140,7 +140,8 @@ class Context:
         self.model = model
         self.rows_capacity = plan.context_tokens if embeddings else plan.micro_batch_rows
         parameters = llama.llama_context_default_params()
-        parameters.n_ctx = plan.context_tokens if embeddings else plan.kv_tokens
+        self.cells = plan.context_tokens if embeddings else plan.kv_tokens
+        parameters.n_ctx = self.cells
         parameters.n_batch = self.rows_capacity
         parameters.n_ubatch = self.rows_capacity
         parameters.n_seq_max = plan.sequences

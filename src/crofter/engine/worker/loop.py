@@ -4,6 +4,7 @@ import os
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -182,5 +183,9 @@ class WorkerLoop:
                         self._inbox.put(message)
             except CrofterError as error:
                 self._inbox.put(Failed(call=message.call, error=error.report()))
+            except Exception as error:  # noqa: BLE001 - one surprise must not leave all later requests without an answer
+                traceback.print_exc()
+                failure = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
+                self._inbox.put(Failed(call=message.call, error=failure.report()))
         # The node is gone: there is nobody to compute for. Exit even in the middle of a decode.
         os._exit(0)

@@ -4,7 +4,8 @@ import time
 
 from .library import Context
 
-_REPETITIONS = 3
+_REPETITIONS = 2
+_WARM_UP_ROWS = 64
 
 
 def measure(context: Context, prompt_tokens: int, answer_tokens: int) -> tuple[float, float]:
@@ -12,9 +13,9 @@ def measure(context: Context, prompt_tokens: int, answer_tokens: int) -> tuple[f
 
     What the context holds is forgotten.
     """
-    rows = min(prompt_tokens, context.rows_capacity)
+    rows = min(prompt_tokens, context.cells - answer_tokens)
     context.clear()
-    _read(context, rows)  # The first run pays for pages and threads.
+    _read(context, min(rows, _WARM_UP_ROWS))  # The first run pays for pages and threads.
     runs = [_run(context, rows, answer_tokens) for _ in range(_REPETITIONS)]
     return rows / min(prefill for prefill, _ in runs), answer_tokens / min(decode for _, decode in runs)
 
@@ -31,6 +32,8 @@ def _run(context: Context, rows: int, answer_tokens: int) -> tuple[float, float]
 
 
 def _read(context: Context, rows: int) -> None:
-    tokens = [number % context.model.vocabulary_size for number in range(rows)]
-    context.decode(context.put(0, tokens, 0, 0, "last"))
-    context.logits(rows - 1)
+    for start in range(0, rows, context.rows_capacity):
+        count = min(context.rows_capacity, rows - start)
+        tokens = [number % context.model.vocabulary_size for number in range(start, start + count)]
+        context.decode(context.put(0, tokens, start, 0, "last"))
+        context.logits(count - 1)

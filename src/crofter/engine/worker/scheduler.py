@@ -13,15 +13,13 @@ import msgspec
 from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
 from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
 
-from . import plan
+from .composer import Batch, Composer
 from .library import DECODED, INTERRUPTED, NO_KV_ROOM, Context, Model
 from .residence import Residence
 from .sampler import Sampler, complete, recommended, token_logprob
 from .session import Answer, PreparedRequest, Session
 from .text import TextAssembler
 from .vocabulary import Vocabulary
-
-_LONGEST_STEP_SECONDS = 0.5
 
 
 class Scheduler:
@@ -44,8 +42,9 @@ class Scheduler:
         self._context = self._residence.context
         self._recommended = recommended(model)
         self._waiting: deque[Session] = deque()
-        self._seconds_per_row = 0.0
-        self._gave_way = False
+        self._finished: list[Session] = []
+        """Their last chunk goes out first; then what they computed is parked, which takes a while for long answers."""
+        self._composer = Composer(self._residence, load, recurrent=model.recurrent)
         self._outbox: list[FromWorker] = []
         self._chunks: list[tuple[int, Chunk]] = []
         self._answers: dict[int, Answer] = {}
@@ -54,12 +53,11 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether a step has anything to do."""
-        return bool(self._residence.residents or self._waiting)
+        return bool(self._residence.residents or self._waiting or self._finished)
 
     @property
     def _alone(self) -> bool:
-        """Whether a step may be long, because it can give way; having given way, the next one is short and sure to move on."""
-        return len(self._residence.residents) == 1 and not self._waiting and not self._gave_way
+        return len(self._residence.residents) == 1 and not self._waiting
 
     @property
     def context(self) -> Context:
@@ -100,30 +98,20 @@ class Scheduler:
 
     def step(self) -> None:
         """Admit, decode once, draw tokens. Never raises for what a request does: it fails those requests."""
+        self._clear_away()
         self._make_room()
         self._admit()
         if not self._residence.residents:
             return
-        batch = self._compose()
+        self._choose_adapters()
+        batch = self._composer.compose(alone=self._alone)
         if not batch:
             return
-        started = time.monotonic()
-        rows = self._fill(batch)
-        # A recurrent state would be half advanced.
-        code = self._context.decode(rows, interruptible=self._alone and rows > 1 and not self._model.recurrent)
-        self._gave_way = code == INTERRUPTED
-        if code == INTERRUPTED:
-            return
-        if code != DECODED:
+        code = self._composer.compute(batch, alone=self._alone)
+        if code == DECODED:
+            self._draw(batch)
+        elif code != INTERRUPTED:
             self._decode_failed(batch, code)
-            return
-        if rows > len(batch):
-            # Smoothed, and only over steps that read: their time is what the length of a step is planned by.
-            seconds = (time.monotonic() - started) / rows
-            self._seconds_per_row = (
-                seconds if self._seconds_per_row == 0.0 else 0.7 * self._seconds_per_row + 0.3 * seconds
-            )
-        self._draw(batch)
 
     def take_outbox(self) -> list[FromWorker]:
         """Messages for the node since the last call."""
@@ -190,31 +178,6 @@ class Scheduler:
 
     # One step.
 
-    def _compose(self) -> list[tuple[Session, int]]:
-        """Which sessions take part in this step, with how many rows; all under the same adapters."""
-        self._choose_adapters()
-        group = [session for session in self._residence.residents if session.salt == self._residence.salt]
-        writers = [session for session in group if session.writing]
-        readers = [session for session in group if not session.writing]
-        limits = plan.StepLimits(
-            rows=self._load.micro_batch_rows,
-            prefill_rows=plan.prefill_rows_now(
-                writers=len(writers),
-                alone=self._alone and not self._model.recurrent,
-                micro_batch_rows=self._load.micro_batch_rows,
-                rows_while_writing=self._load.rows_while_writing,
-                seconds_per_row=self._seconds_per_row,
-                longest_step_seconds=_LONGEST_STEP_SECONDS,
-            ),
-            kv_rows=self._residence.free_cells,
-        )
-        shares = plan.prefill_shares([_reader(session) for session in readers], len(writers), limits)
-        for reader, share in zip(readers, shares, strict=True):
-            reader.waited_steps = 0 if share else reader.waited_steps + 1
-        batch = [(writer, 1) for writer in writers]
-        batch += [(reader, share) for reader, share in zip(readers, shares, strict=True) if share]
-        return batch
-
     def _choose_adapters(self) -> None:
         # Adapters belong to the context, so sessions under others take turns, a step each.
         salts = sorted({session.salt for session in self._residence.residents})
@@ -227,16 +190,7 @@ class Scheduler:
         except CrofterError as error:
             self._fail([session.answer.prepared.call for session in sharers], error)
 
-    def _fill(self, batch: list[tuple[Session, int]]) -> int:
-        row = 0
-        for session, count in batch:
-            start = session.computed
-            tokens = session.tokens[start : start + count]
-            wanted = "last" if session.pending == count else "none"
-            row = self._context.put(row, tokens, start, session.sequence, wanted)
-        return row
-
-    def _draw(self, batch: list[tuple[Session, int]]) -> None:
+    def _draw(self, batch: Batch) -> None:
         row = -1
         for session, count in batch:
             row += count
@@ -276,12 +230,17 @@ class Scheduler:
     def _finish(self, session: Session, reason: FinishReason) -> None:
         answer = session.answer
         self._chunks.append((answer.prepared.call, session.finish(reason)))
-        self._residence.park(session)
-        self._release(session)
+        self._finished.append(session)
         if answer.open_choices == 0:
             del self._answers[answer.prepared.call]
             seconds = time.monotonic() - answer.prepared.arrived
             self._answer_seconds = 0.8 * self._answer_seconds + 0.2 * seconds
+
+    def _clear_away(self) -> None:
+        for session in self._finished:
+            self._residence.park(session)
+            self._release(session)
+        self._finished.clear()
 
     def _fail(self, calls: list[int], error: CrofterError) -> None:
         for call in dict.fromkeys(calls):
@@ -290,7 +249,7 @@ class Scheduler:
                 self._release(session)
             self._outbox.append(Failed(call=call, error=error.report()))
 
-    def _decode_failed(self, batch: list[tuple[Session, int]], code: int) -> None:
+    def _decode_failed(self, batch: Batch, code: int) -> None:
         if code == NO_KV_ROOM and len(self._residence.residents) > 1:
             self._give_way(self._residence.residents[-1])
             return
@@ -302,7 +261,3 @@ class Scheduler:
         if session in self._waiting:
             self._waiting.remove(session)
         session.sampler.close()
-
-
-def _reader(session: Session) -> plan.Reader:
-    return plan.Reader(plan.rows_to_read(session.pending, repeatable=session.repeatable), session.waited_steps)
