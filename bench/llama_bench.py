@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 from shapes import cache_folder
 
@@ -29,15 +29,6 @@ _SOURCES = (
     "tools/llama-bench/*.cpp",
 )
 _BUILD_INFO = "common/build-info.cpp.in"
-
-
-class LlamaBenchFigures(NamedTuple):
-    """Tokens a second with llama-bench's defaults."""
-
-    prefill: float
-    decode: float
-    prompt_tokens: int
-    answer_tokens: int
 
 
 def build() -> Path:
@@ -63,18 +54,11 @@ def build() -> Path:
     return program
 
 
-def measure(
-    program: Path, model: Path, *, prompt_tokens: int, answer_tokens: int, repetitions: int
-) -> LlamaBenchFigures:
-    """Run it once. Raises RuntimeError if it fails."""
-    sizes = ["-p", str(prompt_tokens), "-n", str(answer_tokens), "-r", str(repetitions)]
+def rate(program: Path, model: Path, *, prompt_tokens: int = 0, answer_tokens: int = 0) -> float:
+    """Tokens a second, read or written (one of the two), with llama-bench's defaults. Raises RuntimeError if it fails."""
+    sizes = ["-p", str(prompt_tokens), "-n", str(answer_tokens), "-r", "1"]
     rows = cast(list[dict[str, float]], json.loads(_run([str(program), "-m", str(model), *sizes, "-o", "json"])))
-    return LlamaBenchFigures(
-        prefill=next(row["avg_ts"] for row in rows if row["n_prompt"]),
-        decode=next(row["avg_ts"] for row in rows if row["n_gen"]),
-        prompt_tokens=prompt_tokens,
-        answer_tokens=answer_tokens,
-    )
+    return rows[0]["avg_ts"]
 
 
 def _source(scratch: Path) -> Path:

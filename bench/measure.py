@@ -38,14 +38,22 @@ class Effort(NamedTuple):
     long_tokens: int
 
 
-class Scene:
-    """A node and a bare loop with the same model loaded."""
+class Rival(NamedTuple):
+    """llama-bench and the file it runs; it loads the model anew for each round."""
 
-    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort) -> None:
+    program: Path
+    model: Path
+
+
+class Scene:
+    """A node and a bare loop with the same model loaded, and llama-bench if it takes part."""
+
+    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort, rival: Rival | None = None) -> None:
         self.node = node
         self.bare = bare
         self.model = model
         self.effort = effort
+        self.rival = rival
         self._random = random.Random(0)
         sample = self._sentence(400)
         self._words_per_token = 400 / bare.token_count(sample)
@@ -85,14 +93,18 @@ def load_both(node: BenchNode, file: Path, name: str) -> tuple[BareSettings, Fig
 
 
 def writing(scene: Scene) -> Figures:
-    """Single-stream decode, and what one request after another gives in all."""
+    """Single-stream decode."""
+    tokens = scene.effort.answer_tokens
     node: list[Answer] = []
     bare: list[Written] = []
+    rival: list[float] = []
     for _ in range(scene.effort.writing_rounds):
         prompt = scene.fresh_text(_SHORT_TOKENS)
-        bare.append(scene.bare.write(prompt, scene.effort.answer_tokens))
-        node.append(_complete(scene, prompt, scene.effort.answer_tokens))
-    return {
+        bare.append(scene.bare.write(prompt, tokens))
+        node.append(_complete(scene, prompt, tokens))
+        if scene.rival is not None:
+            rival.append(llama_bench.rate(*scene.rival, answer_tokens=tokens))
+    return ({"decode_llama_bench": _median(rival)} if rival else {}) | {
         "decode_node": _median(answer.decode_rate for answer in node),
         "decode_bare": _median(answer.decode_rate for answer in bare),
         "gap_usual_ms": 1000 * _median(gap for answer in node for gap in _gaps(answer)),
@@ -104,14 +116,17 @@ def reading(scene: Scene) -> Figures:
     node: list[Answer] = []
     bare: list[Written] = []
     again: list[Answer] = []
+    rival: list[float] = []
     for _ in range(scene.effort.reading_rounds):
         prompt = scene.fresh_text(READ_TOKENS)
         bare.append(scene.bare.write(prompt, 1))
         node.append(_complete(scene, prompt, 1))
         again += [_complete(scene, prompt, 1) for _ in range(3)]
+        if scene.rival is not None:
+            rival.append(llama_bench.rate(*scene.rival, prompt_tokens=READ_TOKENS))
     node_first = _median(answer.first_token_seconds for answer in node)
     again_first = _median(answer.first_token_seconds for answer in again)
-    return {
+    return ({"prefill_llama_bench": _median(rival)} if rival else {}) | {
         "read_tokens": node[0].prompt_tokens,
         "prefill_node": _median(answer.prefill_rate for answer in node),
         "prefill_bare": _median(answer.prefill_rate for answer in bare),
@@ -167,18 +182,6 @@ def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
         "gap_limit_ms": 2 * usual_gap_ms + 1000 * chunk_seconds,
         "long_prompt_tokens": reader.prompt_tokens,
         "long_prompt_seconds": reader.first_token_seconds,
-    }
-
-
-def against_llama_bench(program: Path, model: Path, effort: Effort) -> Figures:
-    """llama-bench with its defaults on the same file."""
-    runs = [
-        llama_bench.measure(program, model, prompt_tokens=READ_TOKENS, answer_tokens=64, repetitions=1)
-        for _ in range(effort.reading_rounds)
-    ]
-    return {
-        "prefill_llama_bench": _median(run.prefill for run in runs),
-        "decode_llama_bench": _median(run.decode for run in runs),
     }
 
 
