@@ -93,7 +93,7 @@ def load_both(node: BenchNode, file: Path, name: str) -> tuple[BareSettings, Fig
 
 
 def writing(scene: Scene) -> Figures:
-    """Single-stream decode."""
+    """Single-stream decode, and time to first token of a prompt so short that what the node adds shows."""
     tokens = scene.effort.answer_tokens
     node: list[Answer] = []
     bare: list[Written] = []
@@ -108,6 +108,9 @@ def writing(scene: Scene) -> Figures:
         "decode_node": _median(answer.decode_rate for answer in node),
         "decode_bare": _median(answer.decode_rate for answer in bare),
         "gap_usual_ms": 1000 * _median(gap for answer in node for gap in _gaps(answer)),
+        "ttft_short_node_ms": 1000 * _median(answer.first_token_seconds for answer in node),
+        "ttft_short_bare_ms": 1000 * _median(answer.first_token_seconds for answer in bare),
+        "ttft_short_extra_ms": _extra_ms(node, bare),
     }
 
 
@@ -132,10 +135,7 @@ def reading(scene: Scene) -> Figures:
         "prefill_bare": _median(answer.prefill_rate for answer in bare),
         "ttft_node_ms": 1000 * node_first,
         "ttft_bare_ms": 1000 * _median(answer.first_token_seconds for answer in bare),
-        "ttft_extra_ms": 1000
-        * _median(
-            answer.first_token_seconds - other.first_token_seconds for answer, other in zip(node, bare, strict=True)
-        ),
+        "ttft_extra_ms": _extra_ms(node, bare),
         "ttft_again_ms": 1000 * again_first,
         "prefix_ttft_gain": node_first / again_first,
         "prefix_cached_tokens": _median(answer.cached_tokens for answer in again),
@@ -191,6 +191,12 @@ def memory_after(node: BenchNode) -> Figures:
         "node_after_mb": _resident(node.process_id) / 1e6,
         "worker_after_mb": _resident(node.loaded()["process_id"]) / 1e6,
     }
+
+
+def _extra_ms(node: list[Answer], bare: list[Written]) -> float:
+    """How much later the node's first token comes."""
+    pairs = zip(node, bare, strict=True)
+    return 1000 * _median(answer.first_token_seconds - other.first_token_seconds for answer, other in pairs)
 
 
 def _complete(scene: Scene, prompt: str, tokens: int) -> Answer:
