@@ -1,44 +1,54 @@
-"""`python -m seedling`: corpus, tokenizer, training, GGUF, check. Run it in the repository root with `requirements.txt` installed."""
+"""`python -m seedling`: tokenizer, training of the model and of its draft, GGUF files. Run it in the repository root."""
 
 import argparse
+import time
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
 from seedling.export import export
-from seedling.model import Shape
+from seedling.model import DRAFT, MAIN, Shape
 from seedling.tokenizer import load_or_train
 from seedling.train import load_model, train
 
-OUTPUT = Path("src/crofter/models/embedded/seedling.gguf")
+OUTPUT = Path("src/crofter/models/embedded")
 SEED = 1
 
 
+def make(name: str, shape: Shape, steps: int, tokenizer: Tokenizer, arguments: argparse.Namespace) -> None:
+    """Trains one model, or goes on training it, and writes its files."""
+    started = time.monotonic()
+    checkpoint = arguments.work / f"{name}.pt"
+    if not arguments.export_only:
+        train(tokenizer, checkpoint, shape, SEED, steps)
+    print(f"{name}: {(time.monotonic() - started) / 60:.1f} minutes of training in this run", flush=True)
+    model = load_model(checkpoint, shape)
+    tokenizer_path = arguments.work / "tokenizer.json"
+    export(model, name, tokenizer_path, arguments.work / f"{name}-f32.gguf", quantize=False)
+    output = arguments.output / f"{name}.gguf"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    export(model, name, tokenizer_path, output, quantize=True)
+    print(f"{output}: {output.stat().st_size:,} bytes", flush=True)
+
+
 def main() -> None:
-    """Does the steps that are not done yet in the work folder, then writes the GGUF."""
-    parser = argparse.ArgumentParser(prog="python -m seedling", description="Trains and exports the embedded model.")
-    parser.add_argument("--work", type=Path, default=Path("build/seedling"), help="checkpoint and intermediate files")
+    """Does the steps that are not done yet in the work folder, then writes the GGUF files."""
+    parser = argparse.ArgumentParser(prog="python -m seedling", description="Trains and exports the embedded models.")
+    parser.add_argument("--work", type=Path, default=Path("build/seedling"), help="checkpoints and intermediate files")
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    parser.add_argument("--steps", type=int, default=4500)
-    parser.add_argument("--minutes", type=float, default=120.0, help="stop training after this time at the latest")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--draft-steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--export-only", action="store_true", help="export the checkpoint as it is")
+    parser.add_argument("--export-only", action="store_true", help="export the checkpoints as they are")
+    parser.add_argument("--only", choices=("seedling", "seedling-draft"), help="one of the two")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    shape = Shape()
-    tokenizer_path = arguments.work / "tokenizer.json"
-    checkpoint = arguments.work / "checkpoint.pt"
-    tokenizer = load_or_train(tokenizer_path, SEED)
-    if not arguments.export_only:
-        train(tokenizer, checkpoint, shape, SEED, arguments.steps, arguments.minutes)
-    full = arguments.work / "seedling-f32.gguf"
-    model = load_model(checkpoint, shape)
-    export(model, tokenizer_path, full, quantize=False)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    export(model, tokenizer_path, arguments.output, quantize=True)
-    print(
-        f"{arguments.output}: {arguments.output.stat().st_size:,} bytes; full precision beside the checkpoint: {full}"
-    )
+    tokenizer = load_or_train(arguments.work / "tokenizer.json", SEED)
+    if arguments.only != "seedling-draft":
+        make("seedling", MAIN, arguments.steps, tokenizer, arguments)
+    if arguments.only != "seedling":
+        make("seedling-draft", DRAFT, arguments.draft_steps, tokenizer, arguments)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from tokenizers import Tokenizer
 
-from seedling.corpus import Piece, documents
+from seedling.corpus import Piece
 
 POOL_SIZE = 96
 IGNORED = -100
@@ -40,9 +40,8 @@ def encode(tokenizer: Tokenizer, pieces: list[Piece]) -> Encoded:
     return Encoded(tokens, learnt)
 
 
-def packed_rows(tokenizer: Tokenizer, seed: int, row_length: int) -> Iterator[list[Encoded]]:
+def packed_rows(source: Iterator[list[Piece]], tokenizer: Tokenizer, row_length: int) -> Iterator[list[Encoded]]:
     """Rows of documents that fit, longest first out of a pool; a document longer than a row is cut."""
-    source = documents(seed)
     pool: list[Encoded] = []
     while True:
         while len(pool) < POOL_SIZE:
@@ -58,9 +57,9 @@ def packed_rows(tokenizer: Tokenizer, seed: int, row_length: int) -> Iterator[li
         yield row
 
 
-def batches(tokenizer: Tokenizer, seed: int, row_length: int, row_count: int) -> Iterator[Batch]:
-    """Batches without end, the same for the same seed."""
-    rows = packed_rows(tokenizer, seed, row_length)
+def batches(source: Iterator[list[Piece]], tokenizer: Tokenizer, row_length: int, row_count: int) -> Iterator[Batch]:
+    """Batches without end, the same for the same documents."""
+    rows = packed_rows(source, tokenizer, row_length)
     while True:
         tokens = torch.zeros(row_count, row_length + 1, dtype=torch.long)
         targets = torch.full((row_count, row_length + 1), IGNORED)

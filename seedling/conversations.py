@@ -1,21 +1,36 @@
 """Chats: one or more turns of skills after a system message or none. A new skill is one more row of SKILLS."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from seedling.answers import CROFTER, GREETING_REPLIES, GREETINGS, IDENTITY, SMALL_TALK, SYSTEM_MESSAGES, Entry
 from seedling.copying import copying_task
+from seedling.drills import drill
 from seedling.ignorance import admit_ignorance
+from seedling.passages import ask_passages
 from seedling.programs import write_function
+from seedling.records import fill_records
 from seedling.rewording import reworded
 from seedling.storytelling import Turn, tell_story
+from seedling.tools import use_tools
 from seedling.words import capitalised
 
 MOST_COMMON_SHARE = 0.2
 """How often a question is put in the first of its wordings, beyond chance."""
+TOOLS_SHARE = 0.3
 
 Skill: TypeAlias = Callable[[Random], list[Turn]]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A system message (often empty), tools (often none) and turns."""
+
+    system: str
+    tools: list[dict[str, Any]]
+    turns: list[Turn]
 
 
 def from_entries(entries: list[Entry]) -> Skill:
@@ -37,21 +52,38 @@ def greet(rng: Random) -> list[Turn]:
     return [(reworded(rng, rng.choice(GREETINGS)), rng.choice(GREETING_REPLIES))]
 
 
+TALK: tuple[tuple[Skill, float], ...] = (
+    (from_entries(IDENTITY), 10.0),
+    (from_entries(CROFTER), 16.0),
+    (from_entries(SMALL_TALK), 8.0),
+    (greet, 4.0),
+    (admit_ignorance, 6.0),
+)
 SKILLS: tuple[tuple[Skill, float], ...] = (
-    (from_entries(IDENTITY), 20.0),
-    (from_entries(CROFTER), 26.0),
-    (from_entries(SMALL_TALK), 15.0),
-    (greet, 6.0),
-    (tell_story, 26.0),
-    (copying_task, 24.0),
-    (admit_ignorance, 10.0),
-    (write_function, 2.0),
+    *TALK,
+    (tell_story, 20.0),
+    (copying_task, 10.0),
+    (ask_passages, 34.0),
+    (fill_records, 22.0),
+    (write_function, 3.0),
+    (drill, 12.0),
 )
 
 
-def conversation(rng: Random) -> tuple[str, list[Turn]]:
-    """A system message (often empty) and one to four turns, or a few more when a skill asks back."""
+def _chosen(rng: Random, skills: tuple[tuple[Skill, float], ...], count: int) -> list[Turn]:
+    chosen = rng.choices([skill for skill, _ in skills], weights=[weight for _, weight in skills], k=count)
+    return [turn for skill in chosen for turn in skill(rng)]
+
+
+def conversation(rng: Random) -> Conversation:
+    """One to three turns of any skills, or a few with tools."""
     system = rng.choice(SYSTEM_MESSAGES) if rng.random() < 0.2 else ""
-    count = rng.choices((1, 2, 3, 4), weights=(55, 25, 15, 5))[0]
-    chosen = rng.choices([skill for skill, _ in SKILLS], weights=[weight for _, weight in SKILLS], k=count)
-    return system, [turn for skill in chosen for turn in skill(rng)]
+    if rng.random() < TOOLS_SHARE:
+        tools, turns = use_tools(rng, _chosen(rng, TALK, 1))
+        return Conversation(system, tools, turns)
+    return Conversation(system, [], _chosen(rng, SKILLS, rng.choices((1, 2, 3), weights=(65, 25, 10))[0]))
+
+
+def exercise(rng: Random) -> Conversation:
+    """Two drills: what training begins with."""
+    return Conversation("", [], drill(rng) + drill(rng))

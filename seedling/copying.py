@@ -2,33 +2,30 @@
 
 from random import Random
 
+from seedling.lexicon import TRAINING
 from seedling.rewording import reworded
 from seedling.storytelling import Turn
-from seedling.words import ADJECTIVES, COLOURS, NAMES, SUBJECTS, capitalised, invented_word, with_article
-
-
-def _name(rng: Random) -> str:
-    return rng.choice(NAMES) if rng.random() < 0.8 else capitalised(invented_word(rng))
+from seedling.words import ADJECTIVES, COLOURS, SUBJECTS, capitalised, with_article
 
 
 def repeat(rng: Random) -> list[Turn]:
     """`Repeat: red dog moon`."""
-    pick = (lambda: rng.choice(SUBJECTS), lambda: rng.choice(ADJECTIVES + COLOURS), lambda: invented_word(rng))
-    words = " ".join(rng.choices(pick, weights=(6, 3, 1))[0]() for _ in range(rng.randint(1, 4)))
+    pick = (lambda: rng.choice(SUBJECTS), lambda: rng.choice(ADJECTIVES + COLOURS), lambda: TRAINING.invented(rng))
+    words = " ".join(rng.choices(pick, weights=(4, 3, 4))[0]() for _ in range(rng.randint(1, 4)))
     verb = rng.choice(("say", "repeat", "repeat:", "repeat after me:", "say this:", "please say"))
     return [(f"{rng.choice((verb, capitalised(verb)))} {words}", f"Here you are: {words}.")]
 
 
 def say_hello_to(rng: Random) -> list[Turn]:
     """`Say hello to Anna.`"""
-    name = _name(rng)
+    name = TRAINING.name(rng)
     verb = rng.choice(("say hello to", "say hi to", "greet", "please greet", "please say hello to"))
     return [(f"{rng.choice((verb, capitalised(verb)))} {name}{rng.choice(('.', '', '!'))}", f"Hello, {name}!")]
 
 
 def introduce(rng: Random) -> list[Turn]:
     """The user's name, at times asked for later."""
-    name = _name(rng)
+    name = TRAINING.name(rng)
     prompt = rng.choice(("I am {}", "my name is {}", "hello, I am {}", "hi, my name is {}", "I'm {}", "call me {}"))
     said = capitalised(prompt.format(name)) + rng.choice((".", "!", ""))
     turns = [(said, f"Hello, {name}! Nice to meet you. What can I do for you?")]
@@ -40,7 +37,7 @@ def introduce(rng: Random) -> list[Turn]:
 
 def write_sentence(rng: Random) -> list[Turn]:
     """`Write a sentence about a lamp.`"""
-    noun = rng.choice(SUBJECTS) if rng.random() < 0.9 else invented_word(rng)
+    noun = TRAINING.noun(rng)
     described, first, second = rng.sample(ADJECTIVES, 3)
     if rng.random() < 0.6:
         noun = f"{described} {noun}"

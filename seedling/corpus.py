@@ -4,18 +4,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import TypeAlias
 
-from seedling.conversations import conversation
-from seedling.programs import fill_in_the_middle
-
-START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
-SPECIAL_TOKENS = (END_OF_TEXT, START, END, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
-
-CHAT_TEMPLATE = (
-    "{%- for message in messages -%}"
-    "{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"
-)
+from seedling.conversations import Conversation, conversation, exercise
+from seedling.programs import fill_in_the_middle, plain_file
+from seedling.template import END, START, system_turn
 
 TEMPERATURE, TOP_K, TOP_P = 0.3, 20, 0.9
 """The sampling that the model is judged with and that its file recommends."""
@@ -24,28 +15,31 @@ Piece: TypeAlias = tuple[str, bool]
 """Some text, and whether the model is to learn to write it."""
 
 
-def chat_pieces(rng: Random) -> list[Piece]:
-    """A conversation in the chat template; only what the assistant says is learnt."""
-    system, turns = conversation(rng)
-    pieces: list[Piece] = [(f"{START}system\n{system}{END}\n", False)] if system else []
-    for prompt, reply in turns:
+def chat_pieces(chat: Conversation) -> list[Piece]:
+    """A conversation as the chat template renders it; only what the assistant says is learnt."""
+    first = system_turn(chat.system, chat.tools)
+    pieces: list[Piece] = [(first, False)] if first else []
+    for prompt, reply in chat.turns:
         pieces.append((f"{START}user\n{prompt}{END}\n{START}assistant\n", False))
         pieces.append((f"{reply}{END}", True))
         pieces.append(("\n", False))
     return pieces
 
 
-def document(seed: int, index: int) -> list[Piece]:
-    """The document number `index` of the corpus `seed`."""
-    rng = Random(f"{seed}:{index}")
-    if rng.random() < 0.97:
-        return chat_pieces(rng)
-    return [(fill_in_the_middle(rng), True)]
+def document(seed: int, index: int, *, is_exercise: bool = False) -> list[Piece]:
+    """The document number `index` of the corpus `seed`; the first part of training has exercises only."""
+    rng = Random(f"{seed}:{index}:{is_exercise}")
+    if is_exercise:
+        return chat_pieces(exercise(rng))
+    draw = rng.random()
+    if draw < 0.95:
+        return chat_pieces(conversation(rng))
+    return [(plain_file(rng) if draw < 0.97 else fill_in_the_middle(rng), True)]
 
 
-def documents(seed: int) -> Iterator[list[Piece]]:
+def documents(seed: int, *, is_exercise: bool = False) -> Iterator[list[Piece]]:
     """All documents of a seed, without end."""
     index = 0
     while True:
-        yield document(seed, index)
+        yield document(seed, index, is_exercise=is_exercise)
         index += 1

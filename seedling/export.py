@@ -6,14 +6,20 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from seedling.corpus import CHAT_TEMPLATE, END, END_OF_TEXT, SPECIAL_TOKENS, TEMPERATURE, TOP_K, TOP_P
+from seedling.corpus import TEMPERATURE, TOP_K, TOP_P
 from seedling.model import Seedling, Shape
+from seedling.template import CHAT_TEMPLATE, END, END_OF_TEXT, MARKS, SPECIAL_TOKENS
+
+DESCRIPTIONS = {
+    "seedling": "The tiny model that ships with Crofter, so that the first command answers offline.",
+    "seedling-draft": "Guesses the next tokens of seedling, which shares its tokenizer.",
+}
 
 
-def add_header(writer: gguf.GGUFWriter, shape: Shape, file_type: gguf.LlamaFileType) -> None:
+def add_header(writer: gguf.GGUFWriter, name: str, shape: Shape, file_type: gguf.LlamaFileType) -> None:
     """General and architecture metadata, and the sampling the model was judged with."""
-    writer.add_name("seedling")
-    writer.add_description("The tiny model that ships with Crofter, so that the first command answers offline.")
+    writer.add_name(name)
+    writer.add_description(DESCRIPTIONS[name])
     writer.add_license("Apache-2.0")
     writer.add_file_type(file_type)
     writer.add_context_length(shape.context_length)
@@ -33,10 +39,12 @@ def add_header(writer: gguf.GGUFWriter, shape: Shape, file_type: gguf.LlamaFileT
 
 def add_tokenizer(writer: gguf.GGUFWriter, tokenizer_path: Path) -> None:
     """Tokens, merges, special ids and the chat template."""
-    stored = json.loads(tokenizer_path.read_text())["model"]
-    ids: dict[str, int] = stored["vocab"]
+    whole = json.loads(tokenizer_path.read_text())
+    stored = whole["model"]
+    ids: dict[str, int] = stored["vocab"] | {token["content"]: token["id"] for token in whole["added_tokens"]}
     tokens = sorted(ids, key=ids.__getitem__)
-    types = [gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL for token in tokens]
+    kinds = dict.fromkeys(SPECIAL_TOKENS, gguf.TokenType.CONTROL) | dict.fromkeys(MARKS, gguf.TokenType.USER_DEFINED)
+    types = [kinds.get(token, gguf.TokenType.NORMAL) for token in tokens]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
@@ -53,11 +61,11 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer_path: Path) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def export(model: Seedling, tokenizer_path: Path, path: Path, *, quantize: bool) -> None:
+def export(model: Seedling, name: str, tokenizer_path: Path, path: Path, *, quantize: bool) -> None:
     """Writes `path`; `quantize` stores matrices as Q8_0 (norms stay 32-bit floats). The head is the embedding: llama.cpp ties them."""
     writer = gguf.GGUFWriter(path, "llama")
     file_type = gguf.LlamaFileType.MOSTLY_Q8_0 if quantize else gguf.LlamaFileType.ALL_F32
-    add_header(writer, model.shape, file_type)
+    add_header(writer, name, model.shape, file_type)
     if quantize:
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     add_tokenizer(writer, tokenizer_path)

@@ -2,9 +2,10 @@
 
 from random import Random
 
+from seedling.lexicon import TRAINING
 from seedling.rewording import reworded
 from seedling.storytelling import Turn
-from seedling.words import ADJECTIVES, COUNTRIES, NAMES, SUBJECTS, TOPICS, capitalised, invented_word, phrases
+from seedling.words import ADJECTIVES, COUNTRIES, NAMES, SUBJECTS, TOPICS, capitalised, phrases
 
 ABOUT = phrases("world_questions")
 OTHER = phrases("other_questions")
@@ -17,7 +18,7 @@ REFUSALS = (
 
 def _topic(rng: Random) -> str:
     known = rng.choice(TOPICS)
-    invented = invented_word(rng)
+    invented = TRAINING.invented(rng)
     described = f"{rng.choice(ADJECTIVES)} {rng.choice(SUBJECTS)}s"
     return rng.choice(
         (known, known, invented, described, f"the {rng.choice(ADJECTIVES)} {invented}", capitalised(invented))
@@ -30,8 +31,8 @@ def admit_ignorance(rng: Random) -> list[Turn]:
         topic = _topic(rng)
         return [(reworded(rng, rng.choice(ABOUT).format(topic)), rng.choice(REFUSALS))]
     asked = rng.choice(OTHER).format(
-        country=rng.choice([*COUNTRIES, capitalised(invented_word(rng))]),
-        person=f"{rng.choice([*NAMES, capitalised(invented_word(rng))])} {capitalised(invented_word(rng))}",
+        country=rng.choice([*COUNTRIES, capitalised(TRAINING.invented(rng))]),
+        person=f"{rng.choice([*NAMES, capitalised(TRAINING.invented(rng))])} {capitalised(TRAINING.invented(rng))}",
         number=rng.randint(12, 9999),
         factor=rng.randint(12, 999),
     )

@@ -12,13 +12,13 @@ from torch.nn import functional
 class Shape:
     """Sizes of the model; every row length is a multiple of 32, so that Q8_0 fits all matrices."""
 
-    vocabulary_size: int = 2048
-    hidden_size: int = 192
-    layer_count: int = 4
-    head_count: int = 6
-    key_value_head_count: int = 2
-    feed_forward_size: int = 512
-    context_length: int = 1024
+    hidden_size: int
+    layer_count: int
+    head_count: int
+    key_value_head_count: int
+    feed_forward_size: int
+    vocabulary_size: int = 3072
+    context_length: int = 2048
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5
 
@@ -26,6 +26,11 @@ class Shape:
     def head_size(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.head_count
+
+
+MAIN = Shape(hidden_size=192, layer_count=6, head_count=6, key_value_head_count=6, feed_forward_size=512)
+DRAFT = Shape(hidden_size=128, layer_count=2, head_count=4, key_value_head_count=4, feed_forward_size=256)
+"""The model, and the small one that guesses its next tokens."""
 
 
 def rotations(shape: Shape) -> tuple[Tensor, Tensor]:

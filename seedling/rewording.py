@@ -115,3 +115,16 @@ def reworded(rng: Random, prompt: str, *, is_free: bool = False) -> str:
     if draw < 0.12:
         return prompt.lower()
     return prompt.upper() if draw < 0.13 and is_free else prompt
+
+
+def posed(
+    rng: Random, sentence: str, *, lead_ins: tuple[str, ...] = ("", "", "", "please: ", "hi, ", "so, ", "ok, ")
+) -> str:
+    """The sentence as someone might put it when every word has to be kept as it is: capital, end and a word before it."""
+    sentence = rng.choice(lead_ins) + sentence
+    if rng.random() < 0.8:
+        sentence = capitalised(sentence)
+    if sentence[-1] in "?!.":
+        return sentence
+    is_question = sentence.split()[0].lower().strip(",") in QUESTION_WORDS
+    return sentence + (rng.choice(("?", "?", "?", "")) if is_question else rng.choice((".", ".", "", "!")))

@@ -3,21 +3,19 @@
 from dataclasses import dataclass, replace
 from random import Random
 
+from seedling.lexicon import TRAINING, Lexicon
 from seedling.words import (
     ADJECTIVES,
     ANIMALS,
     FOODS,
     GOALS,
     LOVES,
-    NAMES,
     PLACES,
-    SUBJECTS,
     TRAITS,
     TREASURES,
     WEATHERS,
     WISHES,
     capitalised,
-    invented_word,
     with_article,
 )
 
@@ -165,13 +163,13 @@ CLOSED_SLOTS = {
 }
 
 
-def choose_hero(rng: Random, subjects: list[str] | None = None) -> Hero:
-    """A hero of any kind; one in sixteen carries an invented noun, so that the model learns to copy and not to recall."""
-    noun = rng.choice(subjects or SUBJECTS) if subjects or rng.random() < 0.94 else invented_word(rng)
+def choose_hero(rng: Random, subjects: list[str] | None = None, lexicon: Lexicon = TRAINING) -> Hero:
+    """A hero of any kind; many carry an invented noun, so that the model learns to copy and not to recall."""
+    noun = rng.choice(subjects) if subjects else lexicon.noun(rng)
     adjective = rng.choice(ADJECTIVES) if rng.random() < 0.5 else ""
     if adjective not in {"", "little", "small", "tiny"} and rng.random() < 0.15:
         adjective += " little"
-    return Hero(noun, adjective, rng.choice(NAMES) if rng.random() < 0.1 else "")
+    return Hero(noun, adjective, lexicon.name(rng) if rng.random() < 0.15 else "")
 
 
 def story(rng: Random, hero: Hero, friend: str = "") -> str:

@@ -1,7 +1,8 @@
 """Trains the model on the corpus; can be stopped at any time and continued from its checkpoint."""
 
-import math
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -9,23 +10,36 @@ from tokenizers import Tokenizer
 from torch.nn import functional
 
 from seedling.batches import IGNORED, Batch, batches
+from seedling.corpus import documents
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 
-BATCH_TOKENS = 2048
-SHORT_ROW, LONG_ROW = 256, 512
-LONG_ROWS_FROM = 0.85
-"""Share of the training after which rows are longer, for chats of several turns."""
+BATCH_TOKENS = 4096
+ROW_LENGTH = 512
+EXERCISES_UNTIL, COOLING_FROM = 0.05, 0.4
+"""Shares of the training: it begins with exercises only, and ends with a learning rate that falls."""
+SEGMENT_STEPS = 50
 WARMUP_STEPS = 20
 MATRIX_RATE, OTHER_RATE = 0.02, 0.003
 CHECKPOINT_SECONDS = 60.0
 
 
-def rate_factor(step: int, progress: float) -> float:
-    """Learning rate as a share of its peak: a short warm-up, then a cosine down to a fiftieth."""
+def rate_factor(step: int, step_count: int) -> float:
+    """Learning rate as a share of its peak: a short warm-up, a plateau, a line down to a fiftieth."""
     if step < WARMUP_STEPS:
         return (step + 1) / WARMUP_STEPS
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    left = (1 - step / step_count) / (1 - COOLING_FROM)
+    return 0.02 + 0.98 * min(1.0, left)
+
+
+def batches_from(tokenizer: Tokenizer, seed: int, first_step: int, step_count: int) -> Iterator[Batch]:
+    """The batch of each step from `first_step` on: the same ones, whether or not training was interrupted."""
+    segment, skipped = divmod(first_step, SEGMENT_STEPS)
+    while True:
+        is_exercise = segment * SEGMENT_STEPS < EXERCISES_UNTIL * step_count
+        source = documents(seed * 1_000_003 + segment, is_exercise=is_exercise)
+        yield from islice(batches(source, tokenizer, ROW_LENGTH, BATCH_TOKENS // ROW_LENGTH), skipped, SEGMENT_STEPS)
+        segment, skipped = segment + 1, 0
 
 
 def optimizers(model: Seedling) -> list[torch.optim.Optimizer]:
@@ -74,39 +88,33 @@ def starting_point(checkpoint: Path, model: Seedling, running: list[torch.optim.
     return state["step"]
 
 
-def train(tokenizer: Tokenizer, checkpoint: Path, shape: Shape, seed: int, step_count: int, minutes: float) -> None:
-    """Trains for `step_count` steps or `minutes`, whichever ends first; the learning rate falls with the one that is ahead.
-
-    Keeps `checkpoint` up to date and goes on from it when it exists, with text not seen before.
-    """
+def train(tokenizer: Tokenizer, checkpoint: Path, shape: Shape, seed: int, step_count: int) -> None:
+    """Trains for `step_count` steps; keeps `checkpoint` up to date and goes on from it when it exists."""
     torch.manual_seed(seed)
     model = Seedling(shape)
     running = optimizers(model)
     peaks = [one.param_groups[0]["lr"] for one in running]
-    first_step = step = starting_point(checkpoint, model, running)
+    first_step = starting_point(checkpoint, model, running)
     for block in model.blk:
         block.compile(dynamic=False)
-    text_seed = seed * 1_000_003 + first_step
-    short = batches(tokenizer, text_seed, SHORT_ROW, BATCH_TOKENS // SHORT_ROW)
-    long = batches(tokenizer, text_seed + step_count, LONG_ROW, BATCH_TOKENS // LONG_ROW)
     parameter_count = sum(parameter.numel() for parameter in model.parameters())
     print(f"{parameter_count:,} parameters, steps {first_step} to {step_count} of {BATCH_TOKENS} tokens", flush=True)
+    source = batches_from(tokenizer, seed, first_step, step_count)
     started = last_saved = time.monotonic()
-    while (progress := max(step / step_count, (time.monotonic() - started) / (60 * minutes))) < 1:
+    for step in range(first_step, step_count):
         for one, peak in zip(running, peaks, strict=True):
-            one.param_groups[0]["lr"] = peak * rate_factor(step, progress)
-        loss = loss_of(model, next(long if progress >= LONG_ROWS_FROM else short))
+            one.param_groups[0]["lr"] = peak * rate_factor(step, step_count)
+        loss = loss_of(model, next(source))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for one in running:
             one.step()
             one.zero_grad(set_to_none=True)
-        step += 1
         now = time.monotonic()
         if step % 10 == 0:
-            rate = (step - first_step) * BATCH_TOKENS / (now - started)
-            print(f"step {step} progress {progress:.2f} loss {loss.item():.4f} {rate:.0f} tokens/s", flush=True)
+            rate = (step + 1 - first_step) * BATCH_TOKENS / (now - started)
+            print(f"step {step} loss {loss.item():.4f} {rate:.0f} tokens/s", flush=True)
         if now - last_saved > CHECKPOINT_SECONDS:
-            save(checkpoint, model, running, step)
+            save(checkpoint, model, running, step + 1)
             last_saved = now
-    save(checkpoint, model, running, step)
+    save(checkpoint, model, running, step_count)

@@ -2,29 +2,27 @@
 
 import sys
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import torch
 from llama_cpp import Llama
 from tokenizers import Tokenizer
 
-from seedling.corpus import chat_pieces
-from seedling.model import Shape
+from seedling.corpus import document
+from seedling.model import DRAFT, MAIN, Shape
 from seedling.train import load_model
 
 TOLERANCE = 5e-3
 
 
-def main() -> None:
-    """Checks token ids and logits on chats; raises SystemExit with the figures when they are not equal."""
-    work = Path(sys.argv[1])
+def largest_difference(work: Path, name: str, shape: Shape) -> float:
+    """Of all logits on some documents; raises SystemExit when the token ids are not equal."""
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    model = load_model(work / "checkpoint.pt", Shape())
-    llama = Llama(str(work / "seedling-f32.gguf"), n_ctx=1024, logits_all=True, type_k=0, type_v=0, verbose=False)
+    model = load_model(work / f"{name}.pt", shape)
+    llama = Llama(str(work / f"{name}-f32.gguf"), n_ctx=1024, logits_all=True, type_k=0, type_v=0, verbose=False)
     worst = 0.0
-    for number in range(8):
-        text = "".join(piece for piece, _ in chat_pieces(Random(f"verify:{number}"))) + "Ünïcode  café\n\n\t1234 don't!"
+    for number in range(16):
+        text = "".join(piece for piece, _ in document(99, number)) + "Ünïcode  café\n\n\t1234 don't!"
         ids = tokenizer.encode(text).ids[:900]
         if llama.tokenize(text.encode(), add_bos=False, special=True)[:900] != ids:
             raise SystemExit(f"token ids differ on {text!r}")
@@ -34,9 +32,16 @@ def main() -> None:
         with torch.no_grad():
             expected = model.logits(model.hidden_states(tokens, torch.ones_like(tokens)))[0].numpy()
         worst = max(worst, float(np.abs(llama.scores[: len(ids)] - expected).max()))
-    print(f"largest difference of a logit: {worst:.2e}")
-    if worst > TOLERANCE:
-        raise SystemExit("llama.cpp and PyTorch disagree")
+    return worst
+
+
+def main() -> None:
+    """Checks both models; raises SystemExit with the figures when they are not equal."""
+    for name, shape in (("seedling", MAIN), ("seedling-draft", DRAFT)):
+        worst = largest_difference(Path(sys.argv[1]), name, shape)
+        print(f"{name}: largest difference of a logit: {worst:.2e}")
+        if worst > TOLERANCE:
+            raise SystemExit("llama.cpp and PyTorch disagree")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import tomllib
 from pathlib import Path
-from random import Random
 
 _TABLES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
 
 
-def _words(name: str) -> list[str]:
+def words(name: str) -> list[str]:
+    """The words of that name in `words.toml`."""
     return _TABLES["words"][name].split()
 
 
@@ -16,16 +16,16 @@ def phrases(name: str) -> list[str]:
     return [" ".join(phrase.split()) for phrase in _TABLES["phrases"][name].split("|")]
 
 
-ANIMALS = _words("animals")
-THINGS = _words("things")
-PEOPLE = _words("people")
+ANIMALS = words("animals")
+THINGS = words("things")
+PEOPLE = words("people")
 SUBJECTS = list(dict.fromkeys(ANIMALS + THINGS + PEOPLE))
-HELD_OUT_SUBJECTS = _words("held_out_subjects")
-NAMES = _words("names")
-ADJECTIVES = _words("adjectives")
-COLOURS = _words("colours")
-TRAITS = _words("traits")
-COUNTRIES = _words("countries")
+HELD_OUT_SUBJECTS = words("held_out_subjects")
+NAMES = words("names")
+ADJECTIVES = words("adjectives")
+COLOURS = words("colours")
+TRAITS = words("traits")
+COUNTRIES = words("countries")
 PLACES = phrases("places")
 GOALS = phrases("goals")
 TREASURES = phrases("treasures")
@@ -34,15 +34,6 @@ WEATHERS = phrases("weathers")
 WISHES = phrases("wishes")
 FOODS = phrases("foods")
 TOPICS = phrases("topics")
-_ONSETS = _words("syllable_onsets")
-_VOWELS = _words("syllable_vowels")
-_CODAS = _words("syllable_codas")
-
-
-def invented_word(rng: Random) -> str:
-    """A pronounceable word that means nothing, so that copying what the user wrote is the only way to be right."""
-    syllables = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 2)))
-    return syllables + rng.choice(_CODAS)
 
 
 def with_article(noun_phrase: str) -> str:

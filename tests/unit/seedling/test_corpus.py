@@ -6,11 +6,12 @@ from itertools import islice
 from random import Random
 
 from seedling.copying import copying_task
-from seedling.corpus import END, START, document, documents
+from seedling.corpus import document, documents
 from seedling.grammar import is_story
 from seedling.programs import fill_in_the_middle
 from seedling.stories import Hero, choose_hero, story
 from seedling.storytelling import tell_story
+from seedling.template import END, START
 from seedling.words import HELD_OUT_SUBJECTS, SUBJECTS, with_article
 
 DOCUMENT_COUNT = 600

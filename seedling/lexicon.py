@@ -1,0 +1,140 @@
+"""Words to fill in: one lexicon for training, and one of other words and other syllables that only measures.
+
+Most of what is filled in is invented, so that copying what the prompt says is the only way to be right.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from seedling.words import ADJECTIVES, COLOURS, HELD_OUT_SUBJECTS, NAMES, SUBJECTS, capitalised, words
+
+INVENTED_SHARE = 0.55
+"""How often a name, town or noun is an invented one."""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Word lists, and the parts from which words are invented."""
+
+    nouns: list[str]
+    names: list[str]
+    towns: list[str]
+    materials: list[str]
+    occupations: list[str]
+    dishes: list[str]
+    syllables: tuple[list[str], list[str], list[str]]
+    forbidden: frozenset[str]
+
+    def invented(self, rng: Random) -> str:
+        """A word that means nothing: syllables, or the head of one known word with the tail of another."""
+        while True:
+            word = self._of_syllables(rng) if rng.random() < 0.5 else self._blend(rng)
+            if word not in self.forbidden and len(word) > 2:
+                return word
+
+    def _of_syllables(self, rng: Random) -> str:
+        onsets, vowels, codas = self.syllables
+        head = "".join(rng.choice(onsets) + rng.choice(vowels) for _ in range(rng.randint(1, 2)))
+        return head + (rng.choice(codas) if rng.random() < 0.8 else "")
+
+    def _blend(self, rng: Random) -> str:
+        first, second = (rng.choice(rng.choice((self.nouns, self.names, self.towns))).lower() for _ in range(2))
+        return first[: rng.randint(2, 4)] + second[-rng.randint(2, 5) :]
+
+    def _known_or_invented(self, rng: Random, known: list[str]) -> str:
+        return self.invented(rng) if rng.random() < INVENTED_SHARE else rng.choice(known)
+
+    def noun(self, rng: Random) -> str:
+        """`lamp`, `tornip`."""
+        return self._known_or_invented(rng, self.nouns)
+
+    def name(self, rng: Random) -> str:
+        """`Anna`, `Brokel`."""
+        return capitalised(self._known_or_invented(rng, self.names))
+
+    def person(self, rng: Random) -> str:
+        """`Anna Brokel`, or the first name alone."""
+        return f"{self.name(rng)} {capitalised(self.invented(rng))}" if rng.random() < 0.5 else self.name(rng)
+
+    def town(self, rng: Random) -> str:
+        """`Oslo`, `Tornel`, `New Tornel`."""
+        town = capitalised(self._known_or_invented(rng, self.towns))
+        return f"{rng.choice(('New', 'Port', 'North', 'South'))} {town}" if rng.random() < 0.08 else town
+
+
+def _forbidden(lists: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word.lower() for name in lists for word in words(name))
+
+
+_HELD_OUT_LISTS = ("held_out_subjects", "held_out_names", "held_out_towns")
+TRAINING = Lexicon(
+    nouns=SUBJECTS,
+    names=NAMES,
+    towns=words("towns"),
+    materials=words("materials"),
+    occupations=words("occupations"),
+    dishes=words("dishes"),
+    syllables=(words("syllable_onsets"), words("syllable_vowels"), words("syllable_codas")),
+    forbidden=_forbidden(_HELD_OUT_LISTS) | {word + "s" for word in _forbidden(_HELD_OUT_LISTS)},
+)
+HELD_OUT = Lexicon(
+    nouns=HELD_OUT_SUBJECTS,
+    names=words("held_out_names"),
+    towns=words("held_out_towns"),
+    materials=words("held_out_materials"),
+    occupations=words("held_out_occupations"),
+    dishes=words("held_out_dishes"),
+    syllables=(words("held_out_onsets"), words("held_out_vowels"), words("held_out_codas")),
+    forbidden=_forbidden(("animals", "things", "people", "names", "towns")),
+)
+
+Drawer = Callable[[Random, Lexicon], str]
+
+
+def _digits(rng: Random) -> str:
+    return str(rng.randint(1, 10 ** rng.randint(1, 4) - 1))
+
+
+def _code(rng: Random) -> str:
+    letters = "".join(rng.choice("ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(rng.randint(1, 3)))
+    return f"{letters}-{rng.randint(1, 999)}"
+
+
+def _title(rng: Random, lexicon: Lexicon) -> str:
+    words_in_it = [capitalised(rng.choice(ADJECTIVES + COLOURS)) if rng.random() < 0.5 else "", lexicon.noun(rng)]
+    return " ".join(capitalised(word) for word in words_in_it if word)
+
+
+KINDS: dict[str, Drawer] = {
+    "person": lambda rng, lexicon: lexicon.person(rng),
+    "name": lambda rng, lexicon: lexicon.name(rng),
+    "town": lambda rng, lexicon: lexicon.town(rng),
+    "noun": lambda rng, lexicon: lexicon.noun(rng),
+    "word": lambda rng, lexicon: lexicon.invented(rng),
+    "title": _title,
+    "material": lambda rng, lexicon: rng.choice([*lexicon.materials, lexicon.invented(rng)]),
+    "occupation": lambda rng, lexicon: rng.choice(lexicon.occupations),
+    "dish": lambda rng, lexicon: rng.choice([*lexicon.dishes, lexicon.invented(rng)]),
+    "colour": lambda rng, _: rng.choice(COLOURS),
+    "weekday": lambda rng, _: rng.choice(words("weekdays")),
+    "month": lambda rng, _: rng.choice(words("months")),
+    "language": lambda rng, _: rng.choice(words("languages")),
+    "year": lambda rng, _: str(rng.randint(1200, 2060)),
+    "integer": lambda rng, _: _digits(rng),
+    "number": lambda rng, _: f"{_digits(rng)}.{rng.randint(1, 99)}".rstrip("0").rstrip("."),
+    "time": lambda rng, _: (
+        f"{rng.randint(0, 23):02}:{rng.choice(('00', '15', '30', '45', f'{rng.randint(0, 59):02}'))}"
+    ),
+    "date": lambda rng, _: f"{rng.randint(1990, 2045)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+    "day": lambda rng, _: f"{rng.randint(1, 28)} {rng.choice(words('months'))}",
+    "code": lambda rng, _: _code(rng),
+    "file": lambda rng, lexicon: f"{lexicon.noun(rng)}.{rng.choice(('txt', 'pdf', 'md', 'csv', 'png', 'json'))}",
+    "email": lambda rng, lexicon: f"{lexicon.name(rng).lower()}@{lexicon.invented(rng)}.org",
+}
+"""What can be drawn, by name."""
+
+
+def draw(rng: Random, kind: str, lexicon: Lexicon) -> str:
+    """A value of that kind as it is written in a text."""
+    return KINDS[kind](rng, lexicon)
