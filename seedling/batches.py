@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from seedling.corpus import Piece
 
 POOL_SIZE = 96
+ROW_LENGTHS = (256, 512)
 IGNORED = -100
 
 
@@ -40,38 +41,54 @@ def encode(tokenizer: Tokenizer, pieces: list[Piece]) -> Encoded:
     return Encoded(tokens, learnt)
 
 
-def packed_rows(source: Iterator[list[Piece]], tokenizer: Tokenizer, row_length: int) -> Iterator[list[Encoded]]:
-    """Rows of documents that fit, longest first out of a pool; a document longer than a row is cut."""
-    pool: list[Encoded] = []
+def packed_row(pools: dict[int, list[Encoded]], row_length: int) -> list[Encoded]:
+    """Takes documents out of the pools: the first of those that need such a row, then always the longest that still fits."""
+    row = [pools[row_length].pop(0)]
+    free = row_length + 1 - len(row[0].tokens)
     while True:
-        while len(pool) < POOL_SIZE:
-            encoded = encode(tokenizer, next(source))
-            pool.append(Encoded(encoded.tokens[: row_length + 1], encoded.learnt[: row_length + 1]))
-        row = [pool.pop(0)]
-        free = row_length + 1 - len(row[0].tokens)
-        while fitting := [candidate for candidate in pool if len(candidate.tokens) <= free]:
-            chosen = max(fitting, key=lambda candidate: len(candidate.tokens))
-            pool.remove(chosen)
-            row.append(chosen)
-            free -= len(chosen.tokens)
-        yield row
+        fitting = [(len(one.tokens), pool, one) for pool in pools.values() for one in pool if len(one.tokens) <= free]
+        if not fitting:
+            return row
+        length, pool, chosen = max(fitting, key=lambda candidate: candidate[0])
+        pool.remove(chosen)
+        row.append(chosen)
+        free -= length
 
 
-def batches(source: Iterator[list[Piece]], tokenizer: Tokenizer, row_length: int, row_count: int) -> Iterator[Batch]:
-    """Batches without end, the same for the same documents."""
-    rows = packed_rows(source, tokenizer, row_length)
-    while True:
-        tokens = torch.zeros(row_count, row_length + 1, dtype=torch.long)
-        targets = torch.full((row_count, row_length + 1), IGNORED)
-        numbers = torch.zeros(row_count, row_length + 1, dtype=torch.long)
-        for index in range(row_count):
-            start = 0
-            for number, encoded in enumerate(next(rows), start=1):
-                stop = start + len(encoded.tokens)
-                tokens[index, start:stop] = torch.tensor(encoded.tokens)
-                learnt = torch.tensor(encoded.learnt)
-                learnt[0] = False  # the first token of a document has nothing before it that could foretell it
-                targets[index, start:stop] = torch.where(learnt, tokens[index, start:stop], IGNORED)
-                numbers[index, start:stop] = number
-                start = stop
-        yield Batch(tokens[:, :-1], targets[:, 1:].contiguous(), numbers[:, :-1])
+def stacked(rows: list[list[Encoded]], row_length: int) -> Batch:
+    """The rows as tensors."""
+    tokens = torch.zeros(len(rows), row_length + 1, dtype=torch.long)
+    targets = torch.full((len(rows), row_length + 1), IGNORED)
+    numbers = torch.zeros(len(rows), row_length + 1, dtype=torch.long)
+    for index, row in enumerate(rows):
+        start = 0
+        for number, encoded in enumerate(row, start=1):
+            stop = start + len(encoded.tokens)
+            tokens[index, start:stop] = torch.tensor(encoded.tokens)
+            learnt = torch.tensor(encoded.learnt)
+            learnt[0] = False  # the first token of a document has nothing before it that could foretell it
+            targets[index, start:stop] = torch.where(learnt, tokens[index, start:stop], IGNORED)
+            numbers[index, start:stop] = number
+            start = stop
+    return Batch(tokens[:, :-1], targets[:, 1:].contiguous(), numbers[:, :-1])
+
+
+def batches(source: Iterator[list[Piece]], tokenizer: Tokenizer, token_count: int) -> Iterator[Batch]:
+    """Batches without end, the same for the same documents.
+
+    A batch has rows of one of ROW_LENGTHS, so that short documents do not pay for the attention over long rows. A document longer
+    than the longest row is cut.
+    """
+    pools: dict[int, list[Encoded]] = {length: [] for length in ROW_LENGTHS}
+    rows: dict[int, list[list[Encoded]]] = {length: [] for length in ROW_LENGTHS}
+    for pieces in source:
+        whole = encode(tokenizer, pieces)
+        encoded = Encoded(whole.tokens[: ROW_LENGTHS[-1] + 1], whole.learnt[: ROW_LENGTHS[-1] + 1])
+        length = next(length for length in ROW_LENGTHS if len(encoded.tokens) <= length + 1)
+        pools[length].append(encoded)
+        if len(pools[length]) < POOL_SIZE:
+            continue
+        rows[length].append(packed_row(pools, length))
+        if len(rows[length]) * length >= token_count:
+            yield stacked(rows[length], length)
+            rows[length] = []

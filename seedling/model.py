@@ -28,7 +28,7 @@ class Shape:
         return self.hidden_size // self.head_count
 
 
-MAIN = Shape(hidden_size=192, layer_count=6, head_count=6, key_value_head_count=6, feed_forward_size=512)
+MAIN = Shape(hidden_size=256, layer_count=5, head_count=8, key_value_head_count=4, feed_forward_size=512)
 DRAFT = Shape(hidden_size=128, layer_count=2, head_count=4, key_value_head_count=4, feed_forward_size=256)
 """The model, and the small one that guesses its next tokens."""
 

@@ -1,5 +1,6 @@
 """Questions about passages: an answer quotes the sentence that holds it and cites it, or says that no passage does."""
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +77,9 @@ HELD_OUT_BOOK = _book("held_out", "held_out_", HELD_OUT)
 
 
 def filled(rng: Random, template: str, lexicon: Lexicon, **given: str) -> str:
-    """The template with what is given, and drawn words in its other slots."""
+    """The template with what is given, and drawn words in its other slots; `a` is `an` where it has to be."""
     drawn: dict[str, Any] = {kind: draw(rng, kind, lexicon) for kind in KINDS if f"{{{kind}}}" in template}
-    return template.format(**(drawn | given))
+    return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", template.format(**(drawn | given)))
 
 
 def _entity(rng: Random, book: Book, kind: str) -> str:

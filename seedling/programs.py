@@ -5,6 +5,7 @@ from random import Random
 
 from seedling.rewording import reworded
 from seedling.storytelling import Turn
+from seedling.words import words
 
 
 @dataclass(frozen=True)
@@ -70,60 +71,8 @@ NAMED: tuple[tuple[str, str, str, str], ...] = (
     ("returns {x}", "get_{x}", "self", "return self.{x}"),
     ("sets {x}", "set_{x}", "self, {x}", "self.{x} = {x}"),
 )
-VARIABLES = [
-    "width",
-    "height",
-    "left",
-    "right",
-    "count",
-    "price",
-    "tax",
-    "speed",
-    "time",
-    "start",
-    "end",
-    "size",
-    "total",
-    "value",
-    "weight",
-    "length",
-    "depth",
-    "amount",
-    "rate",
-    "score",
-    "points",
-    "age",
-    "year",
-    "day",
-    "hour",
-    "minute",
-    "items",
-    "words",
-    "names",
-    "numbers",
-    "letters",
-    "lines",
-    "values",
-    "keys",
-    "rows",
-    "files",
-    "lists",
-    "apples",
-]
-HELD_OUT_VARIABLES = [
-    "volume",
-    "mass",
-    "offset",
-    "radius",
-    "ticket",
-    "salary",
-    "index",
-    "margin",
-    "cities",
-    "tokens",
-    "pixels",
-    "voltage",
-]
+VARIABLES = words("variables")
+HELD_OUT_VARIABLES = words("held_out_variables")
 REQUESTS = (
     "write a Python function that {}",
     "write a function that {}",

@@ -14,8 +14,7 @@ from seedling.corpus import documents
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 
-BATCH_TOKENS = 4096
-ROW_LENGTH = 512
+BATCH_TOKENS = 3072
 EXERCISES_UNTIL, COOLING_FROM = 0.05, 0.4
 """Shares of the training: it begins with exercises only, and ends with a learning rate that falls."""
 SEGMENT_STEPS = 50
@@ -38,7 +37,7 @@ def batches_from(tokenizer: Tokenizer, seed: int, first_step: int, step_count: i
     while True:
         is_exercise = segment * SEGMENT_STEPS < EXERCISES_UNTIL * step_count
         source = documents(seed * 1_000_003 + segment, is_exercise=is_exercise)
-        yield from islice(batches(source, tokenizer, ROW_LENGTH, BATCH_TOKENS // ROW_LENGTH), skipped, SEGMENT_STEPS)
+        yield from islice(batches(source, tokenizer, BATCH_TOKENS), skipped, SEGMENT_STEPS)
         segment, skipped = segment + 1, 0
 
 
