@@ -1,6 +1,6 @@
 """How fast the node answers on this machine, beside the bare llama.cpp loop on the same library, model and minutes.
 
-    python bench/local.py [--quick] [--json] [--model 0.5b|1b|both] [--llama-bench] [--tune-reading]
+    python bench/local.py [--quick] [--json] [--model 0.5b|1b|both] [--llama-bench] [--tune]
 
 A real node is started with an empty home and spoken to over HTTP. Leave the machine alone meanwhile: the conditions printed at the
 end tell how busy it was. docs/benchmarks.md explains the figures.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import llama_bench
 import measure
+import tuned
 from bare import BareLoop, BareSettings
 from measure import Effort, Figures, Rival, Scene
 from node import running_node
@@ -48,8 +49,10 @@ def main() -> None:
     for name in names:
         _say(f"{name}: {SHAPES[name].label}")
         results[name], settings = _measure_model(name, effort, program)
-        if options.tune_reading:
-            results[name] |= _tuned_for_reading(name, effort)
+        if options.tune:
+            gained, chosen = tuned.gains(model_file(name), f"bench-{name}", effort)
+            results[name] |= gained
+            conditions |= {f"{name} {key}": value for key, value in chosen.items()}
         conditions[f"model {name}"] = f"{SHAPES[name].label}, Q4_K_M, random weights; {settings}"
     conditions = machine() | conditions
     conditions |= {
@@ -73,7 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", choices=[*SHAPES, "both"], default="both")
     parser.add_argument("--llama-bench", action="store_true", help="compare with llama-bench too (built once, minutes)")
     parser.add_argument(
-        "--tune-reading", action="store_true", help="also tune for reading and measure prefill again (minutes)"
+        "--tune", action="store_true", help="also tune for either workload and measure what that gains (minutes)"
     )
     return parser.parse_args()
 
@@ -118,19 +121,6 @@ def _measure_pass(scene: Scene) -> Figures:
     _say("a long prompt beside a running answer …")
     figures |= measure.stuttering(scene, figures["gap_usual_ms"])
     return figures | measure.memory_after(scene.node)
-
-
-def _tuned_for_reading(name: str, effort: Effort) -> Figures:
-    """Prefill of a node that was told to tune for long prompts."""
-    model = f"bench-{name}"
-    with running_node(engine_workload="reading") as node:
-        settings, _ = measure.load_both(node, model_file(name), model)
-        _say("tuning for reading …")
-        node.steps("/crofter/v1/tune", {"name": model, "workload": "reading"})
-        with BareLoop(model_file(name), settings) as bare:
-            scene = Scene(node, bare, model, effort)
-            measure.writing(Scene(node, bare, model, effort._replace(writing_rounds=1, answer_tokens=16)))
-            return {"prefill_tuned_node": measure.reading(scene)["prefill_node"]}
 
 
 def _say(text: str) -> None:

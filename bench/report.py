@@ -47,9 +47,18 @@ def rows(figures: Figures) -> list[Row]:
         lines.append(_row("decode, tokens/s", f["decode_node"], f["decode_llama_bench"], "llama-bench", 1.0))
         lines.append(_row("prefill, tokens/s", f["prefill_node"], f["prefill_llama_bench"], "llama-bench", 1.0))
     if "prefill_tuned_node" in f:
-        other = "llama-bench" if "prefill_llama_bench" in f else "bare"
-        compared = f.get("prefill_llama_bench", f["prefill_bare"])
+        other = "llama-bench" if "prefill_llama_bench" in f else "untuned"
+        compared = f.get("prefill_llama_bench", f["prefill_untuned_node"])
         lines.append(_row("prefill tuned for reading, tokens/s", f["prefill_tuned_node"], compared, other, 1.4))
+        lines.append(
+            _row(
+                "decode behind 1,024 tokens, tuned for chat, tokens/s",
+                f["deep_decode_tuned"],
+                f["deep_decode_plain"],
+                "untuned",
+                1.0,
+            )
+        )
     return lines
 
 
