@@ -1,9 +1,10 @@
 """What is measured: each function runs the node and the bare loop in turns and returns plain figures (medians)."""
 
-import asyncio
 import random
 import statistics
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def load_both(node: BenchNode, file: Path, name: str) -> tuple[BareSettings, Fig
     """Install and load a model in the node. Returns what the bare loop must be loaded with, and what the memory is spent on."""
     idle_bytes = _resident(node.process_id)
     node.steps("/crofter/v1/pull", {"source": str(file), "name": name})
-    asyncio.run(node.complete(name, "Once upon a time", 8))
+    node.complete(name, "Once upon a time", 8)
     loaded = node.loaded()
     kv_bytes = loaded["kv_tokens"] * node.model_details(name)["kv_bytes_per_token"]
     worker_bytes = _resident(loaded["process_id"])
@@ -154,7 +155,7 @@ def batching(scene: Scene) -> Figures:
         single_bare.append(tokens / scene.bare.write(prompts[0], tokens).total_seconds)
         single_node.append(tokens / _complete(scene, scene.fresh_text(_SHORT_TOKENS), tokens).total_seconds)
         many_bare.append(STREAMS * tokens / scene.bare.batch_seconds(prompts, tokens))
-        many_node.append(STREAMS * tokens / asyncio.run(_all_seconds(scene, prompts, tokens)))
+        many_node.append(STREAMS * tokens / _all_seconds(scene, prompts, tokens))
     return {
         "batched_node": _median(many_node),
         "batched_bare": _median(many_bare),
@@ -170,7 +171,7 @@ def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
     # A chunk costs most at the end of the prompt, where every row looks back at all before it.
     chunk_seconds = scene.bare.chunk_seconds(prompt, rows)
     tokens = 2 * _WRITER_HEAD_START_TOKENS + round(1.3 * scene.effort.long_tokens / rows)
-    writer, reader = asyncio.run(_write_beside_reading(scene, prompt, tokens, usual_gap_ms / 1000))
+    writer, reader = _write_beside_reading(scene, prompt, tokens, usual_gap_ms / 1000)
     begin = reader.started - writer.started
     end = begin + reader.first_token_seconds
     beside = [gap for gap, at in zip(_gaps(writer), writer.arrivals[1:], strict=True) if begin < at <= end]
@@ -200,22 +201,20 @@ def _extra_ms(node: list[Answer], bare: list[Written]) -> float:
 
 
 def _complete(scene: Scene, prompt: str, tokens: int) -> Answer:
-    return asyncio.run(scene.node.complete(scene.model, prompt, tokens))
+    return scene.node.complete(scene.model, prompt, tokens)
 
 
-async def _all_seconds(scene: Scene, prompts: list[str], tokens: int) -> float:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(scene.node.complete(scene.model, prompt, tokens)) for prompt in prompts]
-    answers = [task.result() for task in tasks]
+def _all_seconds(scene: Scene, prompts: list[str], tokens: int) -> float:
+    answers = scene.node.complete_all(scene.model, prompts, tokens)
     return max(a.started + a.total_seconds for a in answers) - min(a.started for a in answers)
 
 
-async def _write_beside_reading(scene: Scene, prompt: str, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
-    async with asyncio.TaskGroup() as group:
-        writer = group.create_task(scene.node.complete(scene.model, scene.fresh_text(16), tokens))
-        await asyncio.sleep(_WRITER_HEAD_START_TOKENS * usual_gap)
-        reader = group.create_task(scene.node.complete(scene.model, prompt, 1))
-    return writer.result(), reader.result()
+def _write_beside_reading(scene: Scene, prompt: str, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
+    with ThreadPoolExecutor(1) as thread:
+        writer = thread.submit(scene.node.complete, scene.model, scene.fresh_text(16), tokens)
+        time.sleep(_WRITER_HEAD_START_TOKENS * usual_gap)
+        reader = scene.node.complete(scene.model, prompt, 1)
+        return writer.result(), reader
 
 
 def _gaps(answer: Answer) -> list[float]:

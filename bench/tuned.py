@@ -1,6 +1,5 @@
 """What tuning gains: a node as it comes beside one tuned for chat and one tuned for reading, asked in turns."""
 
-import asyncio
 import statistics
 import sys
 from pathlib import Path
@@ -53,4 +52,4 @@ def _tune(node: BenchNode, file: Path, model: str, workload: str) -> object:
 
 
 def _ask(scene: Scene, prompt_tokens: int, answer_tokens: int) -> Answer:
-    return asyncio.run(scene.node.complete(scene.model, scene.fresh_text(prompt_tokens), answer_tokens))
+    return scene.node.complete(scene.model, scene.fresh_text(prompt_tokens), answer_tokens)
