@@ -19,7 +19,7 @@ import llama_bench
 import measure
 import tuned
 from bare import BareLoop, BareSettings
-from measure import Effort, Figures, Rival, Scene
+from measure import Effort, Figures, Scene
 from node import running_node
 from report import machine, ratios, rounded, rows, table
 from shapes import SHAPES, model_file
@@ -92,18 +92,22 @@ def _llama_bench_program() -> Path | None:
 def _measure_model(name: str, effort: Effort, program: Path | None) -> tuple[Figures, BareSettings]:
     """All figures of one model; thorough runs measure with each of the two loaded first and take the mean."""
     file = model_file(name)
-    rival = Rival(program, file) if program is not None else None
     with running_node() as node:
         _say("loading …")
         settings, figures = measure.load_both(node, file, f"bench-{name}")
         with BareLoop(file, settings) as bare:
-            passes = [_measure_pass(Scene(node, bare, f"bench-{name}", effort, rival))]
+            passes = [_measure_pass(Scene(node, bare, f"bench-{name}", effort))]
     if effort is not _QUICK:
         # Whoever is loaded second may be a few per cent faster, by where its memory comes to lie.
         with running_node() as node, BareLoop(file, settings) as bare:
             _say("again, with the bare loop loaded first …")
             measure.load_both(node, file, f"bench-{name}")
-            passes.append(_measure_pass(Scene(node, bare, f"bench-{name}", effort, rival)))
+            passes.append(_measure_pass(Scene(node, bare, f"bench-{name}", effort)))
+    if program is not None:
+        with running_node() as node, BareLoop(file, settings) as bare:
+            _say("beside llama-bench …")
+            measure.load_both(node, file, f"bench-{name}")
+            figures |= measure.beside_llama_bench(Scene(node, bare, f"bench-{name}", effort), program, file)
     return figures | {key: statistics.fmean(each[key] for each in passes) for key in passes[0]}, settings
 
 

@@ -39,29 +39,24 @@ class Effort(NamedTuple):
     long_tokens: int
 
 
-class Rival(NamedTuple):
-    """llama-bench and the file it runs; it loads the model anew for each round."""
-
-    program: Path
-    model: Path
-
-
 class Scene:
-    """A node and a bare loop with the same model loaded, and llama-bench if it takes part."""
+    """A node and a bare loop with the same model loaded."""
 
-    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort, rival: Rival | None = None) -> None:
+    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort) -> None:
         self.node = node
         self.bare = bare
         self.model = model
         self.effort = effort
-        self.rival = rival
         self._random = random.Random(0)
         sample = self._sentence(400)
         self._words_per_token = 400 / bare.token_count(sample)
 
     def fresh_text(self, tokens: int) -> str:
-        """Text of about so many tokens that nobody has read before."""
-        return self._sentence(max(1, round(tokens * self._words_per_token)))
+        """Text of so many tokens, or one or two fewer, that nobody has read before."""
+        words = self._sentence(max(1, round(1.1 * tokens * self._words_per_token))).split()
+        while len(words) > 1 and (excess := self.bare.token_count(" ".join(words)) - tokens) > 0:
+            del words[-max(1, int(excess * self._words_per_token)) :]
+        return " ".join(words)
 
     def _sentence(self, words: int) -> str:
         return " ".join(self._random.choices(_TEXT.split(), k=words))
@@ -98,14 +93,11 @@ def writing(scene: Scene) -> Figures:
     tokens = scene.effort.answer_tokens
     node: list[Answer] = []
     bare: list[Written] = []
-    rival: list[float] = []
     for _ in range(scene.effort.writing_rounds):
         prompt = scene.fresh_text(_SHORT_TOKENS)
         bare.append(scene.bare.write(prompt, tokens))
         node.append(_complete(scene, prompt, tokens))
-        if scene.rival is not None:
-            rival.append(llama_bench.rate(*scene.rival, answer_tokens=tokens))
-    return ({"decode_llama_bench": _median(rival)} if rival else {}) | {
+    return {
         "decode_node": _median(answer.decode_rate for answer in node),
         "decode_bare": _median(answer.decode_rate for answer in bare),
         "gap_usual_ms": 1000 / _median(answer.decode_rate for answer in node),
@@ -120,17 +112,14 @@ def reading(scene: Scene) -> Figures:
     node: list[Answer] = []
     bare: list[Written] = []
     again: list[Answer] = []
-    rival: list[float] = []
     for _ in range(scene.effort.reading_rounds):
         prompt = scene.fresh_text(READ_TOKENS)
         bare.append(scene.bare.write(prompt, 1))
         node.append(_complete(scene, prompt, 1))
         again += [_complete(scene, prompt, 1) for _ in range(3)]
-        if scene.rival is not None:
-            rival.append(llama_bench.rate(*scene.rival, prompt_tokens=READ_TOKENS))
     node_first = _median(answer.first_token_seconds for answer in node)
     again_first = _median(answer.first_token_seconds for answer in again)
-    return ({"prefill_llama_bench": _median(rival)} if rival else {}) | {
+    return {
         "read_tokens": node[0].prompt_tokens,
         "prefill_node": _median(answer.prefill_rate for answer in node),
         "prefill_bare": _median(answer.prefill_rate for answer in bare),
@@ -184,6 +173,29 @@ def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
         "long_prompt_tokens": reader.prompt_tokens,
         "long_prompt_seconds": reader.first_token_seconds,
     }
+
+
+def beside_llama_bench(scene: Scene, program: Path, model: Path) -> Figures:
+    """Node and llama-bench in turns. Both load the model anew in each round, as speed varies with where its memory comes to lie."""
+    figures: dict[str, list[float]] = {"node_decode": [], "node_prefill": [], "decode": [], "prefill": []}
+
+    def node() -> None:
+        scene.node.unload(scene.model)
+        _complete(scene, scene.fresh_text(READ_TOKENS), 8)  # llama-bench warms up too
+        figures["node_decode"].append(
+            _complete(scene, scene.fresh_text(_SHORT_TOKENS), scene.effort.answer_tokens).decode_rate
+        )
+        figures["node_prefill"].append(_complete(scene, scene.fresh_text(READ_TOKENS), 1).prefill_rate)
+        scene.node.unload(scene.model)
+
+    def rival() -> None:
+        figures["decode"].append(llama_bench.rate(program, model, answer_tokens=scene.effort.answer_tokens))
+        figures["prefill"].append(llama_bench.rate(program, model, prompt_tokens=READ_TOKENS))
+
+    for turn in range(scene.effort.reading_rounds):
+        for run in (node, rival) if turn % 2 else (rival, node):
+            run()
+    return {f"llama_bench_{name}": _median(rates) for name, rates in figures.items()}
 
 
 def memory_after(node: BenchNode) -> Figures:

@@ -67,6 +67,10 @@ class BenchNode:
             raise RuntimeError(f"{path}: {lines[-1]['error']}")
         return lines
 
+    def unload(self, name: str) -> None:
+        """End a model's worker."""
+        self._send("POST", "/crofter/v1/unload", json.dumps({"name": name}).encode())
+
     def loaded(self) -> dict[str, Any]:
         """The one loaded model, as `crofter ps` shows it."""
         return cast(list[dict[str, Any]], json.loads(self._send("GET", "/crofter/v1/ps")))[0]
