@@ -123,7 +123,8 @@ class BenchNode:
     def complete_all(self, model: str, prompts: list[str], tokens: int) -> list[Answer]:
         """One completion for each prompt, all at once."""
         with ThreadPoolExecutor(len(prompts)) as threads:
-            return list(threads.map(lambda prompt: self.complete(model, prompt, tokens), prompts))
+            running = [threads.submit(self.complete, model, prompt, tokens) for prompt in prompts]
+            return [answer.result() for answer in running]
 
 
 def _answer(started: float, total_seconds: float, received: list[tuple[float, bytes]]) -> Answer:
