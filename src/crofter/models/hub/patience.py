@@ -1,0 +1,38 @@
+"""How often and how long to try again: growing pauses, the server's wish if it has one, and an end."""
+
+import threading
+from collections.abc import Callable
+
+from .faults import Transient
+
+Pause = Callable[[float], None]
+"""Waits so many seconds; may raise to end it all."""
+
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+
+
+class Patience:
+    """Counts failures in a row."""
+
+    def __init__(self, pause: Pause) -> None:
+        self._pause = pause
+        self._failures = 0
+
+    def restore(self) -> None:
+        """Something worked: begin counting anew."""
+        self._failures = 0
+
+    def spend(self, failure: Transient) -> None:
+        """Wait before the next attempt. Raises the failure's error when there were enough."""
+        self._failures += 1
+        if self._failures >= ATTEMPTS:
+            raise failure.error
+        growing = min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
+        self._pause(growing if failure.wait_seconds is None else failure.wait_seconds)
+
+
+def sleep(seconds: float) -> None:
+    """The pause of one who cannot be woken."""
+    threading.Event().wait(seconds)
