@@ -9,11 +9,11 @@ import http.client
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .faults import Transient, unreachable
+from .faults import unreachable
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
@@ -44,14 +44,16 @@ class Connection:
         self._http: http.client.HTTPConnection | None = None
         self._origin: _Origin | None = None
         self._response: http.client.HTTPResponse | None = None
+        self._socket: socket.socket | None = None
         self._through_proxy = False
+        self._proxy_headers: dict[str, str] = {}
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def ask(self, url: str, headers: Mapping[str, str], method: Literal["GET", "HEAD"] = "GET") -> Reply:
         """Ask for an address; redirects are not followed. Raises Transient or CrofterError."""
         self._finish_former()
         reused = self._http is not None and self._origin == _origin(url)
         try:
-            return self._ask(url, headers)
+            return self._reply(url, headers, method)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
             if not reused:
                 raise unreachable(error, url) from error
@@ -59,7 +61,7 @@ class Connection:
             raise unreachable(error, url) from error
         # A kept connection that the server has closed meanwhile: that is no failure.
         try:
-            return self._ask(url, headers)
+            return self._reply(url, headers, method)
         except (OSError, http.client.HTTPException) as error:
             raise unreachable(error, url) from error
 
@@ -77,16 +79,17 @@ class Connection:
 
     def interrupt(self) -> None:
         """Wake a thread that waits for this connection; it sees an end or an error."""
-        http_connection = self._http
-        plain = http_connection.sock if http_connection is not None else None
-        if plain is not None:
+        waited_on = self._socket
+        if waited_on is not None:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(plain, socket.SHUT_RDWR)
+                # Not `waited_on.shutdown`: that of a TLS socket takes its state from under the reader.
+                socket.socket.shutdown(waited_on, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up."""
         response, self._response = self._response, None
         http_connection, self._http = self._http, None
+        self._socket = None
         for each in (response, http_connection):
             if each is not None:
                 with contextlib.suppress(OSError):
@@ -94,11 +97,13 @@ class Connection:
 
     def _finish_former(self) -> None:
         """A reply that was read to its end leaves the connection usable, any other does not."""
-        if self._response is not None and not self._response.isclosed():
+        response, self._response = self._response, None
+        if response is not None and response.length == 0:
+            response.close()
+        elif response is not None and not response.isclosed():
             self.close()
-        self._response = None
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> Reply:
+    def _reply(self, url: str, headers: Mapping[str, str], method: str) -> Reply:
         origin = _origin(url)
         if self._http is None or self._origin != origin:
             self.close()
@@ -107,9 +112,13 @@ class Connection:
         parts = urlsplit(url)
         target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
         try:
-            self._http.request("GET", url if self._through_proxy else target, headers=dict(headers))
-            if self._http.sock is not None:
+            if self._http.sock is None:
+                self._http.connect()
                 self._http.sock.settimeout(READ_TIMEOUT_SECONDS)
+            # Kept here too: the library forgets a socket that the server will close, and reads on from it.
+            self._socket = self._http.sock
+            place = url if self._through_proxy else target
+            self._http.request(method, place, headers={**self._proxy_headers, **headers})
             self._response = self._http.getresponse()
         except BaseException:
             self.close()
@@ -120,13 +129,15 @@ class Connection:
         proxy = "" if proxy_bypass(origin.host) else getproxies().get(origin.scheme, "")
         self._through_proxy = bool(proxy) and origin.scheme == "http"
         where = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
+        credentials = _proxy_headers(where.username, where.password) if where else {}
+        self._proxy_headers = credentials if self._through_proxy else {}
         host, port = (where.hostname or "", where.port) if where else (origin.host, origin.port)
         if origin.scheme == "https":
             secure = http.client.HTTPSConnection(
                 host, port, timeout=CONNECT_TIMEOUT_SECONDS, context=self._trusted(), blocksize=READ_BYTES
             )
             if where:
-                secure.set_tunnel(origin.host, origin.port, _proxy_headers(where.username, where.password))
+                secure.set_tunnel(origin.host, origin.port, credentials)
             return secure
         return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT_SECONDS, blocksize=READ_BYTES)
 
@@ -143,6 +154,3 @@ def _proxy_headers(user: str | None, password: str | None) -> dict[str, str]:
 
     secret = base64.b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
     return {"Proxy-Authorization": f"Basic {secret}"}
-
-
-__all__ = ["Connection", "Reply", "Transient", "TrustedCertificates"]

@@ -64,11 +64,15 @@ def refused(status: int, headers: Mapping[str, str], place: str, url: str) -> Cr
     if status in {401, 403}:
         why = f" ({message})" if message else ""
         return CrofterError(
-            ErrorCode.FORBIDDEN, f"{host} refuses {place}{why}: check HF_TOKEN and what it may read.", parameter="source"
+            ErrorCode.FORBIDDEN,
+            f"{host} refuses {place}{why}: check HF_TOKEN and what it may read.",
+            parameter="source",
         )
     if status in _TRANSIENT_STATUSES:
         return _busy(status, headers, host)
-    return CrofterError(ErrorCode.HUB_UNREACHABLE, f"{host} answered {status} for {place}{f' ({message})' if message else ''}.")
+    return CrofterError(
+        ErrorCode.HUB_UNREACHABLE, f"{host} answered {status} for {place}{f' ({message})' if message else ''}."
+    )
 
 
 def _busy(status: int, headers: Mapping[str, str], host: str) -> CrofterError | Transient:
@@ -137,7 +141,8 @@ def ended_early(url: str, missing_bytes: int) -> Transient:
     """A body that was shorter than promised."""
     return Transient(
         CrofterError(
-            ErrorCode.HUB_UNREACHABLE, f"{host_of(url)} ended {missing_bytes:,} bytes too early, again and again. {_RESUME}"
+            ErrorCode.HUB_UNREACHABLE,
+            f"{host_of(url)} ended {missing_bytes:,} bytes too early, again and again. {_RESUME}",
         )
     )
 

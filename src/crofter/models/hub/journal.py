@@ -106,8 +106,7 @@ class PartFile:
     def delete(self) -> None:
         """Remove both files."""
         self.close()
-        self._journal_path.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
+        delete_part(self.path.parent, self.path.name.removesuffix(PART_SUFFIX))
 
     def _resume_or_begin(self) -> None:
         text = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
@@ -135,6 +134,12 @@ class PartFile:
         _flush(self._journal)
 
 
+def delete_part(folder: Path, key: str) -> None:
+    """Remove a part file and its journal, if they are there."""
+    (folder / f"{key}{JOURNAL_SUFFIX}").unlink(missing_ok=True)
+    (folder / f"{key}{PART_SUFFIX}").unlink(missing_ok=True)
+
+
 def unfinished_bytes(folder: Path, key: str) -> int:
     """How much disk an unfinished download of that key takes already."""
     try:
@@ -151,8 +156,7 @@ def forget_other_contents(folder: Path, identity: Identity, key: str) -> None:
         if other is None or journal.stem == key:
             continue
         if (other.repository, other.file) == (identity.repository, identity.file):
-            journal.unlink(missing_ok=True)
-            journal.with_suffix(PART_SUFFIX).unlink(missing_ok=True)
+            delete_part(folder, journal.stem)
 
 
 def _read(text: bytes) -> tuple[Identity | None, list[Range], int]:

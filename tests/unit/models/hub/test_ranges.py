@@ -16,7 +16,9 @@ def test_done_and_missing_are_every_byte_once(ranges: list[tuple[int, int]]) -> 
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000))), st.integers(1, 16), st.integers(1, 300))
-def test_stretches_hand_out_every_missing_byte_once(gaps: list[tuple[int, int]], connections: int, smallest: int) -> None:
+def test_stretches_hand_out_every_missing_byte_once(
+    gaps: list[tuple[int, int]], connections: int, smallest: int
+) -> None:
     stretches = Stretches(gaps, connections, smallest, 4 * smallest)
     taken: list[tuple[int, int]] = []
     while (piece := stretches.take()) is not None:

@@ -1,0 +1,137 @@
+"""One file of a repository, from the hub to a whole and verified file in the downloads folder. Blocking.
+
+What is there is never fetched again: not after ctrl-C, a kill, a broken line, a full disk. Nothing else is left behind by a file
+whose content turns out wrong.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.store import Progress, read_blocks
+
+from .connection import TrustedCertificates
+from .crew import Broken, Crew, Pace, Wait
+from .faults import damaged
+from .journal import Identity, PartFile, delete_part, forget_other_contents, unfinished_bytes
+from .patience import Patience
+from .ranges import missing
+from .reading import ServerHasOtherBytes, ServerKnowsNoRanges
+from .source import Source
+from .variants import RepositoryFile
+
+_MOST_CHANGES = 3
+
+
+class Downloads:
+    """Files that are being fetched, in a folder of their own. Each may be fetched once at a time."""
+
+    def __init__(
+        self, folder: Path, trusted: TrustedCertificates, pace: Pace, wait: Wait = threading.Event.wait
+    ) -> None:
+        self.folder = folder
+        self._trusted = trusted
+        self._pace = pace
+        self._wait = wait
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    def fetch(self, file: RepositoryFile, source: Source, repository: str, progress: Progress) -> None:
+        """Fetch what is missing of `file`; what is there already is not asked for.
+
+        Raises CONFLICT while another fetch of it runs, HUB_UNREACHABLE, RATE_LIMITED, DOWNLOAD_DAMAGED, DISK_FULL, MODEL_GATED, or
+        what `progress` raises; the next fetch then goes on.
+        """
+        identity = _identity(file, repository)
+        with self._lock:
+            if identity.content in self._busy:
+                raise CrofterError(ErrorCode.CONFLICT, f"{file.path} is being downloaded already.", parameter="source")
+            self._busy.add(identity.content)
+        try:
+            forget_other_contents(self.folder, identity, identity.content)
+            part = PartFile(self.folder, identity.content, identity)
+            try:
+                self._fill(part, source, progress)
+            finally:
+                part.close()
+        finally:
+            with self._lock:
+                self._busy.discard(identity.content)
+
+    def verify(self, file: RepositoryFile, repository: str, progress: Progress) -> Path:
+        """The fetched file, once its content hashes to what the hub said. Raises DOWNLOAD_DAMAGED, and then it is deleted."""
+        part = PartFile(self.folder, file.content, _identity(file, repository))
+        if missing(part.done, file.size_bytes):
+            part.close()
+            raise damaged(f"{file.path} is not complete; pull it again.")
+        found = _hash_of(file, part.path, progress)
+        if found != (file.sha256 or file.blob_id):
+            part.delete()
+            raise damaged(
+                f"{file.path} is not what the hub says it is: its hash is {found[:16]}… and should be"
+                f" {(file.sha256 or file.blob_id)[:16]}…. The download was deleted; pull it again, from the hub itself if this was a mirror."
+            )
+        part.close()
+        return part.path
+
+    def discard(self, file: RepositoryFile) -> None:
+        """Delete what was fetched, whole or not, and its journal."""
+        delete_part(self.folder, file.content)
+
+    def taken_bytes(self, file: RepositoryFile) -> int:
+        """How much disk what was fetched of it takes already."""
+        return unfinished_bytes(self.folder, file.content)
+
+    def _fill(self, part: PartFile, source: Source, progress: Progress) -> None:
+        def crew(*, ranges: bool = True, tags: bool = True) -> Crew:
+            return Crew(source, part, self._trusted, self._pace, self._wait, ranges=ranges, tags=tags)
+
+        for attempt in range(1, _MOST_CHANGES + 1):
+            try:
+                # Servers that name the same bytes differently each time are left to the hash at the end.
+                crew(tags=attempt < _MOST_CHANGES).run(progress)
+            except ServerHasOtherBytes:
+                part.start_anew()
+            except ServerKnowsNoRanges:
+                self._fill_in_one_go(part, lambda: crew(ranges=False), progress)
+                return
+            else:
+                return
+        raise damaged(f"{part.identity.file} keeps changing while it is fetched: try again later.")
+
+    def _fill_in_one_go(self, part: PartFile, crew: Callable[[], Crew], progress: Progress) -> None:
+        """From a mirror that cannot begin in the middle: from the start each time."""
+
+        def pause(seconds: float) -> None:
+            self._wait(threading.Event(), seconds)
+            progress(0, part.identity.size_bytes)
+
+        patience = Patience(pause)
+        while True:
+            part.start_anew()
+            try:
+                crew().run(progress)
+            except Broken as broken:
+                patience.spend(broken.failure)
+            else:
+                return
+
+
+def _identity(file: RepositoryFile, repository: str) -> Identity:
+    if not file.sha256 and not file.blob_id:
+        raise damaged(
+            f"the hub gives no hash for {file.path}, so nobody could tell whether it arrived whole; it is not fetched."
+        )
+    return Identity(content=file.content, size_bytes=file.size_bytes, repository=repository, file=file.path)
+
+
+def _hash_of(file: RepositoryFile, path: Path, progress: Progress) -> str:
+    """SHA-256 of the content, or git's SHA-1 of a small file that lies in git itself."""
+    if file.sha256:
+        hasher = hashlib.sha256()
+    else:
+        hasher = hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+    read_blocks(path, hasher.update, progress)
+    return hasher.hexdigest()
