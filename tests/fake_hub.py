@@ -12,9 +12,10 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -43,9 +44,9 @@ class FakeFile:
 class FakeRepository:
     """A model repository at one commit."""
 
-    def __init__(self, files: dict[str, FakeFile], *, license: str = "apache-2.0", gated: str | bool = False) -> None:
+    def __init__(self, files: dict[str, FakeFile], *, licence: str = "apache-2.0", gated: str | bool = False) -> None:
         self.files = files
-        self.license = license
+        self.license = licence
         self.gated = gated
         self.commit = COMMIT
         self.allowed_tokens: set[str] = set()
@@ -85,7 +86,7 @@ class Refusal(NamedTuple):
     """An answer to give instead of the right one."""
 
     status: int
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class FakeHub:
@@ -174,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
         """Quietly."""
 
     def _answer(self) -> None:
@@ -322,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    def _empty(self, status: int, headers: dict[str, str]) -> None:
+    def _empty(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -340,7 +341,7 @@ def main() -> None:
     options = parser.parse_args()
     with FakeHub() as hub:
         files = {path.name: FakeFile(path.read_bytes()) for path in options.files}
-        hub.repositories["test/model-GGUF"] = FakeRepository(files, license=options.license, gated=options.gated)
+        hub.repositories["test/model-GGUF"] = FakeRepository(files, licence=options.license, gated=options.gated)
         hub.repositories["test/model-GGUF"].allowed_tokens = {"hf_test"}
         hub.bytes_per_second = options.megabytes_per_second * 1e6
         print(f"HF_ENDPOINT={hub.endpoint}", flush=True)  # noqa: T201 - that is its output

@@ -12,7 +12,7 @@ import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
-from .faults import Transient, host_of, offline, refused, unreachable
+from .faults import TransientError, host_of, offline, refused, unreachable
 from .patience import Patience, Pause, sleep
 from .reference import Reference
 from .variants import RepositoryFile
@@ -107,14 +107,14 @@ class HubClient:
         while True:
             try:
                 return self._translated(ask, place)
-            except Transient as failure:
+            except TransientError as failure:
                 patience.spend(failure)
 
     def _translated(self, ask: Callable[[], T], place: str) -> T:
         """What the library raises, in our words."""
         self._library()
         from httpx2 import TransportError
-        from huggingface_hub.errors import HFValidationError, HfHubHTTPError, OfflineModeIsEnabled
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
         endpoint = self._access.endpoint
         try:

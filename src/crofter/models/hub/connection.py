@@ -49,7 +49,7 @@ class Connection:
         self._proxy_headers: dict[str, str] = {}
 
     def ask(self, url: str, headers: Mapping[str, str], method: Literal["GET", "HEAD"] = "GET") -> Reply:
-        """Ask for an address; redirects are not followed. Raises Transient or CrofterError."""
+        """Ask for an address; redirects are not followed. Raises TransientError or CrofterError."""
         self._finish_former()
         reused = self._http is not None and self._origin == _origin(url)
         try:
@@ -66,7 +66,7 @@ class Connection:
             raise unreachable(error, url) from error
 
     def read(self, url: str) -> bytes:
-        """The next bytes of the body as they come, empty at its end, be it too early. Raises Transient."""
+        """The next bytes of the body as they come, empty at its end, be it too early. Raises TransientError."""
         if self._response is None:
             return b""
         try:

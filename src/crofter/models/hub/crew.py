@@ -9,11 +9,11 @@ from crofter.core import CrofterError
 from crofter.store import Progress
 
 from .connection import Connection, TrustedCertificates
-from .faults import Transient, damaged
+from .faults import TransientError, damaged
 from .journal import PartFile
 from .patience import Patience
 from .ranges import Range, Stretches, missing, total
-from .reading import Reader, Reading
+from .reading import Reader, Reading, Server
 from .source import Source
 
 REPORT_SECONDS = 0.1
@@ -35,19 +35,27 @@ class Pace(NamedTuple):
     """So much of a request at most is fetched again after a kill."""
 
 
-class Broken(Exception):
+class Tools(NamedTuple):
+    """What every crew works with."""
+
+    trusted: TrustedCertificates
+    pace: Pace = Pace()
+    wait: Wait = threading.Event.wait
+
+
+class BrokenError(Exception):
     """A transfer without ranges broke off: nothing of it can be used."""
 
-    def __init__(self, failure: Transient) -> None:
+    def __init__(self, failure: TransientError) -> None:
         super().__init__()
         self.failure = failure
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """The crew is sent home."""
 
 
-class _GaveUp(Exception):
+class _GaveUpError(Exception):
     """One connection has had enough."""
 
     def __init__(self, error: CrofterError) -> None:
@@ -56,27 +64,26 @@ class _GaveUp(Exception):
 
 
 class Crew:
-    """One attempt at what is missing of a part file. `ranges`: the server can begin in the middle; `tags`: its ETags mean something."""
+    """One attempt at what is missing of a part file."""
 
-    def __init__(
-        self, source: Source, part: PartFile, trusted: TrustedCertificates, pace: Pace, wait: Wait, *, ranges: bool, tags: bool
-    ) -> None:  # fmt: skip
+    def __init__(self, source: Source, part: PartFile, tools: Tools, server: Server) -> None:
+        pace, ranges = tools.pace, server.ranges
         self._part = part
-        self._wait = wait
+        self._wait = tools.wait
         self._ranges = ranges
         self._size = part.identity.size_bytes
         gaps = missing(part.done, self._size)
         count = max(1, min(pace.connections, -(-total(gaps) // pace.smallest_bytes))) if ranges else 1
         cut = (pace.smallest_bytes, pace.largest_bytes) if ranges else (self._size, self._size)
         self._stretches = Stretches(gaps, count, *cut)
-        self._reader = Reader(source, part, pace.keep_bytes, self._count_received, ranges=ranges, tags=tags)
+        self._reader = Reader(source, part, pace.keep_bytes, self._count_received, server)
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._received = total(part.done)
         self._pieces_out = 0
         self._working = count
         self._failure: BaseException | None = None
-        self._connections = [Connection(trusted) for _ in range(count)]
+        self._connections = [Connection(tools.trusted) for _ in range(count)]
 
     def run(self, progress: Progress) -> None:
         """Work until all is there or something is wrong for good. Raises that, or what `progress` raises."""
@@ -117,7 +124,7 @@ class Crew:
         try:
             while (piece := self._take()) is not None:
                 self._fetch(connection, piece, patience)
-        except _Stopped:
+        except _StoppedError:
             pass
         except BaseException as error:  # noqa: BLE001 - carried to the thread that waits for all
             self._fail(error)
@@ -129,11 +136,11 @@ class Crew:
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
-            if isinstance(error, _GaveUp) and self._working > 1:
+            if isinstance(error, _GaveUpError) and self._working > 1:
                 # A server that refuses one connection of several is busy, not broken: the others carry on.
                 return
             if self._failure is None:
-                self._failure = error.error if isinstance(error, _GaveUp) else error
+                self._failure = error.error if isinstance(error, _GaveUpError) else error
             self._stop.set()
 
     def _take(self) -> Range | None:
@@ -151,10 +158,10 @@ class Crew:
 
     def _fetch(self, connection: Connection, piece: Range, patience: Patience) -> None:
         reading = Reading(*piece)
-        failure: Transient | None = None
+        failure: TransientError | None = None
         try:
             self._reader.read(connection, reading)
-        except Transient as error:
+        except TransientError as error:
             failure = error
         finally:
             self._hand_in(reading)
@@ -163,11 +170,11 @@ class Crew:
         if failure is None:
             return
         if not self._ranges and not self._stop.is_set():
-            raise Broken(failure)
+            raise BrokenError(failure)
         try:
             patience.spend(failure)
         except CrofterError as error:
-            raise _GaveUp(error) from failure
+            raise _GaveUpError(error) from failure
 
     def _hand_in(self, reading: Reading) -> None:
         """What was read is written down, the rest is for whoever comes next."""
@@ -183,9 +190,9 @@ class Crew:
         with self._changed:
             self._received += size_bytes
         if self._stop.is_set():
-            raise _Stopped
+            raise _StoppedError
 
     def _pause(self, seconds: float) -> None:
         self._wait(self._stop, seconds)
         if self._stop.is_set():
-            raise _Stopped
+            raise _StoppedError

@@ -12,13 +12,12 @@ from pathlib import Path
 from crofter.core import CrofterError, ErrorCode
 from crofter.store import Progress, read_blocks
 
-from .connection import TrustedCertificates
-from .crew import Broken, Crew, Pace, Wait
+from .crew import BrokenError, Crew, Tools
 from .faults import damaged
-from .journal import Identity, PartFile, delete_part, forget_other_contents, unfinished_bytes
+from .journal import PART_SUFFIX, Identity, PartFile, forget_other_contents, unfinished_bytes
 from .patience import Patience
 from .ranges import missing
-from .reading import ServerHasOtherBytes, ServerKnowsNoRanges
+from .reading import NoRangesError, OtherBytesError, Server
 from .source import Source
 from .variants import RepositoryFile
 
@@ -28,13 +27,9 @@ _MOST_CHANGES = 3
 class Downloads:
     """Files that are being fetched, in a folder of their own. Each may be fetched once at a time."""
 
-    def __init__(
-        self, folder: Path, trusted: TrustedCertificates, pace: Pace, wait: Wait = threading.Event.wait
-    ) -> None:
+    def __init__(self, folder: Path, tools: Tools) -> None:
         self.folder = folder
-        self._trusted = trusted
-        self._pace = pace
-        self._wait = wait
+        self._tools = tools
         self._busy: set[str] = set()
         self._lock = threading.Lock()
 
@@ -71,31 +66,32 @@ class Downloads:
             part.delete()
             raise damaged(
                 f"{file.path} is not what the hub says it is: its hash is {found[:16]}… and should be"
-                f" {(file.sha256 or file.blob_id)[:16]}…. The download was deleted; pull it again, from the hub itself if this was a mirror."
+                f" {(file.sha256 or file.blob_id)[:16]}…. The download was deleted; pull it again, from the hub itself if this was"
+                " a mirror."
             )
         part.close()
         return part.path
 
-    def discard(self, file: RepositoryFile) -> None:
-        """Delete what was fetched, whole or not, and its journal."""
-        delete_part(self.folder, file.content)
+    def path(self, file: RepositoryFile) -> Path:
+        """Where its bytes are, whole or not."""
+        return self.folder / f"{file.content}{PART_SUFFIX}"
 
     def taken_bytes(self, file: RepositoryFile) -> int:
         """How much disk what was fetched of it takes already."""
         return unfinished_bytes(self.folder, file.content)
 
     def _fill(self, part: PartFile, source: Source, progress: Progress) -> None:
-        def crew(*, ranges: bool = True, tags: bool = True) -> Crew:
-            return Crew(source, part, self._trusted, self._pace, self._wait, ranges=ranges, tags=tags)
+        def crew(server: Server) -> Crew:
+            return Crew(source, part, self._tools, server)
 
         for attempt in range(1, _MOST_CHANGES + 1):
             try:
                 # Servers that name the same bytes differently each time are left to the hash at the end.
-                crew(tags=attempt < _MOST_CHANGES).run(progress)
-            except ServerHasOtherBytes:
+                crew(Server(tags=attempt < _MOST_CHANGES)).run(progress)
+            except OtherBytesError:
                 part.start_anew()
-            except ServerKnowsNoRanges:
-                self._fill_in_one_go(part, lambda: crew(ranges=False), progress)
+            except NoRangesError:
+                self._fill_in_one_go(part, lambda: crew(Server(ranges=False)), progress)
                 return
             else:
                 return
@@ -105,7 +101,7 @@ class Downloads:
         """From a mirror that cannot begin in the middle: from the start each time."""
 
         def pause(seconds: float) -> None:
-            self._wait(threading.Event(), seconds)
+            self._tools.wait(threading.Event(), seconds)
             progress(0, part.identity.size_bytes)
 
         patience = Patience(pause)
@@ -113,7 +109,7 @@ class Downloads:
             part.start_anew()
             try:
                 crew().run(progress)
-            except Broken as broken:
+            except BrokenError as broken:
                 patience.spend(broken.failure)
             else:
                 return
@@ -129,9 +125,7 @@ def _identity(file: RepositoryFile, repository: str) -> Identity:
 
 def _hash_of(file: RepositoryFile, path: Path, progress: Progress) -> str:
     """SHA-256 of the content, or git's SHA-1 of a small file that lies in git itself."""
-    if file.sha256:
-        hasher = hashlib.sha256()
-    else:
-        hasher = hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+    start = b"blob %d\0" % file.size_bytes
+    hasher = hashlib.sha256() if file.sha256 else hashlib.sha1(start, usedforsecurity=False)
     read_blocks(path, hasher.update, progress)
     return hasher.hexdigest()

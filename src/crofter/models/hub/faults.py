@@ -15,7 +15,7 @@ _TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _RESUME = "Run the same command again to go on where it stopped."
 
 
-class Transient(Exception):
+class TransientError(Exception):
     """Something that a second attempt may get past. Carries the error to report when attempts run out."""
 
     def __init__(self, error: CrofterError, *, wait_seconds: float | None = None) -> None:
@@ -39,8 +39,8 @@ def damaged(what: str) -> CrofterError:
     return CrofterError(ErrorCode.DOWNLOAD_DAMAGED, what)
 
 
-def refused(status: int, headers: Mapping[str, str], place: str, url: str) -> CrofterError | Transient:
-    """What an HTTP status of the hub means for `place`, a repository; Transient if trying again may help."""
+def refused(status: int, headers: Mapping[str, str], place: str, url: str) -> CrofterError | TransientError:
+    """What an HTTP status of the hub means for `place`, a repository; TransientError if trying again may help."""
     host = host_of(url)
     code = headers.get("x-error-code", "")
     message = headers.get("x-error-message", "")[:300]
@@ -75,7 +75,7 @@ def refused(status: int, headers: Mapping[str, str], place: str, url: str) -> Cr
     )
 
 
-def _busy(status: int, headers: Mapping[str, str], host: str) -> CrofterError | Transient:
+def _busy(status: int, headers: Mapping[str, str], host: str) -> CrofterError | TransientError:
     wait = retry_after(headers)
     if status == 429:
         when = f"in {wait:.0f} s" if wait else "later"
@@ -88,7 +88,7 @@ def _busy(status: int, headers: Mapping[str, str], host: str) -> CrofterError | 
         error = CrofterError(
             ErrorCode.HUB_UNREACHABLE, f"{host} has trouble (it answered {status}). {_RESUME}", retry_after_seconds=wait
         )
-    return error if wait is not None and wait > LONGEST_WAIT_SECONDS else Transient(error, wait_seconds=wait)
+    return error if wait is not None and wait > LONGEST_WAIT_SECONDS else TransientError(error, wait_seconds=wait)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -111,8 +111,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return None
 
 
-def unreachable(problem: BaseException, url: str) -> CrofterError | Transient:
-    """What a failed connection means; Transient if trying again may help."""
+def unreachable(problem: BaseException, url: str) -> CrofterError | TransientError:
+    """What a failed connection means; TransientError if trying again may help."""
     host = host_of(url)
     causes = list(_causes(problem))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
@@ -122,7 +122,7 @@ def unreachable(problem: BaseException, url: str) -> CrofterError | Transient:
             " SSL_CERT_FILE; check this computer's date too.",
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return Transient(
+        return TransientError(
             CrofterError(
                 ErrorCode.HUB_UNREACHABLE,
                 f"the name {host} cannot be found: is this computer online? HF_ENDPOINT names another hub or a mirror.",
@@ -134,12 +134,12 @@ def unreachable(problem: BaseException, url: str) -> CrofterError | Transient:
         what = "accepts no connection"
     else:
         what = f"broke the connection ({type(problem).__name__})"
-    return Transient(CrofterError(ErrorCode.HUB_UNREACHABLE, f"{host} {what}. {_RESUME}"))
+    return TransientError(CrofterError(ErrorCode.HUB_UNREACHABLE, f"{host} {what}. {_RESUME}"))
 
 
-def ended_early(url: str, missing_bytes: int) -> Transient:
+def ended_early(url: str, missing_bytes: int) -> TransientError:
     """A body that was shorter than promised."""
-    return Transient(
+    return TransientError(
         CrofterError(
             ErrorCode.HUB_UNREACHABLE,
             f"{host_of(url)} ended {missing_bytes:,} bytes too early, again and again. {_RESUME}",

@@ -15,7 +15,7 @@ import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
-from .ranges import Range, merged, total
+from .ranges import Range, merged
 
 PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".journal"

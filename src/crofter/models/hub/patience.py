@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from .faults import Transient
+from .faults import TransientError
 
 Pause = Callable[[float], None]
 """Waits so many seconds; may raise to end it all."""
@@ -24,7 +24,7 @@ class Patience:
         """Something worked: begin counting anew."""
         self._failures = 0
 
-    def spend(self, failure: Transient) -> None:
+    def spend(self, failure: TransientError) -> None:
         """Wait before the next attempt. Raises the failure's error when there were enough."""
         self._failures += 1
         if self._failures >= ATTEMPTS:

@@ -1,6 +1,7 @@
 """One request for one piece of a file: asks, checks that what comes is what was asked for, and puts it where it belongs."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from .connection import Connection, Reply
 from .faults import damaged, ended_early, host_of
@@ -8,12 +9,21 @@ from .journal import PartFile
 from .source import Address, Source
 
 
-class ServerHasOtherBytes(Exception):
+class OtherBytesError(Exception):
     """Not those that were begun with."""
 
 
-class ServerKnowsNoRanges(Exception):
+class NoRangesError(Exception):
     """It sends the whole file whatever is asked."""
+
+
+class Server(NamedTuple):
+    """What the server is believed to be able to do."""
+
+    ranges: bool = True
+    """It can begin in the middle."""
+    tags: bool = True
+    """Its ETags tell whether the bytes are still the same."""
 
 
 class Reading:
@@ -30,19 +40,19 @@ class Reader:
     """Reads pieces of one file; shared by the threads that do so, and holds nothing that changes."""
 
     def __init__(
-        self, source: Source, part: PartFile, keep_bytes: int, received: Callable[[int], None], *, ranges: bool, tags: bool
-    ) -> None:  # fmt: skip
+        self, source: Source, part: PartFile, keep_bytes: int, received: Callable[[int], None], server: Server
+    ) -> None:
         self._source = source
         self._part = part
         self._keep_bytes = keep_bytes
         self._received = received
-        self._ranges = ranges
-        self._tags = tags
+        self._ranges = server.ranges
+        self._tags = server.tags
 
     def read(self, connection: Connection, reading: Reading) -> None:
         """Fetch the piece. `reading` tells how far it came, whatever is raised.
 
-        Raises Transient, CrofterError, OSError, ServerHasOtherBytes, ServerKnowsNoRanges, or what `received` raises.
+        Raises TransientError, CrofterError, OSError, OtherBytesError, NoRangesError, or what `received` raises.
         """
         address = self._source.address(connection)
         tag = self._part.identity.tag if self._tags else ""
@@ -79,7 +89,7 @@ class Reader:
             return
         self._check_size(_length(reply.headers) if reply.status == 200 else None, address)
         if self._ranges:
-            raise ServerHasOtherBytes if self._part.identity.tag or reply.status == 416 else ServerKnowsNoRanges
+            raise OtherBytesError if self._part.identity.tag or reply.status == 416 else NoRangesError
 
     def _check_part(self, headers: Mapping[str, str], reading: Reading, address: Address) -> None:
         start, size = _content_range(headers)
@@ -90,7 +100,7 @@ class Reader:
         if not self._tags or not sent.startswith('"') or not sent.isprintable():
             return
         if known and sent != known:
-            raise ServerHasOtherBytes
+            raise OtherBytesError
         if not known:
             self._part.tagged(sent)
 

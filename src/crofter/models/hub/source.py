@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from .connection import Connection
-from .faults import Transient, damaged, host_of, refused
+from .faults import TransientError, damaged, host_of, refused
 from .variants import RepositoryFile
 
 _MOST_REDIRECTS = 6
@@ -37,7 +37,7 @@ class Source:
         self._address: Address | None = None
 
     def address(self, connection: Connection) -> Address:
-        """Where the bytes are now. Raises Transient, or CrofterError for what no second attempt mends."""
+        """Where the bytes are now. Raises TransientError, or CrofterError for what no second attempt mends."""
         with self._lock:
             if self._address is None:
                 self._address = self._resolved(connection)
@@ -53,7 +53,7 @@ class Source:
             problem = damaged(
                 f"{host_of(address.url)} refuses to hand out {self._file.path} ({status}); try again later."
             )
-            return Transient(problem, wait_seconds=None)
+            return TransientError(problem, wait_seconds=None)
         return refused(status, headers, self._place, address.url)
 
     def _resolved(self, connection: Connection) -> Address:

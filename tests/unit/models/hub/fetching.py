@@ -5,7 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
-from crofter.models.hub.crew import Pace
+from crofter.models.hub.crew import Pace, Tools
 from crofter.models.hub.download import Downloads
 from crofter.models.hub.source import Source
 from crofter.models.hub.variants import RepositoryFile
@@ -26,7 +26,7 @@ def impatient(stop: threading.Event, _seconds: float) -> bool:
 
 
 def downloads(folder: Path, pace: Pace = PACE) -> Downloads:
-    return Downloads(folder, ssl.create_default_context, pace, impatient)
+    return Downloads(folder, Tools(ssl.create_default_context, pace, impatient))
 
 
 def described(file: FakeFile, path: str = "m.gguf") -> RepositoryFile:

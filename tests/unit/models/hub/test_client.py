@@ -6,8 +6,8 @@ import pytest
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models.hub.client import Access, HubClient
+from crofter.models.hub.faults import TransientError, refused, retry_after, unreachable
 from crofter.models.hub.reference import Reference
-from crofter.models.hub.faults import refused, retry_after, unreachable, Transient
 from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository, Refusal
 
 REFERENCE = Reference(repository="org/model-GGUF")
@@ -186,6 +186,6 @@ def test_failed_connections_tell_names_certificates_and_silence_apart() -> None:
         (ConnectionResetError(), "broke"),
     ):
         failure = unreachable(problem, url)
-        assert isinstance(failure, Transient)
+        assert isinstance(failure, TransientError)
         assert words in failure.error.message
         assert "hub.example" in failure.error.message

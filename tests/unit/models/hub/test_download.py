@@ -318,9 +318,8 @@ def test_a_file_is_fetched_by_one_at_a_time(hub: FakeHub, tmp_path: Path) -> Non
 def test_a_file_without_any_hash_is_not_fetched(hub: FakeHub, file: FakeFile, tmp_path: Path) -> None:
     unknown = described(file)
     unknown = type(unknown)(path=unknown.path, size_bytes=unknown.size_bytes)
-    assert code_of(lambda: downloads(tmp_path).fetch(unknown, source(hub.endpoint, unknown), REPOSITORY, ignore)) is (
-        ErrorCode.DOWNLOAD_DAMAGED
-    )
+    place = source(hub.endpoint, unknown)
+    assert code_of(lambda: downloads(tmp_path).fetch(unknown, place, REPOSITORY, ignore)) is ErrorCode.DOWNLOAD_DAMAGED
     assert hub.seen == []
 
 
@@ -332,7 +331,7 @@ def test_one_connection_is_enough(hub: FakeHub, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("file")
 def test_a_full_disk_stops_it_with_its_own_error(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "_allocate", lambda descriptor, size: os.ftruncate(descriptor, size))
+    monkeypatch.setattr(journal, "_allocate", os.ftruncate)
 
     def full(descriptor: int, data: bytes, offset: int) -> int:
         raise OSError(28, "No space left on device")
