@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "The node at a glance."),
     "chat": ("chat", "Talk with a model."),
     "ask": ("ask", "Ask one question."),
-    "pull": ("pull", "Install a model from a GGUF file."),
+    "pull": ("pull", "Install a model from the hub or a file."),
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
     "rm": ("models", "Remove a model."),

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from crofter.api import PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
@@ -25,7 +26,7 @@ async def administration(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
 
 
 async def pull(administration: NodeAdministration, path: Path, name: str) -> None:
-    steps = [step async for step in administration.pull(str(path), name)]
+    steps = [step async for step in administration.pull(PullRequest(source=str(path), name=name))]
     assert steps[-1].model is not None
 
 

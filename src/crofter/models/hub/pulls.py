@@ -72,7 +72,7 @@ class HubPulls:
         self.pause: Pause = sleep
         self._catalog = catalog
         self._origins = origins
-        self._settings = settings
+        self.settings = settings
         self._models_folder = models_folder
         self._version = version
         self.downloads = Downloads(
@@ -89,11 +89,11 @@ class HubPulls:
         there = self._installed(wish, wanted, entry)
         if there is not None:
             return there
-        if wish.offline or self._settings.offline:
+        if wish.offline or self.settings.offline:
             raise offline(wish.source[:200])
         self._check_name(wish.name)
         report.stage("choosing")
-        access = Access(endpoint=wish.endpoint or self._settings.endpoint, token=wish.token)
+        access = Access(endpoint=wish.endpoint or self.settings.endpoint, token=wish.token)
         client = HubClient(access, self._version, self.pause)
         repository = client.repository(wanted)
         listed = [file for file in repository.files if entry is None or entry.contains(file)]
@@ -120,7 +120,7 @@ class HubPulls:
         return {entry.name for entry in self.entries if entry.name in names}
 
     def _meant(self, wish: Wish, memory_bytes: int) -> tuple[Reference, CatalogueEntry | None]:
-        parsed = parse(wish.source, wish.endpoint or self._settings.endpoint)
+        parsed = parse(wish.source, wish.endpoint or self.settings.endpoint)
         quantization = checked_quantization(wish.quantization) if wish.quantization else ""
         entry = find_entry(self.entries, parsed, memory_bytes) if isinstance(parsed, CatalogueName) else None
         wanted = entry.reference if entry is not None else parsed

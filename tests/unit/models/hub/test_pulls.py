@@ -172,7 +172,7 @@ def test_what_is_installed_causes_no_request_and_works_offline(place: Place) -> 
 
 
 def test_settings_may_forbid_the_network(place: Place) -> None:
-    place.pulls._settings = HubSettings(offline=True)
+    place.pulls.settings = HubSettings(offline=True)
     assert code_of(place.pull) is ErrorCode.OFFLINE
     assert place.hub.seen == []
 
