@@ -166,7 +166,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  # it is always one of ours
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:

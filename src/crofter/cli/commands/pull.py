@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -63,7 +64,7 @@ def _absolute(source: str) -> str:
     return os.path.abspath(path) if os.path.exists(path) else source
 
 
-def _pulled(client: NodeClient, request: dict[str, object], *, shown: bool = False) -> ModelSummary:
+def _pulled(client: NodeClient, request: Mapping[str, object], *, shown: bool = False) -> ModelSummary:
     model: ModelSummary | None = None
     fetching = False
     with PullBar() as bar:

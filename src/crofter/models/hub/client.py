@@ -6,7 +6,7 @@ The library is imported when the hub is asked first: it costs most of a second a
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
@@ -81,12 +81,11 @@ class HubClient:
     def headers(self) -> dict[str, str]:
         """What to send to the hub itself with a request: who we are, and the token if there is one. Not for other hosts."""
         self._library()
-        from huggingface_hub.utils import build_hf_headers
-
-        headers = build_hf_headers(
-            token=self._access.token or None, library_name="crofter", library_version=self._version
+        from huggingface_hub.utils import (
+            build_hf_headers,  # pyright: ignore[reportUnknownVariableType]  # an argument we do not give is untyped
         )
-        return {name: value for name, value in headers.items() if isinstance(value, str)}
+
+        return build_hf_headers(token=self._access.token or None, library_name="crofter", library_version=self._version)
 
     def _library(self) -> "HfApi":
         if self._access.offline:
@@ -171,9 +170,9 @@ def _hash(text: str | None, form: re.Pattern[str]) -> str:
 
 
 def _license(info: "ModelInfo") -> str:
-    stated = info.card_data.get("license") if info.card_data else None
+    stated: object = info.card_data.get("license") if info.card_data else None
     if isinstance(stated, list):
-        return ", ".join(str(each) for each in stated)
+        return ", ".join(str(each) for each in cast("list[object]", stated))
     if stated:
         return str(stated)
     return next((tag.removeprefix("license:") for tag in info.tags or () if tag.startswith("license:")), "")

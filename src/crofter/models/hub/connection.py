@@ -9,7 +9,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -114,9 +114,9 @@ class Connection:
         try:
             if self._http.sock is None:
                 self._http.connect()
-                self._http.sock.settimeout(READ_TIMEOUT_SECONDS)
             # Kept here too: the library forgets a socket that the server will close, and reads on from it.
-            self._socket = self._http.sock
+            self._socket = cast(socket.socket, self._http.sock)
+            self._socket.settimeout(READ_TIMEOUT_SECONDS)
             place = url if self._through_proxy else target
             self._http.request(method, place, headers={**self._proxy_headers, **headers})
             self._response = self._http.getresponse()

@@ -29,9 +29,9 @@ def client(hub: FakeHub, *, token: str = "", offline: bool = False, pauses: list
     return HubClient(access, "1.0", (pauses if pauses is not None else []).append)
 
 
-def error_of(hub: FakeHub, reference: Reference = REFERENCE, **access: str) -> CrofterError:
+def error_of(hub: FakeHub, reference: Reference = REFERENCE) -> CrofterError:
     with pytest.raises(CrofterError) as caught:
-        client(hub, **access).repository(reference)
+        client(hub).repository(reference)
     return caught.value
 
 

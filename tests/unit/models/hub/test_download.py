@@ -162,7 +162,12 @@ def test_an_interrupted_download_stops_at_once_and_loses_nothing(
     hub: FakeHub, file: FakeFile, tmp_path: Path, interruption: BaseException
 ) -> None:
     release = threading.Event()
-    hub.gate = lambda sent: None if sent < SIZE // 3 else bool(release.wait(20)) and None
+
+    def hold(sent: int) -> None:
+        if sent >= SIZE // 3:
+            release.wait(20)
+
+    hub.gate = hold
 
     def interrupt(done: int, _size: int) -> None:
         if done >= SIZE // 3:
