@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Self
 
 from crofter.api.administration import PullProgress
@@ -26,10 +27,11 @@ _WORDS = {
 class PullBar:
     """Shows steps as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
+        self._clock = clock
         self._on_terminal = sys.stderr.isatty()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -60,7 +62,7 @@ class PullBar:
 
     def update(self, step: PullProgress) -> None:
         """Show one step."""
-        now = time.monotonic()
+        now = self._clock()
         if step.status != self._status:
             self._status, self._pace, self._line_at = step.status, Pace(), now
         if step.total_bytes:

@@ -3,6 +3,7 @@
 The library is imported when the hub is asked first: it costs most of a second and 25 MB. Its telemetry is off.
 """
 
+import logging
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -94,6 +95,8 @@ class HubClient:
 
         constants.HF_HUB_DISABLE_TELEMETRY = True
         constants.HF_HUB_DISABLE_UPDATE_CHECK = True
+        # It notes every address at "info"; the node's log is not the place for what its owner looks for.
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         return HfApi(
             endpoint=self._access.endpoint,
             token=self._access.token or None,

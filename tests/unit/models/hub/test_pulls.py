@@ -309,6 +309,41 @@ def test_a_split_model_is_joined(place: Place, tmp_path: Path, monkeypatch: pyte
     assert done[-1][1] == done[-1][2] == sum(len(part.content) for part in parts.values())
 
 
+def test_what_is_adopted_and_cannot_be_registered_stays_for_the_next_attempt(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: ModelRecords, record: object, name: object) -> None:
+        raise CrofterError(ErrorCode.DISK_FULL, "No room.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelRecords, "register", full)
+        assert code_of(place.pull) is ErrorCode.DISK_FULL
+    assert place.catalog.installed() == []
+    sent = place.hub.sent_bytes
+    assert place.pull().name == "tiny"
+    assert place.hub.sent_bytes == sent
+
+
+def test_a_model_whose_registration_was_killed_is_there_with_its_origin(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(self: ModelRecords, record: object, name: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelRecords, "register", die)
+        with pytest.raises(Killed):
+            place.pull()
+    place.catalog.tidy()
+    (model,) = place.catalog.installed()
+    origin = place.pulls.origin(model.file.model_id)
+    assert origin is not None
+    assert origin.repository == REPOSITORY
+
+
 def test_the_same_content_under_two_names_is_stored_once(place: Place) -> None:
     place.hub.repositories["other/Copy-GGUF"] = place.hub.repositories[REPOSITORY]
     one = place.pull()
