@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from crofter.api import PullOffer, PullProgress
@@ -29,8 +30,9 @@ def test_an_offer_says_what_why_and_under_which_terms() -> None:
 
 
 def test_terms_that_need_consent_come_with_their_address() -> None:
-    offer = PullOffer(**{**{name: getattr(OFFER, name) for name in OFFER.__struct_fields__}, "license": "", "pinned": True,
-                         "consent": "its licence is not stated", "files": ("a", "b", "c")})  # fmt: skip
+    offer = msgspec.structs.replace(
+        OFFER, license="", pinned=True, consent="its licence is not stated", files=("a", "b", "c")
+    )
     text = described(offer)
     assert "license: not stated" in text
     assert "a and 2 more parts" in text

@@ -83,6 +83,7 @@ class Crew:
         self._pieces_out = 0
         self._working = count
         self._failure: BaseException | None = None
+        self._gave_up: CrofterError | None = None
         self._connections = [Connection(tools.trusted) for _ in range(count)]
 
     def run(self, progress: Progress) -> None:
@@ -104,7 +105,7 @@ class Crew:
         if self._failure is not None:
             raise self._failure
         if missing(self._part.done, self._size):
-            raise damaged("the download ended before it was complete; pull it again.")
+            raise self._gave_up or damaged("the download ended before it was complete; pull it again.")
 
     def _send_home(self, threads: list[threading.Thread]) -> None:
         """Wake and wait for everybody, with a limit: who looks up a name cannot be woken, and has nothing to write."""
@@ -136,11 +137,12 @@ class Crew:
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
-            if isinstance(error, _GaveUpError) and self._working > 1:
-                # A server that refuses one connection of several is busy, not broken: the others carry on.
+            if isinstance(error, _GaveUpError):
+                # A server that refuses one connection of several is busy, not broken: the others carry on, while there are any.
+                self._gave_up = error.error
                 return
             if self._failure is None:
-                self._failure = error.error if isinstance(error, _GaveUpError) else error
+                self._failure = error
             self._stop.set()
 
     def _take(self) -> Range | None:

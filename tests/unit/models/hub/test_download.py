@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def done_in(folder: Path, file: FakeFile) -> list[tuple[int, int]]:
     part = PartFile(folder, file.sha256, identity)
     part.close()
     return part.done
+
+
+def kept_so_far(folder: Path, file: FakeFile) -> int:
+    """What another process has written down by now."""
+    try:
+        return total(journal._read((folder / f"{file.sha256}.journal").read_bytes())[1])
+    except FileNotFoundError:
+        return 0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @pytest.mark.usefixtures("file")
@@ -142,12 +158,13 @@ def test_a_killed_download_goes_on_and_fetches_nothing_finished_again(
         env={**os.environ, "PYTHONPATH": os.pathsep.join(["src", ".", *sys.path])},
     )
     assert half.wait(20)
+    unkept = PACE.connections * PACE.keep_bytes
+    wait_until(lambda: kept_so_far(tmp_path, file) >= SIZE // 2 - unkept)
     child.send_signal(signal.SIGKILL)
     child.wait(20)
     hub.gate = lambda sent: None
     go_on.set()
     kept = done_in(tmp_path, file)
-    unkept = PACE.connections * (PACE.keep_bytes + 64 * KIB)
     assert SIZE // 2 - unkept <= total(kept) < SIZE
     hub.seen.clear()
     assert fetch(hub, tmp_path).read_bytes() == CONTENT
