@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
 ASK_TIMEOUT_SECONDS = 20.0
+ASK_ATTEMPTS = 4
+"""Somebody sits and waits for the answer."""
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -105,7 +107,7 @@ class HubClient:
         )
 
     def _asked(self, ask: Callable[[], T], place: str) -> T:
-        patience = Patience(self._pause)
+        patience = Patience(self._pause, ASK_ATTEMPTS)
         while True:
             try:
                 return self._translated(ask, place)

@@ -6,6 +6,7 @@ whose content turns out wrong.
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from crofter.store import Progress, read_blocks
 
 from .crew import BrokenError, Crew, Tools
 from .faults import damaged
-from .journal import PART_SUFFIX, Identity, PartFile, forget_other_contents, unfinished_bytes
+from .journal import PART_SUFFIX, Identity, PartFile, forget_old, forget_other_contents, unfinished_bytes
 from .patience import Patience
 from .ranges import missing
 from .reading import NoRangesError, OtherBytesError, Server
@@ -44,8 +45,10 @@ class Downloads:
             if identity.content in self._busy:
                 raise CrofterError(ErrorCode.CONFLICT, f"{file.path} is being downloaded already.", parameter="source")
             self._busy.add(identity.content)
+            busy = frozenset(self._busy)
         try:
-            forget_other_contents(self.folder, identity, identity.content)
+            forget_old(self.folder, time.time())
+            forget_other_contents(self.folder, identity, busy)
             part = PartFile(self.folder, identity.content, identity)
             try:
                 self._fill(part, source, progress)

@@ -9,6 +9,7 @@ import errno
 import os
 import threading
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ from .ranges import Range, merged
 
 PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".journal"
+
+KEPT_SECONDS = 30 * 86_400.0
 
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -149,11 +152,18 @@ def unfinished_bytes(folder: Path, key: str) -> int:
     return int(getattr(status, "st_blocks", 0)) * 512 or status.st_size
 
 
-def forget_other_contents(folder: Path, identity: Identity, key: str) -> None:
-    """Delete what is unfinished of the same file of the same repository with other content: nobody will finish it."""
+def forget_old(folder: Path, now: float) -> None:
+    """Delete what nobody has gone on with for a month. Nothing may be downloading there that has not begun to."""
+    for path in folder.glob("*"):
+        if path.is_file() and now - path.stat().st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def forget_other_contents(folder: Path, identity: Identity, keep: Collection[str]) -> None:
+    """Delete what is unfinished of the same file of the same repository with other content, but for the keys in `keep`."""
     for journal in folder.glob(f"*{JOURNAL_SUFFIX}"):
         other, _, _ = _read(journal.read_bytes())
-        if other is None or journal.stem == key:
+        if other is None or journal.stem in keep:
             continue
         if (other.repository, other.file) == (identity.repository, identity.file):
             delete_part(folder, journal.stem)

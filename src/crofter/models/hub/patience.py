@@ -11,13 +11,15 @@ Pause = Callable[[float], None]
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
+STEP_SECONDS = 0.2
 
 
 class Patience:
     """Counts failures in a row."""
 
-    def __init__(self, pause: Pause) -> None:
+    def __init__(self, pause: Pause, attempts: int = ATTEMPTS) -> None:
         self._pause = pause
+        self._attempts = attempts
         self._failures = 0
 
     def restore(self) -> None:
@@ -27,7 +29,7 @@ class Patience:
     def spend(self, failure: TransientError) -> None:
         """Wait before the next attempt. Raises the failure's error when there were enough."""
         self._failures += 1
-        if self._failures >= ATTEMPTS:
+        if self._failures >= self._attempts:
             raise failure.error
         growing = min(FIRST_PAUSE_SECONDS * 2 ** (self._failures - 1), LONGEST_PAUSE_SECONDS)
         self._pause(growing if failure.wait_seconds is None else failure.wait_seconds)
@@ -36,3 +38,16 @@ class Patience:
 def sleep(seconds: float) -> None:
     """The pause of one who cannot be woken."""
     threading.Event().wait(seconds)
+
+
+def in_steps(pause: Pause, look: Callable[[], None]) -> Pause:
+    """The same pause in short steps, with a look in between whether to go on; `look` raises if not."""
+
+    def wait(seconds: float) -> None:
+        left = seconds
+        while left > 0:
+            look()
+            pause(min(left, STEP_SECONDS))
+            left -= STEP_SECONDS
+
+    return wait

@@ -23,7 +23,7 @@ from .faults import offline
 from .join import join_parts
 from .journal import delete_part
 from .offer import Offer, Origin, consent_missing, installed_id, make_offer, make_origin, usual_name
-from .patience import Pause, sleep
+from .patience import Pause, in_steps, sleep
 from .reference import CatalogueName, Reference, checked_quantization, parse
 from .settings import HubSettings
 from .source import Source
@@ -94,7 +94,7 @@ class HubPulls:
         self._check_name(wish.name)
         report.stage("choosing")
         access = Access(endpoint=wish.endpoint or self.settings.endpoint, token=wish.token)
-        client = HubClient(access, self._version, self.pause)
+        client = HubClient(access, self._version, in_steps(self.pause, lambda: report(0, 0)))
         repository = client.repository(wanted)
         listed = [file for file in repository.files if entry is None or entry.contains(file)]
         found = variants(listed, companions=bool(wanted.file))

@@ -5,7 +5,14 @@ import pytest
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models.hub import journal
-from crofter.models.hub.journal import Identity, PartFile, forget_other_contents, unfinished_bytes
+from crofter.models.hub.journal import (
+    KEPT_SECONDS,
+    Identity,
+    PartFile,
+    forget_old,
+    forget_other_contents,
+    unfinished_bytes,
+)
 from tests.unit.store.test_files import largest_file
 
 IDENTITY = Identity(content="c" * 64, size_bytes=1000, repository="org/repo", file="m.gguf")
@@ -106,8 +113,20 @@ def test_a_disk_that_fills_up_later_is_said_too(tmp_path: Path, monkeypatch: pyt
     assert caught.value.code is ErrorCode.DISK_FULL
 
 
+def test_what_nobody_went_on_with_for_a_month_goes(tmp_path: Path) -> None:
+    for key in ("old", "new"):
+        PartFile(tmp_path, key, IDENTITY).close()
+    for name in ("old.part", "old.journal"):
+        os.utime(tmp_path / name, (0, 1_000_000))
+    os.utime(tmp_path / "new.part", (0, 2_000_000))
+    os.utime(tmp_path / "new.journal", (0, 2_000_000))
+    forget_old(tmp_path, 1_000_001 + KEPT_SECONDS)
+    assert sorted(os.listdir(tmp_path)) == ["new.journal", "new.part"]
+    forget_old(tmp_path / "absent", 0.0)
+
+
 def test_an_older_content_of_the_same_file_is_not_left_lying(tmp_path: Path) -> None:
-    for key, file in (("old", "m.gguf"), ("new", "m.gguf"), ("else", "n.gguf")):
+    for key, file in (("old", "m.gguf"), ("new", "m.gguf"), ("busy", "m.gguf"), ("else", "n.gguf")):
         PartFile(tmp_path, key, Identity(content=key, size_bytes=10, repository="org/repo", file=file)).close()
-    forget_other_contents(tmp_path, IDENTITY, "new")
-    assert sorted(os.listdir(tmp_path)) == ["else.journal", "else.part", "new.journal", "new.part"]
+    forget_other_contents(tmp_path, IDENTITY, {"new", "busy"})
+    assert {path.stem for path in tmp_path.iterdir()} == {"else", "new", "busy"}

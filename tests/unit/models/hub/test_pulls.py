@@ -15,7 +15,7 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.models import Catalog, HubPulls, HubSettings, InstalledModel, Offer, Wish
 from crofter.models.hub.catalogue import CatalogueEntry
 from crofter.store import Database, ModelRecords, OriginRecords
-from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository
+from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository, Refusal
 from tests.gguf_files import write_tiny_llama
 
 MEMORY = 16 * 10**9
@@ -252,6 +252,19 @@ def test_an_interrupted_pull_registers_nothing_and_the_next_one_goes_on(place: P
     place.hub.truncations.clear()
     assert place.pull().name == "tiny"
     assert place.hub.sent_bytes == size
+
+
+def test_a_pull_can_be_stopped_while_it_waits_for_a_busy_hub(place: Place) -> None:
+    class Impatient(Report):
+        def __call__(self, done_bytes: int, total_bytes: int) -> None:
+            if pauses:
+                raise CrofterError(ErrorCode.CANCELLED, "no more")
+
+    pauses: list[float] = []
+    place.pulls.pause = pauses.append
+    place.hub.refusals["hub"].extend([Refusal(429, {"retry-after": "50"})] * 9)
+    assert code_of(lambda: place.pull(report=Impatient())) is ErrorCode.CANCELLED
+    assert pauses == [0.2]
 
 
 def test_a_pull_stopped_while_installing_needs_no_byte_again(place: Place) -> None:
