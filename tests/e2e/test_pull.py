@@ -83,6 +83,9 @@ def test_an_interrupted_pull_leaves_nothing_registered_and_goes_on(node: Command
     hub.gate = hold
     pulling = node.start("pull", REPOSITORY)
     assert half.wait(30)
+    assert pulling.stderr is not None
+    while "revision" not in pulling.stderr.readline():
+        pass
     if victim == "command":
         pulling.send_signal(signal.SIGINT)
         assert "goes on from there" in pulling.communicate(timeout=30)[1]

@@ -70,9 +70,10 @@ def _pulled(client: NodeClient, request: Mapping[str, object], *, shown: bool = 
     with PullBar() as bar:
         try:
             for step in client.progress(f"{ADMIN}/pull", request, PullProgress):
-                if step.offer is not None and not shown:
-                    bar.say(described(step.offer))
-                fetching = fetching or step.status == "downloading"
+                if step.offer is not None:
+                    fetching = True
+                    if not shown:
+                        bar.say(described(step.offer))
                 bar.update(step)
                 model = step.model or model
         except KeyboardInterrupt:
