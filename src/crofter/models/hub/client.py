@@ -3,6 +3,7 @@
 The library is imported when the hub is asked first: it costs most of a second and 25 MB. Its telemetry is off.
 """
 
+import functools
 import logging
 import re
 import ssl
@@ -162,8 +163,9 @@ class HubClient:
         )
 
 
+@functools.cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The certificates that the library trusts too: the system's, or those of SSL_CERT_FILE."""
+    """The certificates that the library trusts too: the system's, or those of SSL_CERT_FILE. Read once."""
     from httpx2 import create_ssl_context
 
     return create_ssl_context()
