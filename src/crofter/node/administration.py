@@ -24,7 +24,7 @@ from crofter.api import (
     Setting,
     TuneProgress,
 )
-from crofter.core import CrofterError
+from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
 from crofter.models import Wish, is_local
 
@@ -89,6 +89,9 @@ class NodeAdministration:
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
             if is_local(request.source):
+                if request.quantization:
+                    message = "A file is quantised already: leave out the quantisation."
+                    raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
                 return summary(self._parts.catalog.add(request.source, request.name, report))
             wish = msgspec.convert(request, Wish, from_attributes=True)
             return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
