@@ -8,7 +8,7 @@ from crofter.core import Chunk, GenerationRequest, ModelFile, Sampling
 from crofter.engine import EngineSettings, machine_now
 from crofter.engine.plan import plan_load
 from crofter.engine.wire import Chunks, Failed
-from crofter.engine.worker import scheduler
+from crofter.engine.worker import composer, scheduler
 from crofter.engine.worker.intake import Intake
 from crofter.engine.worker.library import Model, start_library
 from crofter.engine.worker.scheduler import Scheduler
@@ -52,6 +52,12 @@ class Bench:
             self.scheduler.step()
             tokens.extend(token for _, chunk in self.outbox() for token in chunk.token_ids)
         return tokens
+
+
+@pytest.fixture(autouse=True)
+def every_step_counts_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny model has none that is."""
+    monkeypatch.setattr(composer, "_LONG_STEP_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
