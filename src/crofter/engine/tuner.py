@@ -33,7 +33,7 @@ def score(workload: Literal["chat", "reading"], measured: Measured) -> float:
 
 
 def trials(base: Tuning, physical_cores: int) -> Sequence[Mapping[str, str | int | bool]]:
-    """Single changes, each tried upon the best so far. Pure."""
+    """Changes, each tried upon the best so far; settings that only make sense together change together. Pure."""
     fewer = sorted({physical_cores // 2, physical_cores - 1} - {0, base.threads})
     return (
         {"repack": not base.repack},

@@ -74,7 +74,7 @@ class Composer:
         return alone and not self._gave_way and not self._recurrent
 
     def _is_long(self, rows: int) -> bool:
-        # Asking whether to stop costs some milliseconds a step (8 of 66 for eight rows of a 0.5B model): too much for a short one.
+        # Asking whether to stop takes the interpreter some milliseconds a step, which shows in the first token of a short prompt.
         if self._seconds_per_row == 0.0:
             return rows > plan.TILE_ROWS
         return rows * self._seconds_per_row > _LONG_STEP_SECONDS

@@ -1,7 +1,8 @@
-"""What goes wrong between us and the hub, as errors that say what to do. Pure but for the names of exceptions."""
+"""What goes wrong between us and the hub, as errors that say what to do."""
 
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -101,8 +102,6 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
             moment = parsedate_to_datetime(text).timestamp()
         except ValueError:
             return None
-        import time
-
         return max(0.0, moment - (time.time() if now is None else now))
     for field in headers.get("ratelimit", "").split(";"):
         name, _, value = field.strip().partition("=")

@@ -1,4 +1,4 @@
-"""What a pull is about to fetch, put before the owner; and where a model came from, kept with it. Pure."""
+"""What a pull is about to fetch, put before the owner; and where a model came from, kept with it."""
 
 import time
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """How often and how long to try again: growing pauses, the server's wish if it has one, and an end."""
 
-import threading
+import time
 from collections.abc import Callable
 
 from .faults import TransientError
@@ -35,9 +35,8 @@ class Patience:
         self._pause(growing if failure.wait_seconds is None else failure.wait_seconds)
 
 
-def sleep(seconds: float) -> None:
-    """The pause of one who cannot be woken."""
-    threading.Event().wait(seconds)
+sleep: Pause = time.sleep
+"""The pause of one who cannot be woken."""
 
 
 def in_steps(pause: Pause, look: Callable[[], None]) -> Pause:
