@@ -1,6 +1,6 @@
 """How fast the node answers on this machine, beside the bare llama.cpp loop on the same library, model and minutes.
 
-    python bench/local.py [--quick] [--json] [--model 0.5b|1b|both] [--llama-bench] [--tune-reading]
+    python bench/local.py [--quick] [--json] [--model 0.5b|1b|both] [--llama-bench] [--tune]
 
 A real node is started with an empty home and spoken to over HTTP. Leave the machine alone meanwhile: the conditions printed at the
 end tell how busy it was. docs/benchmarks.md explains the figures.
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import llama_bench
 import measure
+import tuned
 from bare import BareLoop, BareSettings
-from measure import Effort, Figures, Rival, Scene
+from measure import Effort, Figures, Scene
 from node import running_node
 from report import machine, ratios, rounded, rows, table
 from shapes import SHAPES, model_file
@@ -48,8 +49,10 @@ def main() -> None:
     for name in names:
         _say(f"{name}: {SHAPES[name].label}")
         results[name], settings = _measure_model(name, effort, program)
-        if options.tune_reading:
-            results[name] |= _tuned_for_reading(name, effort)
+        if options.tune:
+            gained, chosen = tuned.gains(model_file(name), f"bench-{name}", effort)
+            results[name] |= gained
+            conditions |= {f"{name} {key}": value for key, value in chosen.items()}
         conditions[f"model {name}"] = f"{SHAPES[name].label}, Q4_K_M, random weights; {settings}"
     conditions = machine() | conditions
     conditions |= {
@@ -73,7 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", choices=[*SHAPES, "both"], default="both")
     parser.add_argument("--llama-bench", action="store_true", help="compare with llama-bench too (built once, minutes)")
     parser.add_argument(
-        "--tune-reading", action="store_true", help="also tune for reading and measure prefill again (minutes)"
+        "--tune", action="store_true", help="also tune for either workload and measure what that gains (minutes)"
     )
     return parser.parse_args()
 
@@ -89,18 +92,22 @@ def _llama_bench_program() -> Path | None:
 def _measure_model(name: str, effort: Effort, program: Path | None) -> tuple[Figures, BareSettings]:
     """All figures of one model; thorough runs measure with each of the two loaded first and take the mean."""
     file = model_file(name)
-    rival = Rival(program, file) if program is not None else None
     with running_node() as node:
         _say("loading …")
         settings, figures = measure.load_both(node, file, f"bench-{name}")
         with BareLoop(file, settings) as bare:
-            passes = [_measure_pass(Scene(node, bare, f"bench-{name}", effort, rival))]
+            passes = [_measure_pass(Scene(node, bare, f"bench-{name}", effort))]
     if effort is not _QUICK:
         # Whoever is loaded second may be a few per cent faster, by where its memory comes to lie.
         with running_node() as node, BareLoop(file, settings) as bare:
             _say("again, with the bare loop loaded first …")
             measure.load_both(node, file, f"bench-{name}")
-            passes.append(_measure_pass(Scene(node, bare, f"bench-{name}", effort, rival)))
+            passes.append(_measure_pass(Scene(node, bare, f"bench-{name}", effort)))
+    if program is not None:
+        with running_node() as node, BareLoop(file, settings) as bare:
+            _say("beside llama-bench …")
+            measure.load_both(node, file, f"bench-{name}")
+            figures |= measure.beside_llama_bench(Scene(node, bare, f"bench-{name}", effort), program, file)
     return figures | {key: statistics.fmean(each[key] for each in passes) for key in passes[0]}, settings
 
 
@@ -118,19 +125,6 @@ def _measure_pass(scene: Scene) -> Figures:
     _say("a long prompt beside a running answer …")
     figures |= measure.stuttering(scene, figures["gap_usual_ms"])
     return figures | measure.memory_after(scene.node)
-
-
-def _tuned_for_reading(name: str, effort: Effort) -> Figures:
-    """Prefill of a node that was told to tune for long prompts."""
-    model = f"bench-{name}"
-    with running_node(engine_workload="reading") as node:
-        settings, _ = measure.load_both(node, model_file(name), model)
-        _say("tuning for reading …")
-        node.steps("/crofter/v1/tune", {"name": model, "workload": "reading"})
-        with BareLoop(model_file(name), settings) as bare:
-            scene = Scene(node, bare, model, effort)
-            measure.writing(Scene(node, bare, model, effort._replace(writing_rounds=1, answer_tokens=16)))
-            return {"prefill_tuned_node": measure.reading(scene)["prefill_node"]}
 
 
 def _say(text: str) -> None:

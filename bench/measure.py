@@ -1,9 +1,10 @@
 """What is measured: each function runs the node and the bare loop in turns and returns plain figures (medians)."""
 
-import asyncio
 import random
 import statistics
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,29 +39,24 @@ class Effort(NamedTuple):
     long_tokens: int
 
 
-class Rival(NamedTuple):
-    """llama-bench and the file it runs; it loads the model anew for each round."""
-
-    program: Path
-    model: Path
-
-
 class Scene:
-    """A node and a bare loop with the same model loaded, and llama-bench if it takes part."""
+    """A node and a bare loop with the same model loaded."""
 
-    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort, rival: Rival | None = None) -> None:
+    def __init__(self, node: BenchNode, bare: BareLoop, model: str, effort: Effort) -> None:
         self.node = node
         self.bare = bare
         self.model = model
         self.effort = effort
-        self.rival = rival
         self._random = random.Random(0)
         sample = self._sentence(400)
         self._words_per_token = 400 / bare.token_count(sample)
 
     def fresh_text(self, tokens: int) -> str:
-        """Text of about so many tokens that nobody has read before."""
-        return self._sentence(max(1, round(tokens * self._words_per_token)))
+        """Text of so many tokens, or one or two fewer, that nobody has read before."""
+        words = self._sentence(max(1, round(1.1 * tokens * self._words_per_token))).split()
+        while len(words) > 1 and (excess := self.bare.token_count(" ".join(words)) - tokens) > 0:
+            del words[-max(1, int(excess * self._words_per_token)) :]
+        return " ".join(words)
 
     def _sentence(self, words: int) -> str:
         return " ".join(self._random.choices(_TEXT.split(), k=words))
@@ -70,7 +66,7 @@ def load_both(node: BenchNode, file: Path, name: str) -> tuple[BareSettings, Fig
     """Install and load a model in the node. Returns what the bare loop must be loaded with, and what the memory is spent on."""
     idle_bytes = _resident(node.process_id)
     node.steps("/crofter/v1/pull", {"source": str(file), "name": name})
-    asyncio.run(node.complete(name, "Once upon a time", 8))
+    node.complete(name, "Once upon a time", 8)
     loaded = node.loaded()
     kv_bytes = loaded["kv_tokens"] * node.model_details(name)["kv_bytes_per_token"]
     worker_bytes = _resident(loaded["process_id"])
@@ -97,17 +93,14 @@ def writing(scene: Scene) -> Figures:
     tokens = scene.effort.answer_tokens
     node: list[Answer] = []
     bare: list[Written] = []
-    rival: list[float] = []
     for _ in range(scene.effort.writing_rounds):
         prompt = scene.fresh_text(_SHORT_TOKENS)
         bare.append(scene.bare.write(prompt, tokens))
         node.append(_complete(scene, prompt, tokens))
-        if scene.rival is not None:
-            rival.append(llama_bench.rate(*scene.rival, answer_tokens=tokens))
-    return ({"decode_llama_bench": _median(rival)} if rival else {}) | {
+    return {
         "decode_node": _median(answer.decode_rate for answer in node),
         "decode_bare": _median(answer.decode_rate for answer in bare),
-        "gap_usual_ms": 1000 * _median(gap for answer in node for gap in _gaps(answer)),
+        "gap_usual_ms": 1000 / _median(answer.decode_rate for answer in node),
         "ttft_short_node_ms": 1000 * _median(answer.first_token_seconds for answer in node),
         "ttft_short_bare_ms": 1000 * _median(answer.first_token_seconds for answer in bare),
         "ttft_short_extra_ms": _extra_ms(node, bare),
@@ -119,17 +112,14 @@ def reading(scene: Scene) -> Figures:
     node: list[Answer] = []
     bare: list[Written] = []
     again: list[Answer] = []
-    rival: list[float] = []
     for _ in range(scene.effort.reading_rounds):
         prompt = scene.fresh_text(READ_TOKENS)
         bare.append(scene.bare.write(prompt, 1))
         node.append(_complete(scene, prompt, 1))
         again += [_complete(scene, prompt, 1) for _ in range(3)]
-        if scene.rival is not None:
-            rival.append(llama_bench.rate(*scene.rival, prompt_tokens=READ_TOKENS))
     node_first = _median(answer.first_token_seconds for answer in node)
     again_first = _median(answer.first_token_seconds for answer in again)
-    return ({"prefill_llama_bench": _median(rival)} if rival else {}) | {
+    return {
         "read_tokens": node[0].prompt_tokens,
         "prefill_node": _median(answer.prefill_rate for answer in node),
         "prefill_bare": _median(answer.prefill_rate for answer in bare),
@@ -154,7 +144,7 @@ def batching(scene: Scene) -> Figures:
         single_bare.append(tokens / scene.bare.write(prompts[0], tokens).total_seconds)
         single_node.append(tokens / _complete(scene, scene.fresh_text(_SHORT_TOKENS), tokens).total_seconds)
         many_bare.append(STREAMS * tokens / scene.bare.batch_seconds(prompts, tokens))
-        many_node.append(STREAMS * tokens / asyncio.run(_all_seconds(scene, prompts, tokens)))
+        many_node.append(STREAMS * tokens / _all_seconds(scene, prompts, tokens))
     return {
         "batched_node": _median(many_node),
         "batched_bare": _median(many_bare),
@@ -170,7 +160,7 @@ def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
     # A chunk costs most at the end of the prompt, where every row looks back at all before it.
     chunk_seconds = scene.bare.chunk_seconds(prompt, rows)
     tokens = 2 * _WRITER_HEAD_START_TOKENS + round(1.3 * scene.effort.long_tokens / rows)
-    writer, reader = asyncio.run(_write_beside_reading(scene, prompt, tokens, usual_gap_ms / 1000))
+    writer, reader = _write_beside_reading(scene, prompt, tokens, usual_gap_ms / 1000)
     begin = reader.started - writer.started
     end = begin + reader.first_token_seconds
     beside = [gap for gap, at in zip(_gaps(writer), writer.arrivals[1:], strict=True) if begin < at <= end]
@@ -183,6 +173,29 @@ def stuttering(scene: Scene, usual_gap_ms: float) -> Figures:
         "long_prompt_tokens": reader.prompt_tokens,
         "long_prompt_seconds": reader.first_token_seconds,
     }
+
+
+def beside_llama_bench(scene: Scene, program: Path, model: Path) -> Figures:
+    """Node and llama-bench in turns. Both load the model anew in each round, as speed varies with where its memory comes to lie."""
+    figures: dict[str, list[float]] = {"node_decode": [], "node_prefill": [], "decode": [], "prefill": []}
+
+    def node() -> None:
+        scene.node.unload(scene.model)
+        _complete(scene, scene.fresh_text(READ_TOKENS), 8)  # llama-bench warms up too
+        figures["node_decode"].append(
+            _complete(scene, scene.fresh_text(_SHORT_TOKENS), scene.effort.answer_tokens).decode_rate
+        )
+        figures["node_prefill"].append(_complete(scene, scene.fresh_text(READ_TOKENS), 1).prefill_rate)
+        scene.node.unload(scene.model)
+
+    def rival() -> None:
+        figures["decode"].append(llama_bench.rate(program, model, answer_tokens=scene.effort.answer_tokens))
+        figures["prefill"].append(llama_bench.rate(program, model, prompt_tokens=READ_TOKENS))
+
+    for turn in range(scene.effort.reading_rounds):
+        for run in (node, rival) if turn % 2 else (rival, node):
+            run()
+    return {f"llama_bench_{name}": _median(rates) for name, rates in figures.items()}
 
 
 def memory_after(node: BenchNode) -> Figures:
@@ -200,22 +213,20 @@ def _extra_ms(node: list[Answer], bare: list[Written]) -> float:
 
 
 def _complete(scene: Scene, prompt: str, tokens: int) -> Answer:
-    return asyncio.run(scene.node.complete(scene.model, prompt, tokens))
+    return scene.node.complete(scene.model, prompt, tokens)
 
 
-async def _all_seconds(scene: Scene, prompts: list[str], tokens: int) -> float:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(scene.node.complete(scene.model, prompt, tokens)) for prompt in prompts]
-    answers = [task.result() for task in tasks]
+def _all_seconds(scene: Scene, prompts: list[str], tokens: int) -> float:
+    answers = scene.node.complete_all(scene.model, prompts, tokens)
     return max(a.started + a.total_seconds for a in answers) - min(a.started for a in answers)
 
 
-async def _write_beside_reading(scene: Scene, prompt: str, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
-    async with asyncio.TaskGroup() as group:
-        writer = group.create_task(scene.node.complete(scene.model, scene.fresh_text(16), tokens))
-        await asyncio.sleep(_WRITER_HEAD_START_TOKENS * usual_gap)
-        reader = group.create_task(scene.node.complete(scene.model, prompt, 1))
-    return writer.result(), reader.result()
+def _write_beside_reading(scene: Scene, prompt: str, tokens: int, usual_gap: float) -> tuple[Answer, Answer]:
+    with ThreadPoolExecutor(1) as thread:
+        writer = thread.submit(scene.node.complete, scene.model, scene.fresh_text(16), tokens)
+        time.sleep(_WRITER_HEAD_START_TOKENS * usual_gap)
+        reader = scene.node.complete(scene.model, prompt, 1)
+        return writer.result(), reader
 
 
 def _gaps(answer: Answer) -> list[float]:

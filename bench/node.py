@@ -1,8 +1,8 @@
 """A real node of its own for a benchmark, and the thinnest client that can time its streams."""
 
-import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -66,6 +67,10 @@ class BenchNode:
             raise RuntimeError(f"{path}: {lines[-1]['error']}")
         return lines
 
+    def unload(self, name: str) -> None:
+        """End a model's worker."""
+        self._send("POST", "/crofter/v1/unload", json.dumps({"name": name}).encode())
+
     def loaded(self) -> dict[str, Any]:
         """The one loaded model, as `crofter ps` shows it."""
         return cast(list[dict[str, Any]], json.loads(self._send("GET", "/crofter/v1/ps")))[0]
@@ -91,7 +96,7 @@ class BenchNode:
         ) as response:
             return cast(bytes, response.read())
 
-    async def complete(self, model: str, prompt: str, tokens: int) -> Answer:
+    def complete(self, model: str, prompt: str, tokens: int) -> Answer:
         """Stream one completion over a fresh connection. Raises RuntimeError if the node refuses or breaks off."""
         body = json.dumps(
             {
@@ -106,41 +111,50 @@ class BenchNode:
             f"POST /v1/completions HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nConnection: close\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await self._stream(head.encode() + body)
-
-    async def _stream(self, request: bytes) -> Answer:
+        # While the clock runs, bytes are received and nothing else: on two cores the client's work slows the node down.
+        received: list[tuple[float, bytes]] = []
         started = time.monotonic()
-        reader, writer = await asyncio.open_connection(self._host, self._port)
-        arrivals: list[float] = []
-        events: list[bytes] = []
-        try:
-            writer.write(request)
-            status = await reader.readline()
-            # Lines that are no event are headers and the lengths of HTTP's chunks. Nothing is parsed while the clock runs.
-            while line := await reader.readline():
-                if line.startswith(b"data: "):
-                    arrivals.append(time.monotonic() - started)
-                    events.append(line)
-                elif line.startswith(b'{"error"'):
-                    raise RuntimeError(line.decode())
-        finally:
-            writer.close()
-        total = time.monotonic() - started
-        if b" 200 " not in status or not events or events[-1].strip() != b"data: [DONE]":
-            raise RuntimeError(f"the node broke off: {status.decode().strip()} {events[-1:]}")
-        last = json.loads(events[-2].removeprefix(b"data: "))
-        usage = last["usage"]
-        return Answer(
-            started=started,
-            # The last two events are the usage and the end mark.
-            arrivals=arrivals[:-2],
-            total_seconds=total,
-            prompt_tokens=usage["prompt_tokens"],
-            answer_tokens=usage["completion_tokens"],
-            cached_tokens=usage["prompt_tokens_details"]["cached_tokens"],
-            timings=last["crofter"]["timings"],
-        )
+        with socket.create_connection((self._host, self._port), timeout=_ANSWER_SECONDS) as connection:
+            connection.sendall(head.encode() + body)
+            while piece := connection.recv(1 << 16):
+                received.append((time.monotonic() - started, piece))
+        return _answer(started, time.monotonic() - started, received)
+
+    def complete_all(self, model: str, prompts: list[str], tokens: int) -> list[Answer]:
+        """One completion for each prompt, all at once."""
+        with ThreadPoolExecutor(len(prompts)) as threads:
+            running = [threads.submit(self.complete, model, prompt, tokens) for prompt in prompts]
+            return [answer.result() for answer in running]
+
+
+def _answer(started: float, total_seconds: float, received: list[tuple[float, bytes]]) -> Answer:
+    arrivals: list[float] = []
+    events: list[bytes] = []
+    rest = b""
+    for at, piece in received:
+        # Lines that are no event are headers and the lengths of HTTP's chunks.
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data: "):
+                arrivals.append(at)
+                events.append(line)
+            elif line.startswith(b'{"error"'):
+                raise RuntimeError(line.decode())
+    if not events or events[-1].strip() != b"data: [DONE]":
+        head = received[0][1][:200] if received else b"nothing"
+        raise RuntimeError(f"the node refused or broke off: {head!r} {events[-1:]}")
+    last = json.loads(events[-2].removeprefix(b"data: "))
+    usage = last["usage"]
+    return Answer(
+        started=started,
+        # The last two events are the usage and the end mark.
+        arrivals=arrivals[:-2],
+        total_seconds=total_seconds,
+        prompt_tokens=usage["prompt_tokens"],
+        answer_tokens=usage["completion_tokens"],
+        cached_tokens=usage["prompt_tokens_details"]["cached_tokens"],
+        timings=last["crofter"]["timings"],
+    )
 
 
 @contextmanager

@@ -43,13 +43,26 @@ def rows(figures: Figures) -> list[Row]:
             f"{f['worker_mb']:.0f} in all, {f['weights_mb']:.0f} weights, {f['kv_mb']:.0f} KV",
             f["worker_extra_mb"] / 200, "<= 200 MB", f["worker_extra_mb"] <= 200),
     ]  # fmt: skip
-    if "decode_llama_bench" in f:
-        lines.append(_row("decode, tokens/s", f["decode_node"], f["decode_llama_bench"], "llama-bench", 1.0))
-        lines.append(_row("prefill, tokens/s", f["prefill_node"], f["prefill_llama_bench"], "llama-bench", 1.0))
+    if "llama_bench_decode" in f:
+        lines.append(
+            _row("decode, tokens/s", f["llama_bench_node_decode"], f["llama_bench_decode"], "llama-bench", 1.0)
+        )
+        lines.append(
+            _row("prefill, tokens/s", f["llama_bench_node_prefill"], f["llama_bench_prefill"], "llama-bench", 1.0)
+        )
     if "prefill_tuned_node" in f:
-        other = "llama-bench" if "prefill_llama_bench" in f else "bare"
-        compared = f.get("prefill_llama_bench", f["prefill_bare"])
+        other = "llama-bench" if "llama_bench_prefill" in f else "untuned"
+        compared = f.get("llama_bench_prefill", f["prefill_untuned_node"])
         lines.append(_row("prefill tuned for reading, tokens/s", f["prefill_tuned_node"], compared, other, 1.4))
+        lines.append(
+            _row(
+                "decode behind 1,024 tokens, tuned for chat, tokens/s",
+                f["deep_decode_tuned"],
+                f["deep_decode_plain"],
+                "untuned",
+                1.0,
+            )
+        )
     return lines
 
 

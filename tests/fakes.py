@@ -8,6 +8,7 @@ from typing import Literal
 import anyio
 
 from crofter.api import (
+    CatalogueItem,
     Check,
     CreatedKey,
     KeySummary,
@@ -16,6 +17,7 @@ from crofter.api import (
     ModelSummary,
     NodeStatus,
     PullProgress,
+    PullRequest,
     Setting,
     TuneProgress,
 )
@@ -166,7 +168,10 @@ class FakeAdministration:
             tensor_types={"Q8_0": 3},
         )
 
-    async def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]:
+    def catalogue(self) -> list[CatalogueItem]:
+        return []
+
+    async def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         for step in self.pull_steps:
             if isinstance(step, CrofterError):
                 raise step

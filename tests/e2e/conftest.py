@@ -1,11 +1,15 @@
 """A real node: its own process, a free port, a fresh home."""
 
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.commands import Commands
+
+# A shell that starts the tests in the background lets its children ignore Ctrl-C, and theirs; a user's terminal does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

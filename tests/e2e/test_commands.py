@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_answer(crofter: Commands) -> None:
 
 
 def test_the_question_may_come_from_a_pipe(crofter: Commands) -> None:
-    assert crofter.run("ask", "--max-tokens", "4", text="Hello").stdout.strip()
+    assert crofter.run("ask", "--max-tokens", "4", "--seed", "1", text="Hello").stdout.strip()
     assert "ask what?" in crofter.run("ask", code=2).stderr
 
 
@@ -49,7 +49,10 @@ def test_a_model_is_pulled_used_and_removed(crofter: Commands, tmp_path: Path) -
     assert crofter.json("pull", str(file), "--name", "tiny")["name"] == "tiny"
     assert {"tiny", "seedling"} == {model["name"] for model in crofter.json("ls")}
     assert crofter.json("show", "tiny")["layer_count"] == 2
-    assert crofter.json("ask", "Hi", "--model", "tiny", "--max-tokens", "3")["usage"]["completion_tokens"] >= 1
+    assert (
+        crofter.json("ask", "Hi", "--model", "tiny", "--max-tokens", "3", "--seed", "1")["usage"]["completion_tokens"]
+        >= 1
+    )
     assert "tiny" in {model["name"] for model in crofter.json("ps")}
     crofter.run("rm", "tiny")
     assert {"seedling"} == {model["name"] for model in crofter.json("ls")}

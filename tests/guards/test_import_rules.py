@@ -19,6 +19,7 @@ VIOLATIONS = {
     "library-blake3": ("store/a.py", "from blake3 import blake3"),
     "library-click": ("node/a.py", "import rich.table"),
     "library-httpx2": ("models/a.py", "import httpx2"),
+    "library-huggingface-hub": ("node/a.py", "from huggingface_hub import HfApi"),
     "library-platformdirs": ("store/a.py", "import platformdirs"),
     "library-psutil": ("api/a.py", "import psutil"),
 }

@@ -2,6 +2,7 @@
 
 from .administration import (
     Administration,
+    CatalogueItem,
     Check,
     CreatedKey,
     KeySummary,
@@ -9,7 +10,9 @@ from .administration import (
     ModelDetails,
     ModelSummary,
     NodeStatus,
+    PullOffer,
     PullProgress,
+    PullRequest,
     Setting,
     TuneProgress,
 )
@@ -21,6 +24,7 @@ __all__ = [
     "Administration",
     "ApiSettings",
     "BoundAddress",
+    "CatalogueItem",
     "Check",
     "CreatedKey",
     "KeySummary",
@@ -28,7 +32,9 @@ __all__ = [
     "ModelDetails",
     "ModelSummary",
     "NodeStatus",
+    "PullOffer",
     "PullProgress",
+    "PullRequest",
     "Server",
     "Setting",
     "TuneProgress",

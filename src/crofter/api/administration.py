@@ -58,6 +58,8 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     tensor_types: dict[str, int]
     """Quantisation type to number of tensors."""
     tuning: dict[str, str | int | bool] = {}
+    origin: str = ""
+    """Where it was downloaded from, with commit and hash; empty if it came from a file."""
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +85,74 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     """None: kept until stopped."""
 
 
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to install, and what its owner says to it."""
+
+    source: str
+    """A file here, a name of the catalogue such as `qwen3:4b`, or a place on the hub such as `organisation/repository:Q4_K_M`."""
+    name: str | None = None
+    """What to call it; otherwise it is named after itself."""
+    quantization: str = ""
+    """Empty: the one that suits this machine."""
+    accept_license: bool = False
+    """The terms that an offer asks consent for are agreed to."""
+    offline: bool = False
+    """Ask nobody, whatever the settings say."""
+    endpoint: str = ""
+    """Another hub or mirror than in the settings."""
+    token: str = ""
+    """Sent to the hub, and kept nowhere; otherwise the node's own HF_TOKEN."""
+
+
+class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is about to be downloaded from the hub, why this, and under which terms."""
+
+    repository: str
+    revision: str
+    """The commit."""
+    files: tuple[str, ...]
+    quantization: str
+    size_bytes: int
+    reason: str
+    license: str
+    """Empty: not stated."""
+    license_link: str
+    page: str
+    pinned: bool
+    """Whether the built-in catalogue knows the hash; otherwise the hub's own is trusted and recorded."""
+    consent: str
+    """Why the owner has to agree first; empty: need not."""
+
+
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A step of `pull`. The last one carries the model."""
 
-    status: Literal["checking", "copying", "verifying", "done"]
+    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "joining", "installing", "done"]
     done_bytes: int = 0
     total_bytes: int = 0
+    offer: PullOffer | None = None
+    """In the first step after the choice was made."""
     model: ModelSummary | None = None
+
+
+class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A good default that `pull` knows by a short name."""
+
+    name: str
+    task: Literal["chat", "code", "embedding"]
+    about: str
+    repository: str
+    license: str
+    quantization: str
+    """The usual one; a pull chooses by the machine."""
+    size_bytes: int
+    """Of the usual one."""
+    pinned: bool
+    fits: bool
+    """Whether this machine has the memory for it."""
+    recommended: bool
+    """The choice for its task on this machine."""
+    installed: bool
 
 
 class TuneProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +210,8 @@ class Administration(Protocol):
     def status(self) -> NodeStatus: ...
     def installed_models(self) -> list[ModelSummary]: ...
     def model_details(self, name: str) -> ModelDetails: ...
-    def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]: ...
+    def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
+    def catalogue(self) -> list[CatalogueItem]: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...
     async def unload_model(self, name: str) -> None: ...

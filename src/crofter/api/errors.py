@@ -17,6 +17,9 @@ STATUS_AND_TYPE: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.CONFLICT: (409, "invalid_request_error"),
     ErrorCode.UNAUTHENTICATED: (401, "authentication_error"),
     ErrorCode.FORBIDDEN: (403, "permission_error"),
+    ErrorCode.OFFLINE: (403, "permission_error"),
+    ErrorCode.MODEL_GATED: (403, "permission_error"),
+    ErrorCode.LICENSE_NOT_ACCEPTED: (403, "permission_error"),
     ErrorCode.RATE_LIMITED: (429, "rate_limit_error"),
     ErrorCode.OVERLOADED: (503, "overloaded_error"),
     ErrorCode.TIMED_OUT: (504, "timeout_error"),
@@ -29,6 +32,8 @@ STATUS_AND_TYPE: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.CONFIG_INVALID: (400, "invalid_request_error"),
     ErrorCode.NODE_NOT_RUNNING: (503, "server_error"),
     ErrorCode.SHUTTING_DOWN: (503, "server_error"),
+    ErrorCode.HUB_UNREACHABLE: (502, "server_error"),
+    ErrorCode.DOWNLOAD_DAMAGED: (502, "server_error"),
     ErrorCode.CANCELLED: (499, "invalid_request_error"),
     ErrorCode.INTERNAL: (500, "server_error"),
 }

@@ -1,6 +1,5 @@
 """Replies: JSON at once, or a stream that starts with its first piece and stops with its client."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -13,9 +12,6 @@ from crofter.core import CrofterError, ErrorCode
 
 from .asgi import Headers, Receive, Scope, Send, exchange_of
 from .errors import error_body, internal_error
-
-_WAITING_PIECES = 256
-"""How many pieces a slow client may leave lying before its generation pauses."""
 
 _logger = logging.getLogger("crofter.api")
 
@@ -97,44 +93,28 @@ class StreamReply:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        feed = _Feed(len(self._sources))
-        request_id = exchange_of(scope).request_id
-        refused: CrofterError | None = None
+        line = _Line(send, self._headers)
         async with anyio.create_task_group() as group:
             if self._timeout_seconds is not None:
                 # The turn has its own limit; this one is for a client that stopped reading.
                 group.cancel_scope.deadline = anyio.current_time() + self._timeout_seconds + self._keep_alive_seconds
             group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope, name="watch client")
-            for source in self._sources:
-                group.start_soon(_pump, source, feed, request_id, name="stream answer")
-            group.start_soon(_keep_alive, feed, self._format.keep_alive, self._keep_alive_seconds, name="keep alive")
-            refused = await self._write(feed, send, scope)
+            group.start_soon(_keep_alive, line, self._format.keep_alive, self._keep_alive_seconds, name="keep alive")
+            await self._write(line, scope)
             group.cancel_scope.cancel()
-        if refused is not None:
-            raise refused
+        if line.error is not None and not line.started:
+            raise line.error
 
-    async def _write(self, feed: "_Feed", send: Send, scope: Scope) -> CrofterError | None:
-        started = False
-        while True:
-            piece = await feed.take()
-            if not piece:
-                break
-            if not started:
-                await self._start(send)
-                started = True
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if feed.error is not None and not started:
-            return feed.error
-        if not started:
-            await self._start(send)
-        if feed.error is not None:
-            exchange_of(scope).error = feed.error.code.code
-        last = self._tail() if feed.error is None else self._format.error_line(feed.error)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
-        return None
-
-    async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+    async def _write(self, line: "_Line", scope: Scope) -> None:
+        exchange = exchange_of(scope)
+        async with anyio.create_task_group() as pumps:
+            for source in self._sources:
+                pumps.start_soon(_pump, source, line, pumps.cancel_scope, exchange.request_id, name="stream answer")
+        if line.error is None:
+            await line.write(self._tail(), last=True)
+        elif line.started:
+            exchange.error = line.error.code.code
+            await line.write(self._format.error_line(line.error), last=True)
 
 
 async def until_disconnect(receive: Receive, work: Callable[[], Awaitable[T]]) -> T:
@@ -161,66 +141,49 @@ async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> N
     scope.cancel()
 
 
-async def _keep_alive(feed: "_Feed", sign_of_life: bytes, interval_seconds: float) -> None:
+async def _keep_alive(line: "_Line", sign_of_life: bytes, interval_seconds: float) -> None:
     """A task of its own, so that the wait for each token needs no timer."""
     while True:
-        seen = feed.pieces_seen
+        seen = line.pieces_sent
         await anyio.sleep(interval_seconds)
-        if feed.pieces_seen == seen:
-            await feed.put(sign_of_life)
+        if line.pieces_sent == seen:
+            await line.write(sign_of_life)
 
 
-async def _pump(source: AsyncGenerator[bytes], feed: "_Feed", request_id: str) -> None:
+async def _pump(source: AsyncGenerator[bytes], line: "_Line", others: anyio.CancelScope, request_id: str) -> None:
     try:
         async with aclosing(source):
             async for piece in source:
-                await feed.put(piece)
+                await line.write(piece)
     except CrofterError as error:
-        feed.fail(error)
+        line.error = line.error or error
+        others.cancel()
     except Exception:
         _logger.exception("stream failed", extra={"request_id": request_id})
-        feed.fail(internal_error(request_id))
-    else:
-        feed.finish()
+        line.error = line.error or internal_error(request_id)
+        others.cancel()
 
 
-class _Feed:
-    """Between the generators and the socket: what waits is sent in one piece. asyncio's events are used as they can be cleared."""
+class _Line:
+    """The way to the client. A piece is a whole event, so several tasks may write, in turns; a full socket makes them wait."""
 
-    def __init__(self, sources: int) -> None:
+    def __init__(self, send: Send, headers: Headers) -> None:
         self.error: CrofterError | None = None
-        self.pieces_seen = 0
-        self._running = sources
-        self._pieces: list[bytes] = []
-        self._arrived = asyncio.Event()
-        self._space = asyncio.Event()
+        self.started = False
+        self.pieces_sent = 0
+        self._ended = False
+        self._send = send
+        self._headers = headers
+        self._turn = anyio.Lock(fast_acquire=True)
 
-    @property
-    def ended(self) -> bool:
-        return self._running == 0 or self.error is not None
-
-    async def put(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self.pieces_seen += 1
-        self._arrived.set()
-        while len(self._pieces) >= _WAITING_PIECES:
-            self._space.clear()
-            await self._space.wait()
-
-    def finish(self) -> None:
-        self._running -= 1
-        self._arrived.set()
-
-    def fail(self, error: CrofterError) -> None:
-        self.error = error
-        self._arrived.set()
-
-    async def take(self) -> bytes:
-        """Everything that waits, as soon as anything does; empty when nothing more will come."""
-        while not self._pieces and not self.ended:
-            self._arrived.clear()
-            await self._arrived.wait()
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        self._space.set()
-        return taken
+    async def write(self, piece: bytes, *, last: bool = False) -> None:
+        """Send a piece, the headers before the first; nothing after the last."""
+        async with self._turn:
+            if self._ended:
+                return
+            if not self.started:
+                self.started = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+            self.pieces_sent += 1
+            self._ended = last
+            await self._send({"type": "http.response.body", "body": piece, "more_body": not last})

@@ -16,6 +16,9 @@ _EXIT_CODES = {
     ErrorCode.NODE_NOT_RUNNING: EXIT_NOT_RUNNING,
     ErrorCode.FORBIDDEN: EXIT_REFUSED,
     ErrorCode.UNAUTHENTICATED: EXIT_REFUSED,
+    ErrorCode.OFFLINE: EXIT_REFUSED,
+    ErrorCode.MODEL_GATED: EXIT_REFUSED,
+    ErrorCode.LICENSE_NOT_ACCEPTED: EXIT_REFUSED,
 }
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -24,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "The node at a glance."),
     "chat": ("chat", "Talk with a model."),
     "ask": ("ask", "Ask one question."),
-    "pull": ("pull", "Install a model from a GGUF file."),
+    "pull": ("pull", "Install a model from the hub or a file."),
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
     "rm": ("models", "Remove a model."),

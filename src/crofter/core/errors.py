@@ -31,6 +31,9 @@ class ErrorCode(Enum):
     CONFLICT = ("conflict", Blame.CALLER, False)
     UNAUTHENTICATED = ("unauthenticated", Blame.CALLER, False)
     FORBIDDEN = ("forbidden", Blame.CALLER, False)
+    OFFLINE = ("offline", Blame.CALLER, False)
+    MODEL_GATED = ("model_gated", Blame.CALLER, False)
+    LICENSE_NOT_ACCEPTED = ("license_not_accepted", Blame.CALLER, False)
     RATE_LIMITED = ("rate_limited", Blame.CALLER, True)
     OVERLOADED = ("overloaded", Blame.NODE, True)
     TIMED_OUT = ("timed_out", Blame.NODE, True)
@@ -43,6 +46,8 @@ class ErrorCode(Enum):
     CONFIG_INVALID = ("config_invalid", Blame.CALLER, False)
     NODE_NOT_RUNNING = ("node_not_running", Blame.CALLER, False)
     SHUTTING_DOWN = ("shutting_down", Blame.NODE, True)
+    HUB_UNREACHABLE = ("hub_unreachable", Blame.NETWORK, True)
+    DOWNLOAD_DAMAGED = ("download_damaged", Blame.NETWORK, True)
     CANCELLED = ("cancelled", Blame.CALLER, False)
     INTERNAL = ("internal", Blame.NODE, True)
 

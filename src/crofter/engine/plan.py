@@ -24,6 +24,9 @@ _PROCESS_BYTES = 160 * MEBIBYTE
 """Interpreter, libraries and compute buffers of a worker (measured 90 to 170 MB for models up to 1B)."""
 _SMALLEST_SHARED_BYTES = 64 * MEBIBYTE
 """Weights below this are computed by one thread: two would mostly wait for each other, for ever when the machine is busy."""
+UNFUSED_ATTENTION_ROWS = 128
+"""Micro-batch without fused attention, whose scores (rows x heads x cells, 4 bytes each) take memory: with 128
+rows a quarter of what they take with 512."""
 _GPU_RESERVE = 0.9
 """Share of a GPU's free memory that is used: a card packed full fails at the first token."""
 
@@ -55,6 +58,9 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
     flash_attention = settings.flash_attention
     if tuning is not None and flash_attention == "auto":
         flash_attention = tuning.flash_attention
+    micro_batch_rows = tuning.micro_batch_rows if tuning else 512
+    if flash_attention == "off":
+        micro_batch_rows = min(micro_batch_rows, UNFUSED_ATTENTION_ROWS)
     cores = 1 if model.size_bytes < _SMALLEST_SHARED_BYTES else machine.physical_cores
     return LoadPlan(
         path=str(model.path),
@@ -63,7 +69,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         prefix_cache_bytes=min(machine.total_bytes // 20, _MOST_PREFIX_CACHE_BYTES) if cache < 0 else cache,
         sequences=settings.parallel_requests,
         queue_limit=settings.queue_limit,
-        micro_batch_rows=min(tuning.micro_batch_rows if tuning else 512, kv_tokens),
+        micro_batch_rows=min(micro_batch_rows, kv_tokens),
         rows_while_writing=settings.rows_while_writing,
         threads=settings.threads or (tuning.threads if tuning else cores),
         batch_threads=settings.threads or (tuning.batch_threads if tuning else cores),

@@ -10,6 +10,7 @@ from typing import Literal
 import anyio
 import msgspec
 
+from .plan import UNFUSED_ATTENTION_ROWS
 from .process import WorkerProcess
 from .values import TuneStep, Tuning
 from .wire import LoadPlan, Measure, Measured
@@ -32,14 +33,14 @@ def score(workload: Literal["chat", "reading"], measured: Measured) -> float:
 
 
 def trials(base: Tuning, physical_cores: int) -> Sequence[Mapping[str, str | int | bool]]:
-    """Single changes, each tried upon the best so far. Pure."""
+    """Changes, each tried upon the best so far; settings that only make sense together change together. Pure."""
     fewer = sorted({physical_cores // 2, physical_cores - 1} - {0, base.threads})
     return (
         {"repack": not base.repack},
         *({"threads": count} for count in fewer),
         *({"batch_threads": count} for count in fewer),
         *({"micro_batch_rows": rows} for rows in (128, 256) if rows < base.micro_batch_rows),
-        *({"flash_attention": mode} for mode in ("on", "off")),
+        {"flash_attention": "off", "micro_batch_rows": min(base.micro_batch_rows, UNFUSED_ATTENTION_ROWS)},
     )
 
 

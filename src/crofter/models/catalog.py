@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,16 @@ import msgspec
 from blake3 import blake3
 
 from crofter.core import CrofterError, ErrorCode, ModelId
-from crofter.store import ModelName, ModelRecord, ModelRecords, Progress, copied_file, read_blocks, remove_leftovers
+from crofter.store import (
+    ModelName,
+    ModelRecord,
+    ModelRecords,
+    Progress,
+    copied_file,
+    move_into_place,
+    read_blocks,
+    remove_leftovers,
+)
 
 from .facts import ModelFacts, read_facts
 from .installed import EMBEDDED_NAME, InstalledModel, model_file, packaged_model
@@ -86,6 +96,36 @@ class Catalog:
         except OSError as error:
             message = f"{path} cannot be copied into {self._folder}: {error.strerror}."
             raise CrofterError(ErrorCode.STORE_FAILED, message) from error
+        return self.resolve(chosen)
+
+    def adopt(
+        self, path: Path, name: str | None, usual_name: str, progress: Progress, before: Callable[[ModelId], None]
+    ) -> InstalledModel:
+        """Take a whole GGUF on the same file system over by moving it, and register it; `usual_name` is used when none is chosen.
+
+        `before` is told the id just before the file becomes a model. Raises MODEL_INVALID, INVALID_REQUEST, CONFLICT; the file then
+        stays where it was.
+        """
+        facts = read_facts(path)
+        wanted = checked_name(name) if name else ""
+        model_id = _content_id(path, progress)
+        chosen = self._free_name(wanted, derived_name(usual_name or facts.name, path), facts, model_id)
+        before(model_id)
+        with self._changing:
+            target = self._file(model_id)
+            is_new = not self._is_untouched(model_id)
+            try:
+                if is_new:
+                    move_into_place(path, target)
+                self._register(chosen, model_id, facts)
+            except OSError as error:
+                message = f"{path} cannot be moved into {self._folder}: {error.strerror}."
+                raise CrofterError(ErrorCode.STORE_FAILED, message) from error
+            except CrofterError:
+                if is_new and model_id not in self._records.models():
+                    move_into_place(target, path)
+                raise
+        path.unlink(missing_ok=True)
         return self.resolve(chosen)
 
     def remove(self, name: str) -> InstalledModel:

@@ -21,6 +21,7 @@ _MAXIMUM_TENSOR_NAME_BYTES = 63  # llama.cpp's GGML_MAX_NAME, less the final zer
 _MAXIMUM_DIMENSIONS = 4
 _MAXIMUM_ELEMENTS = (1 << 63) - 1
 _READ_ARRAY_ELEMENTS = 4_096
+_COUNTS_OFFSET = 8  # after the magic and the version
 
 
 class Array(msgspec.Struct, frozen=True):
@@ -106,6 +107,21 @@ def read_header(path: Path) -> Header:
             return _header(BoundedReader(file, path), path)
     except OSError as error:
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"{path} cannot be read: {error.strerror}.") from error
+
+
+def key_spans(path: Path) -> list[tuple[str, int, int]]:
+    """Every metadata key of a GGUF with where its entry begins and stops in the file. Raises as `read_header`."""
+    with path.open("rb") as file:
+        reader = BoundedReader(file, path)
+        reader.skip(_COUNTS_OFFSET)
+        _count(reader, _MAXIMUM_TENSORS, "tensors")
+        spans: list[tuple[str, int, int]] = []
+        for _ in range(_count(reader, _MAXIMUM_KEYS, "keys")):
+            start = reader.position
+            key = _name(reader, _MAXIMUM_KEY_BYTES)
+            _value(reader, reader.number("<I"))
+            spans.append((key, start, reader.position))
+        return spans
 
 
 def _header(reader: BoundedReader, path: Path) -> Header:

@@ -57,7 +57,17 @@ def advice_for(wanted: str, names: Iterable[str]) -> str:
     """What to say to somebody who asked for a name that is not there."""
     known = list(names)
     near = get_close_matches(wanted, known, n=3, cutoff=0.5) or known[-3:]
-    return f" Did you mean {' or '.join(near)}?" if near else " Add one with `crofter pull PATH`."
+    return f" Did you mean {' or '.join(near)}?" if near else " Add one: `crofter pull --list`."
+
+
+def is_local(source: str) -> bool:
+    """Whether `source` is a file here, or can only be meant as one; everything else is looked for on the hub."""
+    scheme = _SCHEME.fullmatch(source)
+    if scheme:
+        return scheme[1].lower() == "file"
+    if source[:1] in {"", "/", ".", "~"} or os.path.exists(_expanded(source)):
+        return True
+    return source.lower().endswith(".gguf") and ":" not in source
 
 
 def local_path(source: str) -> Path:
@@ -73,12 +83,12 @@ def local_path(source: str) -> Path:
 
         path = Path(url2pathname(urlsplit(source).path))
     elif scheme:
-        raise _not_yet(source)
+        raise _not_a_file(source)
     else:
         path = _expanded(source)
     if not os.path.exists(path):  # unlike Path.exists, False for a path that cannot be
-        if not scheme and not source.lower().endswith(".gguf") and source[:1] not in {"/", ".", "~"}:
-            raise _not_yet(source)
+        if not scheme and not is_local(source):
+            raise _not_a_file(source)
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"There is no file at {path}.", parameter="source")
     return path.absolute()
 
@@ -90,10 +100,5 @@ def _expanded(source: str) -> Path:
         return Path(source)  # `~somebody` who has no home here: a path like any other
 
 
-def _not_yet(source: str) -> CrofterError:
-    return CrofterError(
-        ErrorCode.UNSUPPORTED,
-        f"{source[:200]!r} is not a file here, and downloading comes in a later version:"
-        " download the model yourself and give the path of its .gguf file.",
-        parameter="source",
-    )
+def _not_a_file(source: str) -> CrofterError:
+    return CrofterError(ErrorCode.UNSUPPORTED, f"{source[:200]!r} is not a file here.", parameter="source")

@@ -1,7 +1,16 @@
 """The composition root: configuration, wiring, start and stop. What is heavy is imported when a node is really made."""
 
-from .entry import change_stored_setting, diagnose, run_node, stored_settings
+from .entry import change_stored_setting, diagnose, hub_environment, run_node, stored_settings
 from .home import Home, RunningNode
 from .release import crofter_version
 
-__all__ = ["Home", "RunningNode", "change_stored_setting", "crofter_version", "diagnose", "run_node", "stored_settings"]
+__all__ = [
+    "Home",
+    "RunningNode",
+    "change_stored_setting",
+    "crofter_version",
+    "diagnose",
+    "hub_environment",
+    "run_node",
+    "stored_settings",
+]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Literal
 
@@ -11,6 +11,7 @@ import anyio.to_thread
 import msgspec
 
 from crofter.api import (
+    CatalogueItem,
     Check,
     CreatedKey,
     KeySummary,
@@ -19,20 +20,22 @@ from crofter.api import (
     ModelSummary,
     NodeStatus,
     PullProgress,
+    PullRequest,
     Setting,
     TuneProgress,
 )
-from crofter.core import CrofterError
-from crofter.engine import resident_bytes
+from crofter.core import CrofterError, ErrorCode
+from crofter.engine import machine_now, resident_bytes
+from crofter.models import Wish, is_local
 
 from . import settings
 from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
 from .keys import new_secret, same_secret
-from .model_view import details, summary
+from .model_view import catalogue, details, summary
 from .parts import Parts
-from .pulling import pulled
+from .pulling import Report, pulled
 from .release import crofter_version
 
 
@@ -80,13 +83,23 @@ class NodeAdministration:
 
     def model_details(self, name: str) -> ModelDetails:
         model = self._parts.catalog.resolve(name)
-        return details(model, self._parts.tunings.settings(model.file.model_id) or {})
+        tuning = self._parts.tunings.settings(model.file.model_id) or {}
+        return details(model, tuning, self._parts.hub.origin(model.file.model_id))
 
-    def pull(self, source: str, name: str | None) -> AsyncGenerator[PullProgress]:
-        def add(progress: Callable[[int, int], None]) -> ModelSummary:
-            return summary(self._parts.catalog.add(source, name, progress))
+    def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
+        def add(report: Report) -> ModelSummary:
+            if is_local(request.source):
+                if request.quantization:
+                    message = "A file is quantised already: leave out the quantisation."
+                    raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
+                return summary(self._parts.catalog.add(request.source, request.name, report))
+            wish = msgspec.convert(request, Wish, from_attributes=True)
+            return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
         return pulled(add)
+
+    def catalogue(self) -> list[CatalogueItem]:
+        return catalogue(self._parts.hub, machine_now().total_bytes)
 
     async def remove_model(self, name: str) -> ModelSummary:
         removed = await anyio.to_thread.run_sync(self._parts.catalog.remove, name)
@@ -118,6 +131,7 @@ class NodeAdministration:
     def change_setting(self, key: str, value: str) -> Setting:
         self._config = settings.changed(self._parts.home, key, value, self._flags)
         self._parts.catalog.default_name = self._config.config.node.default_model
+        self._parts.hub.settings = self._config.config.hub
         return settings.setting(self._config, key)
 
     def create_key(self, name: str) -> CreatedKey:

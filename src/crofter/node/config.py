@@ -14,6 +14,7 @@ import msgspec
 from crofter.api import ApiSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import EngineSettings
+from crofter.models import HubSettings
 
 from .logs import LogLevel
 
@@ -37,13 +38,25 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     node: NodeSettings = NodeSettings()
     api: ApiSettings = ApiSettings()
     engine: EngineSettings = EngineSettings()
+    hub: HubSettings = HubSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "node": NodeSettings,
     "api": ApiSettings,
     "engine": EngineSettings,
+    "hub": HubSettings,
 }
+
+
+SHARED_VARIABLES = {
+    "HF_ENDPOINT": "hub.endpoint",
+    "HF_HUB_OFFLINE": "hub.offline",
+    "CROFTER_OFFLINE": "hub.offline",
+}
+"""What other programs that use the hub read too, and the short form of ours; CROFTER_HUB_... wins over them."""
+
+_YES = {"1", "on", "yes", "true"}
 
 
 class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +69,16 @@ class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
         """The value of a dotted key that exists."""
         section, name = key.split(".")
         return getattr(getattr(self.config, section), name)
+
+
+def hub_environment(environment: Mapping[str, str]) -> dict[str, str | bool]:
+    """What the environment of a command says about the hub, to be sent along with a pull: the node has an environment of its own."""
+    found = _from_environment(environment)
+    return {
+        "offline": found.get("hub.offline", "") == "true",
+        "endpoint": found.get("hub.endpoint", ""),
+        "token": environment.get("HF_TOKEN", ""),
+    }
 
 
 def known_keys() -> Iterator[str]:
@@ -135,6 +158,12 @@ def _split_known(key: str, place: str) -> tuple[str, str]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    for variable, key in SHARED_VARIABLES.items():
+        text = environment.get(variable, "")
+        if key.endswith("offline") and text.lower() in _YES:
+            found[key] = "true"
+        elif key.endswith("endpoint") and text:
+            found[key] = text
     for variable, text in environment.items():
         for section in SECTIONS:
             start = f"CROFTER_{section.upper()}_"

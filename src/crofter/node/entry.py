@@ -45,6 +45,13 @@ def diagnose(home: Home) -> "list[Check]":
     return diagnose_stopped(home, os.environ)
 
 
+def hub_environment() -> "dict[str, str | bool]":
+    """What this process's environment says about the hub: offline, endpoint, token."""
+    from . import config
+
+    return config.hub_environment(os.environ)
+
+
 def stored_settings(home: Home) -> "list[Setting]":
     """The settings a node would start with. Raises CONFIG_INVALID."""
     from . import settings

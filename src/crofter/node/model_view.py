@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from crofter.api import ModelDetails, ModelSummary
+from crofter.api import CatalogueItem, ModelDetails, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import Catalog, InstalledModel
+from crofter.models import Catalog, HubPulls, InstalledModel, Origin, Room, fits_memory, recommended
 
 
 class NamedFiles:
@@ -36,7 +36,9 @@ def summary(model: InstalledModel) -> ModelSummary:
     )
 
 
-def details(model: InstalledModel, tuning: Mapping[str, str | int | bool]) -> ModelDetails:
+def details(
+    model: InstalledModel, tuning: Mapping[str, str | int | bool], origin: Origin | None = None
+) -> ModelDetails:
     """What `crofter show` prints."""
     facts = model.facts
     return ModelDetails(
@@ -52,4 +54,35 @@ def details(model: InstalledModel, tuning: Mapping[str, str | int | bool]) -> Mo
         chat_template=facts.chat_template,
         tensor_types=facts.tensor_types,
         tuning=dict(tuning),
+        origin=shown_origin(origin) if origin is not None else "",
     )
+
+
+def shown_origin(origin: Origin) -> str:
+    """Where a model came from, in one line."""
+    files = ", ".join(f"{file} (sha256 {sha256})" for file, sha256 in zip(origin.files, origin.sha256, strict=True))
+    return f"{origin.endpoint}/{origin.repository} at {origin.revision}: {files}"
+
+
+def catalogue(hub: HubPulls, memory_bytes: int) -> list[CatalogueItem]:
+    """The built-in catalogue, with what of it suits this machine. Asks nobody."""
+    room = Room(memory_bytes=memory_bytes, disk_bytes=0)
+    installed = hub.installed_entries()
+    tasks = {entry.task for entry in hub.entries}
+    chosen = {recommended([entry for entry in hub.entries if entry.task == task], memory_bytes).name for task in tasks}
+    return [
+        CatalogueItem(
+            name=entry.name,
+            task=entry.task,
+            about=entry.about,
+            repository=entry.repository,
+            license=entry.license,
+            quantization=entry.quantization,
+            size_bytes=entry.size_bytes,
+            pinned=bool(entry.sha256),
+            fits=fits_memory(entry.size_bytes, room),
+            recommended=entry.name in chosen,
+            installed=entry.name in installed,
+        )
+        for entry in hub.entries
+    ]

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from crofter.engine import Engine
-from crofter.models import Catalog
+from crofter.models import Catalog, HubPulls
 from crofter.router import Router
-from crofter.store import Database, KeyRecords, ModelRecords, TuningRecords, store_key
+from crofter.store import Database, KeyRecords, ModelRecords, OriginRecords, TuningRecords, store_key
 
 from .config import NodeConfig
 from .home import Home
 from .keys import KeyRing
 from .machine import fingerprint
 from .model_view import NamedFiles
-from .release import library_version
+from .release import crofter_version, library_version
 from .tunings import Tunings
 
 
@@ -23,6 +23,7 @@ class Parts:
     home: Home
     database: Database
     catalog: Catalog
+    hub: HubPulls
     tunings: Tunings
     keys: KeyRing
     engine: Engine
@@ -41,6 +42,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
             home=home,
             database=database,
             catalog=catalog,
+            hub=HubPulls(catalog, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
             tunings=tunings,
             keys=KeyRing(KeyRecords(database)),
             engine=engine,

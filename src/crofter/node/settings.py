@@ -14,7 +14,7 @@ from .config_file import write_setting
 from .descriptions import field_descriptions
 from .home import Home
 
-LIVE_KEYS = frozenset({"node.default_model"})
+LIVE_KEYS = frozenset({"node.default_model", "hub.offline", "hub.endpoint"})
 """Settings a running node follows at once."""
 
 

@@ -1,10 +1,11 @@
 """What the node keeps: an encrypted SQLite database, and files that are whole or absent."""
 
 from .database import Database, Writer
-from .files import CopiedFile, Progress, copied_file, read_blocks, remove_leftovers, write_atomically
+from .files import CopiedFile, Progress, copied_file, move_into_place, read_blocks, remove_leftovers, write_atomically
 from .key import store_key
 from .key_records import KeyRecord, KeyRecords
 from .model_records import ModelName, ModelRecord, ModelRecords
+from .origin_records import OriginRecord, OriginRecords
 from .tuning_records import TuningRecord, TuningRecords
 
 __all__ = [
@@ -15,11 +16,14 @@ __all__ = [
     "ModelName",
     "ModelRecord",
     "ModelRecords",
+    "OriginRecord",
+    "OriginRecords",
     "Progress",
     "TuningRecord",
     "TuningRecords",
     "Writer",
     "copied_file",
+    "move_into_place",
     "read_blocks",
     "remove_leftovers",
     "store_key",

@@ -32,7 +32,7 @@ class CopiedFile:
 
     def keep(self, target: Path) -> None:
         """Move the copy to `target`, which must be in the same folder and is replaced if it exists."""
-        _move_into_place(self._path, target)
+        move_into_place(self._path, target)
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -44,7 +44,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         with _created(temporary, mode) as file:
             file.write(content)
             _flush(file)
-        _move_into_place(temporary, path)
+        move_into_place(temporary, path)
 
 
 @contextmanager
@@ -80,6 +80,17 @@ def read_blocks(path: Path, observe: Observe, progress: Progress) -> None:
     with path.open("rb") as file:
         for block in _blocks(file, os.fstat(file.fileno()).st_size, progress):
             observe(block)
+
+
+def move_into_place(temporary: Path, target: Path) -> None:
+    """Give a flushed file its name, replacing what has it; after a crash it has the old name or the new one. Same file system only."""
+    os.replace(temporary, target)
+    if sys.platform != "win32":
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -142,16 +153,6 @@ def _disk_full(folder: Path, size_bytes: int) -> CrofterError:
         f"Not enough space in {folder}: {size_bytes:,} bytes are needed and {free_bytes:,} are free."
         " Free some space (`crofter rm` removes models) and try again.",
     )
-
-
-def _move_into_place(temporary: Path, target: Path) -> None:
-    os.replace(temporary, target)
-    if sys.platform != "win32":
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _flush(file: BinaryIO) -> None:

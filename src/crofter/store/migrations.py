@@ -31,5 +31,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             primary key (machine, model_id, workload)
         ) strict""",
     ),
+    (
+        """create table model_origins (
+            model_id text primary key,
+            origin text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -120,12 +120,6 @@ async def test_request_that_takes_too_long_ends_with_timed_out() -> None:
     assert backend.closed.is_set()
 
 
-async def test_what_waits_is_sent_in_one_piece() -> None:
-    reply = await Browser(FakeBackend(answer(*["x"] * 100))).chat(stream=True)
-    assert len(reply.events) == 102
-    assert len(reply.pieces) < 10
-
-
 async def test_long_answers_pass_a_slow_client_whole() -> None:
     reply = await Browser(FakeBackend(answer(*[str(number) for number in range(2_000)]))).chat(stream=True)
     texts = [event["choices"][0]["delta"].get("content", "") for event in reply.events]

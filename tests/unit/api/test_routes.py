@@ -67,6 +67,8 @@ async def test_metrics_count_requests_tokens_and_times() -> None:
         ("POST", "/unload", {"name": "nonesuch"}, 404),
         ("POST", "/unload", {}, 400),
         ("GET", "/doctor", None, 200),
+        ("GET", "/catalogue", None, 200),
+        ("POST", "/pull", {"name": "no source"}, 400),
         ("GET", "/settings", None, 200),
         ("PUT", "/settings/api.port", {"value": "1"}, 200),
         ("GET", "/keys", None, 200),

@@ -119,6 +119,7 @@ async def test_a_json_schema_is_kept(engine: Engine, tiny_model: ModelFile) -> N
         "type": "object",
         "properties": {"name": {"enum": ["sheep", "dog"]}, "legs": {"enum": [2, 4]}},
         "required": ["name", "legs"],
+        "additionalProperties": False,
     }
     chunks = await collect(engine, tiny_model, ask(constraint=JsonSchema(schema=schema), max_tokens=200))
     value = json.loads(text_of(chunks))

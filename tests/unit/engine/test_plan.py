@@ -22,7 +22,7 @@ MODEL = ModelFile(
     context_length=131_072,
     kv_bytes_per_token=32 * 1024,
 )
-TUNING = Tuning(threads=2, batch_threads=3, micro_batch_rows=256, flash_attention="off", repack=False)
+TUNING = Tuning(threads=2, batch_threads=3, micro_batch_rows=256, flash_attention="on", repack=False)
 
 
 def test_a_laptop_gets_a_usual_context_and_room_for_two_of_them() -> None:
@@ -56,9 +56,14 @@ def test_a_context_is_never_longer_than_the_models() -> None:
 def test_a_tuning_is_followed_unless_the_owner_said_otherwise() -> None:
     load = plan_load(MODEL, LAPTOP, EngineSettings(), TUNING)
     assert (load.threads, load.batch_threads, load.micro_batch_rows) == (2, 3, 256)
-    assert (load.flash_attention, load.repack) == ("off", False)
-    load = plan_load(MODEL, LAPTOP, EngineSettings(threads=1, flash_attention="on"), TUNING)
-    assert (load.threads, load.batch_threads, load.flash_attention) == (1, 1, "on")
+    assert (load.flash_attention, load.repack) == ("on", False)
+    load = plan_load(MODEL, LAPTOP, EngineSettings(threads=1, flash_attention="off"), TUNING)
+    assert (load.threads, load.batch_threads, load.flash_attention) == (1, 1, "off")
+
+
+def test_without_fused_attention_steps_are_short_because_their_scores_take_memory() -> None:
+    assert plan_load(MODEL, LAPTOP, EngineSettings(flash_attention="off"), None).micro_batch_rows == 128
+    assert plan_load(MODEL, LAPTOP, EngineSettings(), None).micro_batch_rows == 512
 
 
 def test_the_smallest_models_are_computed_by_one_thread_and_not_tuned() -> None:

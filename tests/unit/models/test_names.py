@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, ModelId
-from crofter.models.names import checked_name, derived_name, local_path, matching_name, model_name
+from crofter.models.names import checked_name, derived_name, is_local, local_path, matching_name, model_name
 
 
 def test_names_are_lower_case_and_latest_is_the_default_tag() -> None:
@@ -43,10 +43,11 @@ def test_paths_home_and_file_urls_are_found(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "source", ["hf://org/repo", "https://example.org/m.gguf", "org/repo", "org/repo:Q4_K_M", "qwen"]
+    "source", ["hf://org/repo", "https://example.org/m.gguf", "org/repo", "org/repo:Q4_K_M", "org/repo:m.gguf", "qwen"]
 )
-def test_what_would_be_downloaded_is_not_supported_yet(source: str) -> None:
-    with pytest.raises(CrofterError, match="downloading comes in a later version") as caught:
+def test_what_is_to_be_downloaded_is_no_local_path(source: str) -> None:
+    assert not is_local(source)
+    with pytest.raises(CrofterError, match="not a file here") as caught:
         local_path(source)
     assert caught.value.code is ErrorCode.UNSUPPORTED
 
@@ -55,6 +56,7 @@ def test_what_would_be_downloaded_is_not_supported_yet(source: str) -> None:
     "source", ["/no/such", "./no", "~/no.gguf", "no.gguf", "file:///no", "/a\0b", "/" + "a" * 5000]
 )
 def test_a_path_where_nothing_is_is_said_to_be_one(source: str) -> None:
+    assert is_local(source)
     with pytest.raises(CrofterError) as caught:
         local_path(source)
     assert caught.value.code is ErrorCode.MODEL_NOT_FOUND

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from crofter.api import PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
@@ -25,7 +26,7 @@ async def administration(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
 
 
 async def pull(administration: NodeAdministration, path: Path, name: str) -> None:
-    steps = [step async for step in administration.pull(str(path), name)]
+    steps = [step async for step in administration.pull(PullRequest(source=str(path), name=name))]
     assert steps[-1].model is not None
 
 
@@ -48,6 +49,28 @@ async def test_a_pulled_model_is_listed_shown_and_removed(administration: NodeAd
     assert administration.model_details("tiny").summary.architecture == "llama"
     assert (await administration.remove_model("tiny")).name == "tiny"
     assert [model.name for model in administration.installed_models()] == ["seedling"]
+
+
+async def test_a_file_cannot_be_asked_for_in_another_quantization(
+    administration: NodeAdministration, tmp_path: Path
+) -> None:
+    request = PullRequest(source=str(write_tiny_llama(tmp_path / "tiny.gguf")), quantization="Q8_0")
+    with pytest.raises(CrofterError) as refused:
+        _ = [step async for step in administration.pull(request)]
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+
+
+async def test_the_catalogue_says_what_suits_this_machine(administration: NodeAdministration) -> None:
+    items = administration.catalogue()
+    assert {item.task for item in items if item.recommended} == {"chat", "code", "embedding"}
+    assert not any(item.installed for item in items)
+
+
+async def test_being_offline_counts_at_once(administration: NodeAdministration) -> None:
+    assert not administration.change_setting("hub.offline", "true").restart_needed
+    with pytest.raises(CrofterError) as refused:
+        _ = [step async for step in administration.pull(PullRequest(source="org/model"))]
+    assert refused.value.code is ErrorCode.OFFLINE
 
 
 async def test_a_changed_default_model_counts_at_once(administration: NodeAdministration, tmp_path: Path) -> None:

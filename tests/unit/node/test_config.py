@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.node.config import load_config
+from crofter.node.config import hub_environment, load_config
 
 
 @pytest.fixture
@@ -86,3 +86,20 @@ def test_a_port_that_cannot_be_is_refused(file: Path, port: str) -> None:
 def test_a_file_that_is_not_toml_says_where(file: Path) -> None:
     file.write_text("[api\n")
     assert "line 1" in refused(file)
+
+
+@pytest.mark.parametrize("variable", ["CROFTER_OFFLINE", "HF_HUB_OFFLINE"])
+@pytest.mark.parametrize(("text", "offline"), [("1", True), ("YES", True), ("0", False), ("", False)])
+def test_either_variable_forbids_the_network(tmp_path: Path, variable: str, text: str, offline: bool) -> None:
+    loaded = load_config(tmp_path / "none.toml", {variable: text}, {})
+    assert loaded.config.hub.offline is offline
+    assert ("hub.offline" in loaded.sources) is offline
+
+
+def test_the_hubs_variables_are_understood_and_ours_wins(tmp_path: Path) -> None:
+    environment = {"HF_ENDPOINT": "https://mirror.example", "HF_TOKEN": "hf_x"}
+    assert load_config(tmp_path / "none.toml", environment, {}).config.hub.endpoint == "https://mirror.example"
+    assert hub_environment(environment) == {"offline": False, "endpoint": "https://mirror.example", "token": "hf_x"}
+    environment["CROFTER_HUB_ENDPOINT"] = "https://own.example"
+    assert load_config(tmp_path / "none.toml", environment, {}).config.hub.endpoint == "https://own.example"
+    assert hub_environment({}) == {"offline": False, "endpoint": "", "token": ""}

@@ -6,15 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from crofter.api.administration import PullRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
 from crofter.api.services import Services
-
-
-class PullBody(msgspec.Struct):
-    source: str
-    name: str | None = None
 
 
 class NameBody(msgspec.Struct):
@@ -56,8 +52,10 @@ class AdminRoutes:
         return JsonReply(await self._administration.remove_model(call.name))
 
     async def pull(self, call: Call) -> App:
-        body = await call.body(PullBody)
-        return self._progress(self._administration.pull(body.source, body.name))
+        return self._progress(self._administration.pull(await call.body(PullRequest)))
+
+    async def catalogue(self, _: Call) -> App:
+        return JsonReply(self._administration.catalogue())
 
     async def loaded(self, _: Call) -> App:
         return JsonReply(self._administration.loaded_models())

@@ -33,7 +33,7 @@ def ls_command(as_json: bool) -> None:
         for model in models
     ]
     print_table(
-        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "CAN", "ADDED"), rows, empty="no models; crofter pull FILE.gguf"
+        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "CAN", "ADDED"), rows, empty="no models; crofter pull --list"
     )
 
 
@@ -66,6 +66,7 @@ def show_command(name: str, as_json: bool) -> None:
             ("vocabulary", f"{details.vocabulary_size:,}"),
             ("can", ", ".join(model.capabilities)),
             ("license", details.license or "not stated"),
+            ("from", details.origin or "a file"),
             ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
         ]
     )

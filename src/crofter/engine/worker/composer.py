@@ -10,6 +10,9 @@ from .residence import Residence
 from .session import Session
 
 _LONGEST_STEP_SECONDS = 0.5
+"""Of a step that reads for several."""
+_LONG_STEP_SECONDS = 0.2
+"""A step that takes longer gives way to whatever comes in."""
 
 Batch = list[tuple[Session, int]]
 """Sessions and how many rows of each; a session with one row left draws a token."""
@@ -54,7 +57,9 @@ class Composer:
         """Run llama.cpp over the batch; returns its code. After INTERRUPTED nothing has changed."""
         started = time.monotonic()
         rows = self._fill(batch)
-        code = self._residence.context.decode(rows, interruptible=self._may_be_long(alone=alone) and rows > 1)
+        code = self._residence.context.decode(
+            rows, interruptible=self._may_be_long(alone=alone) and self._is_long(rows)
+        )
         self._gave_way = code == INTERRUPTED
         if code == DECODED and rows > len(batch):
             # Smoothed, and only over steps that read: their time is what the length of a step is planned by.
@@ -67,6 +72,12 @@ class Composer:
         # A step alone can give way; having given way, the next one is short and sure to move on. A recurrent state would be
         # half advanced.
         return alone and not self._gave_way and not self._recurrent
+
+    def _is_long(self, rows: int) -> bool:
+        # Asking whether to stop takes the interpreter some milliseconds a step, which shows in the first token of a short prompt.
+        if self._seconds_per_row == 0.0:
+            return rows > plan.TILE_ROWS
+        return rows * self._seconds_per_row > _LONG_STEP_SECONDS
 
     def _fill(self, batch: Batch) -> int:
         row = 0

@@ -70,7 +70,7 @@ class Compiler:
         return lambda: _GrammarConstraint(handle, gbnf)
 
     def _matcher(self, schema: dict[str, object]) -> LLMatcher:
-        # Imported by the first who asks for JSON: it costs every worker 14 MB.
+        # Imported by the first who asks for JSON: it takes memory that most workers never need.
         from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
         if self._tokenizer is None:

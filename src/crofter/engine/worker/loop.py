@@ -94,6 +94,7 @@ class WorkerLoop:
             messages: list[FromWorker] = []
             if self._scheduler is not None:
                 if self._scheduler.busy:
+                    self._send(*self._scheduler.take_outbox())
                     self._scheduler.step()
                 messages = self._scheduler.take_outbox()
             if self._embedder.busy:

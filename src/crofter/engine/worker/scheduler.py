@@ -21,6 +21,8 @@ from .session import Answer, PreparedRequest, Session
 from .text import TextAssembler
 from .vocabulary import Vocabulary
 
+_SECONDS_BETWEEN_CHUNKS = 0.02
+
 
 class Scheduler:
     """Runs prepared requests to their end; `step` is called as long as `busy`."""
@@ -47,6 +49,9 @@ class Scheduler:
         self._composer = Composer(self._residence, load, recurrent=model.recurrent)
         self._outbox: list[FromWorker] = []
         self._chunks: list[tuple[int, Chunk]] = []
+        self._unsent: dict[Session, None] = {}
+        """Sessions with text that nobody has seen, in order."""
+        self._chunks_sent = 0.0
         self._answers: dict[int, Answer] = {}
         self._answer_seconds = 1.0
 
@@ -114,11 +119,21 @@ class Scheduler:
             self._decode_failed(batch, code)
 
     def take_outbox(self) -> list[FromWorker]:
-        """Messages for the node since the last call."""
+        """Messages for the node since the last call. To be called before and after each step.
+
+        Text is shown some fifty times a second at most: whoever handles a token takes the processor from those who compute the
+        next one. First and last words do not wait, and nothing waits for a step that reads.
+        """
         messages, self._outbox = self._outbox, []
+        now = time.monotonic()
+        quick_step_next = not self._waiting and all(session.writing for session in self._residence.residents)
+        if self._chunks or not quick_step_next or now - self._chunks_sent >= _SECONDS_BETWEEN_CHUNKS:
+            self._chunks.extend((session.answer.prepared.call, session.show()) for session in self._unsent)
+            self._unsent.clear()
         if self._chunks:
             messages.append(Chunks(chunks=tuple(self._chunks)))
             self._chunks = []
+            self._chunks_sent = now
         return messages
 
     def occupancy(self) -> Occupancy:
@@ -217,9 +232,11 @@ class Scheduler:
         if request.top_logprobs is not None:
             logits = self._context.logits(row)
             logprob = token_logprob(logits, token, request.top_logprobs, self._vocabulary.piece)
-        chunk = session.accept(token, self._vocabulary.piece(token), logprob)
-        if chunk is not None:
-            self._chunks.append((answer.prepared.call, chunk))
+        if session.accept(token, self._vocabulary.piece(token), logprob):
+            if len(session.unsent_tokens) == session.answer_tokens:
+                self._chunks.append((answer.prepared.call, session.show()))
+            else:
+                self._unsent[session] = None
         if session.assembler.stop_string is not None:
             self._finish(session, "stop")
         elif session.answer_tokens >= answer.prepared.answer_limit or len(session.tokens) >= self._load.context_tokens:
@@ -229,6 +246,7 @@ class Scheduler:
 
     def _finish(self, session: Session, reason: FinishReason) -> None:
         answer = session.answer
+        self._unsent.pop(session, None)
         self._chunks.append((answer.prepared.call, session.finish(reason)))
         self._finished.append(session)
         if answer.open_choices == 0:
@@ -257,6 +275,7 @@ class Scheduler:
         self._fail([session.answer.prepared.call for session, _ in batch], error)
 
     def _release(self, session: Session) -> None:
+        self._unsent.pop(session, None)
         self._residence.leave(session)
         if session in self._waiting:
             self._waiting.remove(session)

@@ -87,6 +87,8 @@ class Session:
     """How many tokens the KV cache holds for this sequence."""
     waited_steps: int = 0
     live_prefix: Prefix | None = None
+    unsent_text: str = ""
+    unsent_reasoning: str = ""
     unsent_tokens: list[int] = field(default_factory=list)
     unsent_logprobs: list[TokenLogprob] = field(default_factory=list)
 
@@ -111,8 +113,8 @@ class Session:
         """Whether one more row is all it takes to draw the next token."""
         return self.pending == 1 and self.computed > 0
 
-    def accept(self, token: int, piece: bytes, logprob: TokenLogprob | None) -> Chunk | None:
-        """Take a drawn token; returns what may be shown now, if anything."""
+    def accept(self, token: int, piece: bytes, logprob: TokenLogprob | None) -> bool:
+        """Take a drawn token; returns whether there is something to show."""
         self.tokens.append(token)
         self.unsent_tokens.append(token)
         if logprob is not None:
@@ -121,29 +123,29 @@ class Session:
         text, reasoning = self.assembler.push(piece)
         if reasoning or self.assembler.thinking:
             self.answer.reasoning_tokens += 1
-        return self._chunk(text, reasoning) if text or reasoning else None
+        self.unsent_text += text
+        self.unsent_reasoning += reasoning
+        return bool(self.unsent_text or self.unsent_reasoning)
 
     def finish(self, reason: FinishReason) -> Chunk:
         """The last chunk of this choice; carries usage and timings if it is the last choice."""
         text, reasoning = self.assembler.finish()
+        self.unsent_text += text
+        self.unsent_reasoning += reasoning
         self.answer.open_choices -= 1
         last = self.answer.open_choices == 0
-        return self._chunk(
-            text,
-            reasoning,
+        return self.show(
             finish_reason="stop" if self.assembler.stop_string is not None else reason,
             usage=self.answer.usage() if last else None,
             timings=self.answer.timings() if last else None,
         )
 
-    def _chunk(
-        self,
-        text: str,
-        reasoning: str,
-        finish_reason: FinishReason | None = None,
-        usage: Usage | None = None,
-        timings: Timings | None = None,
+    def show(
+        self, finish_reason: FinishReason | None = None, usage: Usage | None = None, timings: Timings | None = None
     ) -> Chunk:
+        """What has not been sent yet."""
+        text, self.unsent_text = self.unsent_text, ""
+        reasoning, self.unsent_reasoning = self.unsent_reasoning, ""
         tokens, self.unsent_tokens = tuple(self.unsent_tokens), []
         logprobs, self.unsent_logprobs = tuple(self.unsent_logprobs), []
         return Chunk(

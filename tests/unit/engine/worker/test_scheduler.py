@@ -4,16 +4,19 @@ from collections.abc import Callable
 
 import pytest
 
-from crofter.core import Chunk, GenerationRequest, ModelFile
+from crofter.core import Chunk, GenerationRequest, ModelFile, Sampling
 from crofter.engine import EngineSettings, machine_now
 from crofter.engine.plan import plan_load
 from crofter.engine.wire import Chunks, Failed
+from crofter.engine.worker import composer, scheduler
 from crofter.engine.worker.intake import Intake
 from crofter.engine.worker.library import Model, start_library
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.vocabulary import Vocabulary
 from tests.unit.engine.conftest import ask
 
+LETTERS = Sampling(temperature=0.0, logit_bias={65: 100.0})
+"""Every token is one whole character, and none ends the answer."""
 LONG = "The quick brown fox jumps over the lazy dog. " * 8
 
 
@@ -49,6 +52,12 @@ class Bench:
             self.scheduler.step()
             tokens.extend(token for _, chunk in self.outbox() for token in chunk.token_ids)
         return tokens
+
+
+@pytest.fixture(autouse=True)
+def every_step_counts_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny model has none that is."""
+    monkeypatch.setattr(composer, "_LONG_STEP_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +137,21 @@ def test_a_prompt_still_being_answered_is_shared(bench: Bench) -> None:
         bench.scheduler.step()
         usages += [chunk.usage for call, chunk in bench.outbox() if call == second and chunk.usage is not None]
     assert usages[0].cached_tokens == usages[0].prompt_tokens - 1
+
+
+def test_text_is_held_back_for_a_moment_but_not_the_first_or_the_last_or_before_a_long_step(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "_SECONDS_BETWEEN_CHUNKS", 1000.0)
+    bench.submit(ask("held back", max_tokens=12, sampling=LETTERS))
+    shown: list[int] = []
+    while not shown:
+        bench.scheduler.step()
+        shown = [len(chunk.token_ids) for _, chunk in bench.outbox()]
+    assert shown == [1]
+    for _ in range(3):
+        bench.scheduler.step()
+        assert bench.outbox() == []
+    bench.submit(ask(f"somebody else, with much to read: {LONG}", max_tokens=1))
+    assert [len(chunk.token_ids) for _, chunk in bench.outbox()] == [3]
+    assert len(bench.run()) == 12 - 4 + 1
