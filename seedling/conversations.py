@@ -61,12 +61,12 @@ TALK: tuple[tuple[Skill, float], ...] = (
 )
 SKILLS: tuple[tuple[Skill, float], ...] = (
     *TALK,
-    (tell_story, 20.0),
-    (copying_task, 10.0),
-    (ask_passages, 34.0),
+    (tell_story, 15.0),
+    (copying_task, 8.0),
+    (ask_passages, 42.0),
     (fill_records, 22.0),
     (write_function, 3.0),
-    (drill, 12.0),
+    (drill, 14.0),
 )
 
 

@@ -82,10 +82,10 @@ def find_line(rng: Random) -> list[Turn]:
     if unclear:
         return find_line(rng)
     asked = f"{rng.choice(('Find', 'Where is', 'Which line has'))} {' '.join(wanted)}{rng.choice(('', '?', '.'))}"
-    return [(asked + listed(texts), f"{texts[place]} [{place + 1}]" if is_there else REFUSAL)]
+    return [(asked + listed(texts), f"[{place + 1}] {texts[place]}" if is_there else REFUSAL)]
 
 
 def drill(rng: Random) -> list[Turn]:
     """One of the exercises."""
-    chosen = rng.choices((copy_values, lines_to_json, look_up, find_line), weights=(3, 3, 2, 4))[0]
+    chosen = rng.choices((copy_values, lines_to_json, look_up, find_line), weights=(3, 3, 3, 5))[0]
     return chosen(rng)

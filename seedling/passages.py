@@ -1,4 +1,7 @@
-"""Questions about passages: an answer quotes the sentence that holds it and cites it, or says that no passage does."""
+"""Questions about passages: an answer cites one and quotes the sentence that holds it, or says that no passage does.
+
+The citation comes first, as it does in the prompt: the model says which passage it is, then reads on from there.
+"""
 
 import re
 import tomllib
@@ -136,7 +139,7 @@ def question(rng: Random, book: Book, *, refused: bool, longest: int = 5) -> Que
     relation = rng.choice(book.relations)
     target = _fact(rng, book, _entity(rng, book, relation.kind), relation)
     passage_count = rng.randint(1, longest)
-    sentences = _others(rng, book, target, passage_count - (not refused) + rng.choice((0, 0, 1, 1, 2, 3)))
+    sentences = _others(rng, book, target, passage_count - (not refused) + rng.choice((0, 0, 0, 1, 1, 2)))
     if not refused:
         sentences.append(target.sentence)
     rng.shuffle(sentences)
@@ -147,7 +150,7 @@ def question(rng: Random, book: Book, *, refused: bool, longest: int = 5) -> Que
     asked = filled(rng, rng.choice(relation.asks), book.lexicon, e=target.entity, a=relation.attribute)
     texts = [" ".join(told) for told in passages]
     citation = f"[{place}]"
-    answer = REFUSAL if refused else f"{target.sentence} {citation}"
+    answer = REFUSAL if refused else f"{citation} {target.sentence}"
     return Question(posed(rng, asked) + listed(texts), answer, target.value, citation)
 
 

@@ -1,0 +1,139 @@
+"""The weights training starts from: a model that already looks back and copies, because all its skills are made of that.
+
+Small models need very many tokens before attention learns to continue a text as it went on before ("induction heads", Olsson et al.,
+2022); two processor cores do not give so many. So the circuit is written into the first weights ("mimetic initialisation", Trockman
+and Kolter, 2023), and training makes of it what it needs. The hidden dimensions start with a share for each purpose: the token itself,
+the token before, the one before that, and a constant, which the queries and keys of heads that look at a distance read.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+TOKEN_SCALE = 0.3
+"""Of embeddings; large beside what one step of training changes, or the circuit would be lost before it is of use."""
+LOOK_BACK = (14.0, 8.0, 4.0, 3.0, 2.0, 2.0)
+"""How much each rotary pair, the fastest first, adds to the score of the wanted distance."""
+MATCH, MATCH_BEFORE = 14.0, 6.0
+"""What an equal token adds to the score of a place, and what an equal token before it adds."""
+NOT_HERE = 2.5
+"""What each faster rotary pair takes from the score of a token's own place where other places of the same token are looked for."""
+STILL = 1.5e-3
+"""Rotary pairs slower than this per position compare tokens; distance hardly turns them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which hidden dimensions hold what at the start, and the directions in which tokens are compared."""
+
+    token: slice
+    before: tuple[slice, slice]
+    constant: slice
+    compared: Tensor
+    copied: Tensor
+
+
+def _orthogonal(size: int) -> Tensor:
+    return nn.init.orthogonal_(torch.empty(size, size))
+
+
+def plan_for(hidden_size: int) -> Plan:
+    """Half for the token, 7/32 for each of the two before it, a sixteenth for the constant."""
+    token, before = hidden_size // 2, hidden_size * 7 // 32
+    return Plan(
+        slice(0, token),
+        (slice(token, token + before), slice(token + before, token + 2 * before)),
+        slice(token + 2 * before, hidden_size),
+        _orthogonal(token)[:before],
+        _orthogonal(token),
+    )
+
+
+def constant_part(plan: Plan) -> tuple[float, Tensor]:
+    """The value of every constant dimension, and the unit vector along them."""
+    count = plan.constant.stop - plan.constant.start
+    return TOKEN_SCALE * math.sqrt(0.5 * plan.token.stop / count), torch.full((count,), count**-0.5)
+
+
+def set_embeddings(embeddings: Tensor, plan: Plan) -> None:
+    """Random tokens in their dimensions, and the constant."""
+    embeddings.zero_()
+    embeddings[:, plan.token].normal_(std=TOKEN_SCALE)
+    embeddings[:, plan.constant] = constant_part(plan)[0]
+
+
+def look_back(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, distance: int) -> None:
+    """A head that reads the token `distance` places before (1 or 2) and writes it where `before` says."""
+    _, direction = constant_part(plan)
+    share = 0.5 * plan.token.stop / (1.5 * plan.token.stop)
+    squared_norm = share * head["query"].shape[1]  # of the constant part after the norm of the first layer
+    for pair, score in enumerate(LOOK_BACK):
+        size = math.sqrt(score * math.sqrt(head["query"].shape[0]) / squared_norm)
+        phase = -float(frequencies[pair]) * distance
+        head["query"][2 * pair, plan.constant] = size * math.cos(phase) * direction
+        head["query"][2 * pair + 1, plan.constant] = size * math.sin(phase) * direction
+        head["key"][2 * pair, plan.constant] = size * direction
+    target = plan.before[distance - 1]
+    count = target.stop - target.start
+    read = math.sqrt((1 - share) * head["query"].shape[1] / plan.token.stop)  # of a token dimension after the norm
+    head["value"][:count, plan.token] = plan.compared
+    head["output"][target, :count] = torch.eye(count) * TOKEN_SCALE / read
+
+
+def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, part: int, strength: float) -> None:
+    """A head that finds where the last two tokens stood before and writes the token that followed there.
+
+    `part` is 0 or 1: the half of the token that this head copies, and the directions that it compares.
+    """
+    still = [pair for pair in range(len(frequencies)) if frequencies[pair] < STILL]
+    rows = [row for pair in still for row in (2 * pair, 2 * pair + 1)]
+    own, earlier = rows[: len(rows) * 13 // 20], rows[len(rows) * 13 // 20 :]
+    count = len(plan.compared)
+    directions = torch.arange(count).roll(-part * (count // 2))
+    root = math.sqrt(head["query"].shape[0])
+    hidden_size = head["query"].shape[1]
+    energy = 1.5 * plan.token.stop + 2 * count
+    read = hidden_size / energy  # squared, of one dimension after the norm
+    for group, score in ((own, MATCH), (earlier, MATCH_BEFORE)):
+        size = math.sqrt(score * root / (len(group) * read))
+        for row, direction in zip(group, directions.tolist(), strict=False):
+            if group is own:
+                head["query"][row, plan.token] = size * plan.compared[direction]
+                head["key"][row, plan.before[0].start + direction] = size
+            else:
+                head["query"][row, plan.before[0].start + direction] = size
+                head["key"][row, plan.before[1].start + direction] = size
+    copied = plan.copied.chunk(2)[part][: head["value"].shape[0]]
+    head["value"][: len(copied), plan.token] = copied
+    head["output"][plan.token, : len(copied)] = copied.T * strength * TOKEN_SCALE / math.sqrt(read)
+
+
+def find_equal(head: dict[str, Tensor], frequencies: Tensor, plan: Plan) -> None:
+    """A head that looks at earlier places of the same token, not at its own: what was asked for is marked where it is told."""
+    _, direction = constant_part(plan)
+    still = [pair for pair in range(len(frequencies)) if frequencies[pair] < STILL]
+    rows = [row for pair in still for row in (2 * pair, 2 * pair + 1)]
+    root = math.sqrt(head["query"].shape[0])
+    read = head["query"].shape[1] / (1.5 * plan.token.stop + 2 * len(plan.compared))
+    size = math.sqrt(MATCH * root / (len(rows) * read))
+    for row, direction_number in zip(rows, torch.randperm(len(plan.compared)).tolist(), strict=False):
+        head["query"][row, plan.token] = size * plan.compared[direction_number]
+        head["key"][row, plan.token] = size * plan.compared[direction_number]
+    size = math.sqrt(NOT_HERE * root / (0.5 * plan.token.stop * read))
+    for pair in range(still[0] - 1):
+        head["query"][2 * pair, plan.constant] = -size * direction
+        head["key"][2 * pair, plan.constant] = size * direction
+
+
+def head_of(block: nn.Module, number: int, head_size: int) -> dict[str, Tensor]:
+    """The parts of the matrices that are one head's."""
+    rows = slice(number * head_size, (number + 1) * head_size)
+    named = dict(block.named_parameters())
+    return {
+        "query": named["attn_q.weight"][rows],
+        "key": named["attn_k.weight"][rows],
+        "value": named["attn_v.weight"][rows],
+        "output": named["attn_output.weight"][:, rows],
+    }
