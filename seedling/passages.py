@@ -17,7 +17,7 @@ from seedling.words import capitalised
 
 HEADER = "Passages:"
 REFUSAL = "I do not know: the passages do not say."
-REFUSED_SHARE = 0.33
+REFUSED_SHARE = 0.4
 _TABLES = tomllib.loads(Path(__file__).with_name("facts.toml").read_text(encoding="utf-8"))
 
 

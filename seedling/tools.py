@@ -13,6 +13,8 @@ from seedling.words import capitalised
 
 NO_TOOL = "I have no tool for that."
 DONE = "Done."
+UNFIT_SHARE = 0.35
+"""How often a request that no tool serves comes first or after a call."""
 Result: TypeAlias = dict[str, str | int | float]
 
 RESULT_KEYS = (
@@ -120,12 +122,12 @@ def use_tools(rng: Random, chat: list[Turn]) -> tuple[list[dict[str, Any]], list
     turns: list[Turn] = []
     for tool in rng.sample(tools, rng.randint(1, len(tools))):
         turns += _called_turns(rng, refilled(rng, tool, stock))
-        if rng.random() < 0.15:
+        if rng.random() < UNFIT_SHARE:
             turns.append((posed(rng, absent.request), NO_TOOL))
             absent = refilled(rng, absent, stock)
         if rng.random() < 0.1:
             turns += chat
-    if rng.random() < 0.15:
+    if rng.random() < UNFIT_SHARE:
         turns.insert(0, (posed(rng, absent.request), NO_TOOL))
     return [tool.specification for tool in tools], turns
 

@@ -95,7 +95,7 @@ def test_answers_quote_and_cite_the_passage_that_holds_them() -> None:
         rng = Random(3)
         for _ in range(300):
             case = question(rng, book, refused=False)
-            sentence, _, number = case.answer.rpartition(" [")
+            number, _, sentence = case.answer.removeprefix("[").partition("] ")
             passage = next(line for line in case.prompt.splitlines() if line.startswith(f"[{number}"))
             assert sentence in passage
             assert case.value.lower() in sentence.lower()
