@@ -22,8 +22,8 @@ def test_empty_rooms_pass_every_guard(copied_tree: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "complaint"),
     [
-        ("src/crofter/api/a.py", "from crofter.models.catalog import Catalog\n", "its front door"),
-        ("src/crofter/api/a.py", "import crofter.models.catalog\n", "its front door"),
+        ("src/crofter/api/a.py", "from crofter.models.registry import ModelRegistry\n", "its front door"),
+        ("src/crofter/api/a.py", "import crofter.models.registry\n", "its front door"),
         ("src/crofter/api/a.py", "def late() -> None:\n    from crofter.router.plan import rank\n", "its front door"),
         ("src/crofter/api/a.py", "from crofter.network import dial\n", "`api` never imports `network`"),
         ("src/crofter/api/a.py", "from crofter import trust\n", "`api` never imports `trust`"),
@@ -56,10 +56,10 @@ def test_planted_violation_is_found(
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("src/crofter/api/a.py", "from crofter.models import Catalog\n"),
+        ("src/crofter/api/a.py", "from crofter.models import ModelRegistry\n"),
         ("src/crofter/api/a.py", "from crofter.api.errors import table\n"),
         ("src/crofter/cli/a.py", "from crofter.api.administration import NodeStatus\n"),
-        ("tests/unit/api/test_a.py", "from crofter.models.catalog import Catalog\n"),
+        ("tests/unit/api/test_a.py", "from crofter.models.registry import ModelRegistry\n"),
         ("src/crofter/api/a.py", "import re\nre.compile('a')\n"),
     ],
 )

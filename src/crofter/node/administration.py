@@ -59,7 +59,7 @@ class NodeAdministration:
     def default_model(self) -> str:
         """The name of the model that answers when none is named; empty when there is none."""
         try:
-            return self._parts.catalog.resolve("").name
+            return self._parts.registry.resolve("").name
         except CrofterError:
             return ""
 
@@ -72,17 +72,17 @@ class NodeAdministration:
             home=str(self._parts.home.root),
             uptime_seconds=time.time() - running.started_at if running else 0.0,
             default_model=self.default_model(),
-            installed_models=len(self._parts.catalog.installed()),
+            installed_models=len(self._parts.registry.installed()),
             loaded_models=len(self._parts.engine.loaded()),
             active_requests=self._parts.router.active_count,
             resident_bytes=resident_bytes(os.getpid()),
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return [summary(model) for model in self._parts.catalog.installed()]
+        return [summary(model) for model in self._parts.registry.installed()]
 
     def model_details(self, name: str) -> ModelDetails:
-        model = self._parts.catalog.resolve(name)
+        model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
         return details(model, tuning, self._parts.hub.origin(model.file.model_id))
 
@@ -92,7 +92,7 @@ class NodeAdministration:
                 if request.quantization:
                     message = "A file is quantised already: leave out the quantisation."
                     raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
-                return summary(self._parts.catalog.add(request.source, request.name, report))
+                return summary(self._parts.registry.add(request.source, request.name, report))
             wish = msgspec.convert(request, Wish, from_attributes=True)
             return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
@@ -102,8 +102,8 @@ class NodeAdministration:
         return catalogue(self._parts.hub, machine_now().total_bytes)
 
     async def remove_model(self, name: str) -> ModelSummary:
-        removed = await anyio.to_thread.run_sync(self._parts.catalog.remove, name)
-        if all(model.file.model_id != removed.file.model_id for model in self._parts.catalog.installed()):
+        removed = await anyio.to_thread.run_sync(self._parts.registry.remove, name)
+        if all(model.file.model_id != removed.file.model_id for model in self._parts.registry.installed()):
             await self._parts.engine.unload(removed.file.model_id)
         return summary(removed)
 
@@ -111,10 +111,10 @@ class NodeAdministration:
         return [msgspec.convert(worker, LoadedModel, from_attributes=True) for worker in self._parts.engine.loaded()]
 
     async def unload_model(self, name: str) -> None:
-        await self._parts.engine.unload(self._parts.catalog.resolve(name).file.model_id)
+        await self._parts.engine.unload(self._parts.registry.resolve(name).file.model_id)
 
     async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
-        model = self._parts.catalog.resolve(name).file
+        model = self._parts.registry.resolve(name).file
         async with aclosing(self._parts.engine.tune(model, workload)) as steps:
             async for step in steps:
                 yield msgspec.convert(step, TuneProgress, from_attributes=True)
@@ -122,7 +122,7 @@ class NodeAdministration:
     async def doctor(self) -> list[Check]:
         api = self._config.config.api
         return await anyio.to_thread.run_sync(
-            diagnose_running, self._parts.home, api, self._running, self._parts.catalog
+            diagnose_running, self._parts.home, api, self._running, self._parts.registry
         )
 
     def settings(self) -> list[Setting]:
@@ -130,7 +130,7 @@ class NodeAdministration:
 
     def change_setting(self, key: str, value: str) -> Setting:
         self._config = settings.changed(self._parts.home, key, value, self._flags)
-        self._parts.catalog.default_name = self._config.config.node.default_model
+        self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         return settings.setting(self._config, key)
 

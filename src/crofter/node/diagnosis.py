@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, library_facts, machine_now
-from crofter.models import Catalog
+from crofter.models import ModelRegistry
 from crofter.store import Database, ModelRecords, store_key
 
 from .config import load_config
@@ -13,10 +13,10 @@ from .doctor import home_checks, machine_checks, models_check
 from .home import Home, RunningNode
 
 
-def diagnose_running(home: Home, api: ApiSettings, running: RunningNode | None, catalog: Catalog) -> list[Check]:
+def diagnose_running(home: Home, api: ApiSettings, running: RunningNode | None, registry: ModelRegistry) -> list[Check]:
     """Doctor's findings, from inside the node. Blocks for about a second."""
     store = Check(name="store", verdict="ok", finding="open and encrypted")
-    return [*machine_checks(machine_now(), _library()), *home_checks(home, api, running), store, models_check(catalog)]
+    return [*machine_checks(machine_now(), _library()), *home_checks(home, api, running), store, models_check(registry)]
 
 
 def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
@@ -47,7 +47,7 @@ def _store_checks(home: Home) -> list[Check]:
         advice = "put crofter.db and store.key back from a copy; without its key a store cannot be read"
         return [Check(name="store", verdict="problem", finding=error.message, advice=advice)]
     try:
-        models = models_check(Catalog(ModelRecords(database), home.models_folder))
+        models = models_check(ModelRegistry(ModelRecords(database), home.models_folder))
     finally:
         database.close()
     return [Check(name="store", verdict="ok", finding="opens and is encrypted"), models]

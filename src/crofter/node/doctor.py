@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, Machine
-from crofter.models import Catalog
+from crofter.models import ModelRegistry
 
 from .home import Home, RunningNode
 from .machine import free_disk_bytes, processor_name
@@ -106,13 +106,13 @@ def address_check(api: ApiSettings, running: RunningNode | None) -> Check:
     return Check(name="address", verdict="ok", finding=f"{api.host}:{api.port} is free")
 
 
-def models_check(catalog: Catalog) -> Check:
+def models_check(registry: ModelRegistry) -> Check:
     """Whether every installed model's file is still there and unchanged."""
     damaged: list[str] = []
-    models = catalog.installed()
+    models = registry.installed()
     for model in models:
         try:
-            catalog.resolve(model.name)
+            registry.resolve(model.name)
         except CrofterError as error:
             damaged.append(f"{model.name}: {error.message}")
     if damaged:

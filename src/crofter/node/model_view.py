@@ -4,18 +4,18 @@ from collections.abc import Mapping
 
 from crofter.api import CatalogueItem, ModelDetails, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import Catalog, HubPulls, InstalledModel, Origin, Room, fits_memory, recommended
+from crofter.models import HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
 
 
 class NamedFiles:
     """The router's view of the catalogue: a name becomes a file to load, nothing else."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, registry: ModelRegistry) -> None:
+        self._registry = registry
 
     def resolve(self, name: str) -> ModelFile:
         """Raises MODEL_NOT_FOUND, or MODEL_INVALID when the file was damaged."""
-        return self._catalog.resolve(name).file
+        return self._registry.resolve(name).file
 
 
 def summary(model: InstalledModel) -> ModelSummary:

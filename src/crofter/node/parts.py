@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crofter.engine import Engine
-from crofter.models import Catalog, HubPulls
+from crofter.models import HubPulls, ModelRegistry
 from crofter.router import Router
 from crofter.store import Database, KeyRecords, ModelRecords, OriginRecords, TuningRecords, store_key
 
@@ -22,7 +22,7 @@ class Parts:
 
     home: Home
     database: Database
-    catalog: Catalog
+    registry: ModelRegistry
     hub: HubPulls
     tunings: Tunings
     keys: KeyRing
@@ -34,19 +34,19 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
     """Open the store and wire what stands on it; to be called inside the event loop. Raises STORE_FAILED."""
     database = Database.open(home.database_file, store_key(home.store_key_file))
     try:
-        catalog = Catalog(ModelRecords(database), home.models_folder, config.node.default_model)
-        catalog.tidy()
+        registry = ModelRegistry(ModelRecords(database), home.models_folder, config.node.default_model)
+        registry.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
             database=database,
-            catalog=catalog,
-            hub=HubPulls(catalog, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
+            registry=registry,
+            hub=HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
             tunings=tunings,
             keys=KeyRing(KeyRecords(database)),
             engine=engine,
-            router=Router(NamedFiles(catalog), [engine]),
+            router=Router(NamedFiles(registry), [engine]),
         )
     except BaseException:
         database.close()

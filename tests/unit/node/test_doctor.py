@@ -7,7 +7,7 @@ import pytest
 from crofter.api import ApiSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import LibraryFacts
-from crofter.models import Catalog
+from crofter.models import ModelRegistry
 from crofter.node import Home, RunningNode
 from crofter.node.doctor import address_check, disk_check, library_checks, memory_check, models_check, permission_check
 from crofter.store import Database, ModelRecords
@@ -24,9 +24,9 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def catalog(home: Home) -> Generator[Catalog]:
+def registry(home: Home) -> Generator[ModelRegistry]:
     database = Database.open(home.database_file, b"k" * 32)
-    yield Catalog(ModelRecords(database), home.models_folder)
+    yield ModelRegistry(ModelRecords(database), home.models_folder)
     database.close()
 
 
@@ -73,11 +73,11 @@ def test_an_accelerator_is_named() -> None:
     assert [check.finding for check in library_checks(facts)] == ["1; AVX", "CUDA0 8 GB"]
 
 
-def test_a_damaged_model_is_named(catalog: Catalog, home: Home, tmp_path: Path) -> None:
+def test_a_damaged_model_is_named(registry: ModelRegistry, home: Home, tmp_path: Path) -> None:
     write_tiny_llama(tmp_path / "tiny.gguf")
-    model = catalog.add(str(tmp_path / "tiny.gguf"), "tiny", lambda _done, _total: None)
-    assert models_check(catalog).verdict == "ok"
+    model = registry.add(str(tmp_path / "tiny.gguf"), "tiny", lambda _done, _total: None)
+    assert models_check(registry).verdict == "ok"
     model.file.path.unlink()
-    check = models_check(catalog)
+    check = models_check(registry)
     assert check.verdict == "problem"
     assert "tiny" in check.finding

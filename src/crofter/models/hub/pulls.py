@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, ModelId
-from crofter.models.catalog import Catalog
 from crofter.models.installed import InstalledModel
 from crofter.models.names import checked_name
+from crofter.models.registry import ModelRegistry
 from crofter.store import OriginRecord, OriginRecords, Progress
 
 from .catalogue import CatalogueEntry, built_in_catalogue, find_entry
@@ -66,11 +66,11 @@ class HubPulls:
     """The hub as a place to install from. Asks the network only inside `pull`, and never for what is installed."""
 
     def __init__(
-        self, catalog: Catalog, origins: OriginRecords, settings: HubSettings, models_folder: Path, version: str
+        self, registry: ModelRegistry, origins: OriginRecords, settings: HubSettings, models_folder: Path, version: str
     ) -> None:
         self.entries: Sequence[CatalogueEntry] = built_in_catalogue()
         self.pause: Pause = sleep
-        self._catalog = catalog
+        self._registry = registry
         self._origins = origins
         self.settings = settings
         self._models_folder = models_folder
@@ -116,7 +116,7 @@ class HubPulls:
 
     def installed_entries(self) -> set[str]:
         """The catalogue's names that are installed."""
-        names = {model.name for model in self._catalog.installed()}
+        names = {model.name for model in self._registry.installed()}
         return {entry.name for entry in self.entries if entry.name in names}
 
     def _meant(self, wish: Wish, memory_bytes: int) -> tuple[Reference, CatalogueEntry | None]:
@@ -137,15 +137,15 @@ class HubPulls:
         pulled = installed_id(self._known_origins(), wanted)
         for name in [*names, *([pulled] if pulled else [])]:
             with contextlib.suppress(CrofterError):
-                model = self._catalog.resolve(name)
+                model = self._registry.resolve(name)
                 if wish.name and checked_name(wish.name) != model.name:
-                    return self._catalog.add(str(model.file.path), wish.name, lambda _done, _total: None)
+                    return self._registry.add(str(model.file.path), wish.name, lambda _done, _total: None)
                 return model
         return None
 
     def _check_name(self, name: str | None) -> None:
         """Before hours of downloading, not after."""
-        if name and checked_name(name) in {model.name for model in self._catalog.installed()}:
+        if name and checked_name(name) in {model.name for model in self._registry.installed()}:
             raise CrofterError(
                 ErrorCode.CONFLICT,
                 f"{name!r} is another model already: choose another name, or remove that one first (`crofter rm {name}`).",
@@ -191,7 +191,7 @@ class HubPulls:
                 join_parts(paths, joined, report)
             report.stage("installing")
             whole = joined if len(paths) > 1 else paths[0]
-            model = self._catalog.adopt(whole, name, usual, report, lambda model_id: self._remember(model_id, origin))
+            model = self._registry.adopt(whole, name, usual, report, lambda model_id: self._remember(model_id, origin))
         except CrofterError as error:
             if error.code is ErrorCode.MODEL_INVALID:
                 # What the hub says it is, and no model: nobody will want to go on from it.

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models import Catalog, HubPulls, HubSettings, InstalledModel, Offer, Wish
+from crofter.models import HubPulls, HubSettings, InstalledModel, ModelRegistry, Offer, Wish
 from crofter.models.hub.catalogue import CatalogueEntry
 from crofter.store import Database, ModelRecords, OriginRecords
 from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository, Refusal
@@ -44,7 +44,7 @@ class Place(NamedTuple):
     """A home with its hub."""
 
     pulls: HubPulls
-    catalog: Catalog
+    registry: ModelRegistry
     hub: FakeHub
     folder: Path
 
@@ -80,11 +80,11 @@ def place(tmp_path: Path, hub: FakeHub, models: dict[str, bytes], monkeypatch: p
     hub.repositories[REPOSITORY] = FakeRepository({**files, "README.md": FakeFile(b"words", lfs=False)})
     database = Database.open(tmp_path / "node.db", bytes(32))
     folder = tmp_path / "models"
-    catalog = Catalog(ModelRecords(database), folder, embedded_path=tmp_path / "none.gguf")
-    pulls = HubPulls(catalog, OriginRecords(database), HubSettings(), folder, "1.0")
+    registry = ModelRegistry(ModelRecords(database), folder, embedded_path=tmp_path / "none.gguf")
+    pulls = HubPulls(registry, OriginRecords(database), HubSettings(), folder, "1.0")
     pulls.pause = lambda seconds: None
     pulls.entries = [entry("tiny:1b", pinned=hub.repositories[REPOSITORY].files["Tiny-Q4_K_M.gguf"].sha256)]
-    return Place(pulls, catalog, hub, folder)
+    return Place(pulls, registry, hub, folder)
 
 
 def entry(name: str, *, pinned: str = "", license: str = "apache-2.0") -> CatalogueEntry:  # noqa: A002 - its field
@@ -178,7 +178,7 @@ def test_settings_may_forbid_the_network(place: Place) -> None:
 
 
 def test_a_removed_model_is_fetched_again(place: Place) -> None:
-    place.catalog.remove(place.pull().name)
+    place.registry.remove(place.pull().name)
     assert place.files() == []
     place.pull()
     assert len(place.files()) == 1
@@ -243,10 +243,10 @@ def test_an_interrupted_pull_registers_nothing_and_the_next_one_goes_on(place: P
     size = len(models["Q8_0"])
     place.hub.truncations.extend([size // 2, 0])
     assert code_of(lambda: place.pull(report=Impatient())) is ErrorCode.CANCELLED
-    assert place.catalog.installed() == []
+    assert place.registry.installed() == []
     assert all(name.startswith(".downloads/") for name in place.files())
-    place.catalog.tidy()
-    assert place.catalog.installed() == []
+    place.registry.tidy()
+    assert place.registry.installed() == []
     sent = place.hub.sent_bytes
     assert 0 < sent < size
     place.hub.truncations.clear()
@@ -274,7 +274,7 @@ def test_a_pull_stopped_while_installing_needs_no_byte_again(place: Place) -> No
                 raise CrofterError(ErrorCode.CANCELLED, "no more")
 
     assert code_of(lambda: place.pull(report=Impatient())) is ErrorCode.CANCELLED
-    assert place.catalog.installed() == []
+    assert place.registry.installed() == []
     sent = place.hub.sent_bytes
     assert place.pull().name == "tiny"
     assert place.hub.sent_bytes == sent
@@ -284,7 +284,7 @@ def test_damaged_content_registers_nothing(place: Place, models: dict[str, bytes
     file = place.hub.repositories[REPOSITORY].files["Tiny-Q8_0.gguf"]
     file.served = bytes(len(models["Q8_0"]))
     assert code_of(place.pull) is ErrorCode.DOWNLOAD_DAMAGED
-    assert place.catalog.installed() == []
+    assert place.registry.installed() == []
     assert place.files() == []
 
 
@@ -309,7 +309,7 @@ def test_a_split_model_is_joined(place: Place, tmp_path: Path, monkeypatch: pyte
     assert model.name == "big"
     assert (
         model.facts
-        == Catalog(
+        == ModelRegistry(
             ModelRecords(Database.open(tmp_path / "other.db", bytes(32))),
             tmp_path / "other",
             embedded_path=tmp_path / "none.gguf",
@@ -331,7 +331,7 @@ def test_what_is_adopted_and_cannot_be_registered_stays_for_the_next_attempt(
     with monkeypatch.context() as patch:
         patch.setattr(ModelRecords, "register", full)
         assert code_of(place.pull) is ErrorCode.DISK_FULL
-    assert place.catalog.installed() == []
+    assert place.registry.installed() == []
     sent = place.hub.sent_bytes
     assert place.pull().name == "tiny"
     assert place.hub.sent_bytes == sent
@@ -350,8 +350,8 @@ def test_a_model_whose_registration_was_killed_is_there_with_its_origin(
         patch.setattr(ModelRecords, "register", die)
         with pytest.raises(Killed):
             place.pull()
-    place.catalog.tidy()
-    (model,) = place.catalog.installed()
+    place.registry.tidy()
+    (model,) = place.registry.installed()
     origin = place.pulls.origin(model.file.model_id)
     assert origin is not None
     assert origin.repository == REPOSITORY

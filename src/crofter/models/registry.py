@@ -38,7 +38,7 @@ class _Entry:
     model: InstalledModel
 
 
-class Catalog:
+class ModelRegistry:
     """Every model that can be used, the embedded one included. `default_name` may be changed at any time; "" means: choose.
 
     Files lie in `models_folder` under their BLAKE3. A model is registered only once its file is complete, and its file is
