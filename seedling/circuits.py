@@ -14,6 +14,11 @@ from torch import Tensor, nn
 
 TOKEN_SCALE = 0.3
 """Of embeddings; large beside what one step of training changes, or the circuit would be lost before it is of use."""
+SPACE = "Ġ"
+ALIKE = (0.43, 0.5, 0.75)
+"""The parts of an embedding that are the token's own, that of its spelling without a space, and that of its letters."""
+MARKED = 0.3
+"""How much all tokens with a space, or all with a capital, have in common."""
 LOOK_BACK = (14.0, 8.0, 4.0, 3.0, 2.0, 2.0)
 """How much each rotary pair, the fastest first, adds to the score of the wanted distance."""
 MATCH, MATCH_BEFORE = 14.0, 6.0
@@ -57,10 +62,22 @@ def constant_part(plan: Plan) -> tuple[float, Tensor]:
     return TOKEN_SCALE * math.sqrt(0.5 * plan.token.stop / count), torch.full((count,), count**-0.5)
 
 
-def set_embeddings(embeddings: Tensor, plan: Plan) -> None:
-    """Random tokens in their dimensions, and the constant."""
+def set_embeddings(embeddings: Tensor, plan: Plan, tokens: list[str]) -> None:
+    """Random tokens in their dimensions, and the constant; forms of one word (` dog`, `dog`, `Dog`) start alike."""
     embeddings.zero_()
-    embeddings[:, plan.token].normal_(std=TOKEN_SCALE)
+    size = plan.token.stop
+    drawn: dict[str, Tensor] = {}
+
+    def of(name: str) -> Tensor:
+        if name not in drawn:
+            drawn[name] = torch.randn(size)
+        return drawn[name]
+
+    for number, token in enumerate(tokens):
+        word = token.removeprefix(SPACE) or token
+        own, spelling, root = (weight * of(name) for weight, name in zip(ALIKE, (token, f"={word}", f"~{word.lower()}"), strict=True))
+        marks = [of("space")] * (word != token) + [of("capital")] * word[:1].isupper()
+        embeddings[number, plan.token] = TOKEN_SCALE * (own + spelling + root + MARKED * sum(marks, torch.zeros(size)))
     embeddings[:, plan.constant] = constant_part(plan)[0]
 
 
@@ -87,8 +104,7 @@ def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan,
 
     `part` is 0 or 1: the half of the token that this head copies, and the directions that it compares.
     """
-    still = [pair for pair in range(len(frequencies)) if frequencies[pair] < STILL]
-    rows = [row for pair in still for row in (2 * pair, 2 * pair + 1)]
+    rows = _still_rows(frequencies)
     own, earlier = rows[: len(rows) * 13 // 20], rows[len(rows) * 13 // 20 :]
     count = len(plan.compared)
     directions = torch.arange(count).roll(-part * (count // 2))
@@ -105,26 +121,51 @@ def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan,
             else:
                 head["query"][row, plan.before[0].start + direction] = size
                 head["key"][row, plan.before[1].start + direction] = size
-    copied = plan.copied.chunk(2)[part][: head["value"].shape[0]]
-    head["value"][: len(copied), plan.token] = copied
-    head["output"][plan.token, : len(copied)] = copied.T * strength * TOKEN_SCALE / math.sqrt(read)
+    _copy(head, plan, part, strength, read)
+
+
+def _still_rows(frequencies: Tensor) -> list[int]:
+    return [row for pair in range(len(frequencies)) if frequencies[pair] < STILL for row in (2 * pair, 2 * pair + 1)]
+
+
+def _not_here(head: dict[str, Tensor], plan: Plan, read: float, pairs: int) -> None:
+    """Takes from the score of a token's own place, and of those just before it."""
+    _, direction = constant_part(plan)
+    size = math.sqrt(NOT_HERE * math.sqrt(head["query"].shape[0]) / (0.5 * plan.token.stop * read))
+    for pair in range(pairs):
+        head["query"][2 * pair, plan.constant] = -size * direction
+        head["key"][2 * pair, plan.constant] = size * direction
 
 
 def find_equal(head: dict[str, Tensor], frequencies: Tensor, plan: Plan) -> None:
     """A head that looks at earlier places of the same token, not at its own: what was asked for is marked where it is told."""
-    _, direction = constant_part(plan)
-    still = [pair for pair in range(len(frequencies)) if frequencies[pair] < STILL]
-    rows = [row for pair in still for row in (2 * pair, 2 * pair + 1)]
-    root = math.sqrt(head["query"].shape[0])
+    rows = _still_rows(frequencies)
     read = head["query"].shape[1] / (1.5 * plan.token.stop + 2 * len(plan.compared))
-    size = math.sqrt(MATCH * root / (len(rows) * read))
-    for row, direction_number in zip(rows, torch.randperm(len(plan.compared)).tolist(), strict=False):
-        head["query"][row, plan.token] = size * plan.compared[direction_number]
-        head["key"][row, plan.token] = size * plan.compared[direction_number]
-    size = math.sqrt(NOT_HERE * root / (0.5 * plan.token.stop * read))
-    for pair in range(still[0] - 1):
-        head["query"][2 * pair, plan.constant] = -size * direction
-        head["key"][2 * pair, plan.constant] = size * direction
+    size = math.sqrt(MATCH * math.sqrt(head["query"].shape[0]) / (len(rows) * read))
+    for row, number in zip(rows, torch.randperm(len(plan.compared)).tolist(), strict=False):
+        head["query"][row, plan.token] = size * plan.compared[number]
+        head["key"][row, plan.token] = size * plan.compared[number]
+    _not_here(head, plan, read, rows[0] // 2 - 1)
+
+
+def read_after(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, part: int, strength: float) -> None:
+    """A head for values: two places after a name (`name": "`) it looks one or two places after the name elsewhere (`name is Anna`)."""
+    rows = _still_rows(frequencies)
+    count = len(plan.compared)
+    directions = torch.arange(count).roll(-part * (count // 2)).tolist()
+    read = head["query"].shape[1] / (1.5 * plan.token.stop + 2 * count)
+    size = math.sqrt(MATCH * math.sqrt(head["query"].shape[0]) / (len(rows) // 2 * read))
+    for index, (row, number) in enumerate(zip(rows, directions, strict=False)):
+        head["query"][row, plan.before[1].start + number] = size
+        head["key"][row, plan.before[index * 2 // len(rows)].start + number] = size
+    _not_here(head, plan, read, rows[0] // 2 - 1)
+    _copy(head, plan, part, strength, read)
+
+
+def _copy(head: dict[str, Tensor], plan: Plan, part: int, strength: float, read: float) -> None:
+    copied = plan.copied.chunk(2)[part][: head["value"].shape[0]]
+    head["value"][: len(copied), plan.token] = copied
+    head["output"][plan.token, : len(copied)] = copied.T * strength * TOKEN_SCALE / math.sqrt(read)
 
 
 def head_of(block: nn.Module, number: int, head_size: int) -> dict[str, Tensor]:

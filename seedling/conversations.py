@@ -61,7 +61,7 @@ TALK: tuple[tuple[Skill, float], ...] = (
 )
 SKILLS: tuple[tuple[Skill, float], ...] = (
     *TALK,
-    (tell_story, 15.0),
+    (tell_story, 12.0),
     (copying_task, 8.0),
     (ask_passages, 42.0),
     (fill_records, 22.0),

@@ -14,13 +14,15 @@ _KINDS = sorted(set(KINDS) - {"email"})
 
 
 def _value(rng: Random) -> str:
+    if rng.random() < 0.3:
+        return " ".join(TRAINING.anything(rng) for _ in range(rng.randint(1, 3)))
     return draw(rng, rng.choice(_KINDS), TRAINING)
 
 
 def _keys(rng: Random, count: int) -> list[str]:
     keys: dict[str, None] = {}
     while len(keys) < count:
-        keys[TRAINING.noun(rng) if rng.random() < 0.7 else draw(rng, "code", TRAINING)] = None
+        keys[draw(rng, rng.choice(("noun", "any", "any", "code")), TRAINING)] = None
     return list(keys)
 
 
@@ -57,13 +59,13 @@ def lines_to_json(rng: Random) -> list[Turn]:
 
 
 def look_up(rng: Random) -> list[Turn]:
-    """Pairs, then questions for some of them one after the other."""
+    """Pairs, then questions for some of them one after the other; the answer is the line."""
     keys = _keys(rng, rng.randint(2, 7))
     pairs = {key: _value(rng) for key in keys}
     sign = rng.choice((": ", " = ", " is ", " has "))
     text = "\n".join(f"{key}{sign}{value}" for key, value in pairs.items())
     asked = rng.sample(keys, rng.randint(1, min(4, len(keys))))
-    turns = [(f"{key}?", pairs[key]) for key in asked]
+    turns = [(f"{key}?", f"{key}{sign}{pairs[key]}") for key in asked]
     return [(f"{text}\n{turns[0][0]}", turns[0][1]), *turns[1:]]
 
 

@@ -33,6 +33,20 @@ HELD_OUT_FREE_TEXTS = (
 )
 
 
+FREE_SHARE = 0.4
+"""How many verbs, field names and wordings of made-up forms are of any words at all."""
+FREE_SAYS = (
+    "{other} {f} {third} {v}",
+    "{f} {other} {v}",
+    "{v} {other} {f}",
+    "{other} {v} {third} {f}",
+    "{f} {other} {third} {v}",
+    "{other} {third} {v} {any} {f}",
+    "{other} {f} {v}",
+)
+FREE_ASKS = ("{other} {verb} {third} {noun}", "{other} {third} {verb} {noun}", "{verb} {other} {noun}", "{other} {noun} {verb}")
+
+
 @dataclass(frozen=True)
 class Stock:
     """All that forms of one split are made of."""
@@ -44,6 +58,7 @@ class Stock:
     texts: tuple[str, ...]
     shuffled_share: float
     """How often the fields of the table come in any order; else in the order in which the table has them."""
+    free_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,8 @@ class Form:
 
 def _stock(split: str, lexicon: Lexicon, texts: tuple[str, ...], shuffled_share: float) -> Stock:
     table = _TABLES[split]
-    return Stock(lexicon, table["tools"], table["records"], table["parts"], texts, shuffled_share)
+    free_share = FREE_SHARE if split == "training" else 0.0
+    return Stock(lexicon, table["tools"], table["records"], table["parts"], texts, shuffled_share, free_share)
 
 
 TRAINING_STOCK = _stock("training", TRAINING, FREE_TEXTS, 0.5)
@@ -151,21 +167,43 @@ def written(rng: Random, row: dict[str, Any], stock: Stock) -> Form:
     return _finished(rng, row["fields"], fillings, named, shuffled=rng.random() < stock.shuffled_share)
 
 
+def _free(rng: Random, stock: Stock, templates: tuple[str, ...]) -> str:
+    """One of the templates, its free words drawn."""
+    template = rng.choice(templates)
+    for slot in ("{other}", "{third}", "{any}"):
+        template = template.replace(slot, stock.lexicon.anything(rng))
+    return template
+
+
+def _freely_named(rng: Random, stock: Stock, fields: list[str]) -> list[str]:
+    """The fields, some under other names."""
+    named: dict[str, str] = {}
+    for name, kind in (one.split(": ", 1) for one in fields):
+        drawn = [stock.lexicon.anything(rng) for _ in range(rng.choice((1, 1, 2)))]
+        named.setdefault("_".join(drawn) if rng.random() < stock.free_share else name, kind)
+    return [f"{name}: {kind}" for name, kind in named.items()]
+
+
 def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Form:
     """A form of random parts, whose fields are called by name."""
     parts = stock.parts
     verb, noun = rng.choice(parts["verbs"].split()), stock.lexicon.noun(rng)
+    if rng.random() < stock.free_share:
+        verb = stock.lexicon.anything(rng)
     pool = [" ".join(one.split()) for one in parts["fields"].split("|")]
     pool += [f"{one}: flag yes | no" for one in rng.sample(parts["flags"].split(), 4)]
-    fields = rng.sample(pool, rng.randint(1, most_fields))
+    fields = _freely_named(rng, stock, rng.sample(pool, rng.randint(1, most_fields)))
     fillings = {name: _filling(rng, kind, stock) for name, kind in (one.split(": ", 1) for one in fields)}
     clauses: list[str] = []
     for name, (value, said) in fillings.items():
         templates = parts["says"] if not isinstance(value, bool) else parts["says_true" if value else "says_false"]
+        if not isinstance(value, bool) and rng.random() < stock.free_share:
+            templates = [_free(rng, stock, FREE_SAYS)]
         clauses.append(rng.choice(templates).format(f=name.replace("_", " "), v=said))
     joint = rng.choice((", ", ", ", " and ", "; "))
+    asks = [_free(rng, stock, FREE_ASKS)] if rng.random() < stock.free_share else parts["asks"]
     request = (
-        rng.choice(parts["asks"]).format(verb=verb, noun=noun) + rng.choice((" ", ", ", ": ")) + joint.join(clauses)
+        rng.choice(asks).format(verb=verb, noun=noun) + rng.choice((" ", ", ", ": ")) + joint.join(clauses)
     )
     does = rng.choice(parts["does"]).format(verb=verb, Verb=capitalised(verb), noun=noun)
     named = {"name": f"{verb}_{noun}", "does": does, "request": request, "subject": noun}

@@ -3,9 +3,13 @@
 Most of what is filled in is invented, so that copying what the prompt says is the only way to be right.
 """
 
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from typing import Any
 
 from seedling.words import ADJECTIVES, COLOURS, HELD_OUT_SUBJECTS, NAMES, SUBJECTS, capitalised, words
 
@@ -25,6 +29,7 @@ class Lexicon:
     dishes: list[str]
     syllables: tuple[list[str], list[str], list[str]]
     forbidden: frozenset[str]
+    all_words: list[str]
 
     def invented(self, rng: Random) -> str:
         """A word that means nothing: syllables, or the head of one known word with the tail of another."""
@@ -41,6 +46,14 @@ class Lexicon:
     def _blend(self, rng: Random) -> str:
         first, second = (rng.choice(rng.choice((self.nouns, self.names, self.towns))).lower() for _ in range(2))
         return first[: rng.randint(2, 4)] + second[-rng.randint(2, 5) :]
+
+    def anything(self, rng: Random) -> str:
+        """Any word of the training tables, or one of the head of one and the tail of another: for what has no fixed wording."""
+        first, second = rng.choice(self.all_words), rng.choice(self.all_words)
+        if rng.random() < 0.4:
+            return first
+        word = first[: rng.randint(2, 5)] + second[-rng.randint(2, 5) :]
+        return word if word not in self.forbidden else first
 
     def _known_or_invented(self, rng: Random, known: list[str]) -> str:
         return self.invented(rng) if rng.random() < INVENTED_SHARE else rng.choice(known)
@@ -67,6 +80,34 @@ def _forbidden(lists: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word.lower() for name in lists for word in words(name))
 
 
+def _words_of(value: Any, *, held_out: bool) -> set[str]:  # noqa: ANN401 - a table as TOML has it
+    """All words in a table, of its held-out parts or of the rest."""
+    if isinstance(value, str):
+        return set() if held_out else set(re.findall(r"\b[a-z]{3,}\b", re.sub(r"{\w*}|\w*_\w*", " ", value.lower())))
+    if isinstance(value, list):
+        return {word for one in value for word in _words_of(one, held_out=held_out)}
+    if not isinstance(value, dict):
+        return set()
+    found: set[str] = set()
+    for key, one in value.items():
+        if not key.startswith("held_out"):
+            found |= _words_of(one, held_out=held_out)
+        elif held_out:
+            found |= _words_of(one, held_out=False)
+    return found
+
+
+def _all_words() -> list[str]:
+    """The words of the tables that are not only in a held-out part."""
+    tables = [
+        tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+        for name in ("words", "facts", "forms", "answers")
+    ]
+    held_out = {word for table in tables for word in _words_of(table, held_out=True)}
+    return sorted({word for table in tables for word in _words_of(table, held_out=False)} - held_out)
+
+
+ALL_WORDS = _all_words()
 _HELD_OUT_LISTS = ("held_out_subjects", "held_out_names", "held_out_towns")
 TRAINING = Lexicon(
     nouns=SUBJECTS,
@@ -77,6 +118,7 @@ TRAINING = Lexicon(
     dishes=words("dishes"),
     syllables=(words("syllable_onsets"), words("syllable_vowels"), words("syllable_codas")),
     forbidden=_forbidden(_HELD_OUT_LISTS) | {word + "s" for word in _forbidden(_HELD_OUT_LISTS)},
+    all_words=ALL_WORDS,
 )
 HELD_OUT = Lexicon(
     nouns=HELD_OUT_SUBJECTS,
@@ -87,6 +129,7 @@ HELD_OUT = Lexicon(
     dishes=words("held_out_dishes"),
     syllables=(words("held_out_onsets"), words("held_out_vowels"), words("held_out_codas")),
     forbidden=_forbidden(("animals", "things", "people", "names", "towns")),
+    all_words=HELD_OUT_SUBJECTS,
 )
 
 Drawer = Callable[[Random, Lexicon], str]
@@ -107,6 +150,9 @@ def _title(rng: Random, lexicon: Lexicon) -> str:
 
 
 KINDS: dict[str, Drawer] = {
+    "any": lambda rng, lexicon: lexicon.anything(rng),
+    "other": lambda rng, lexicon: lexicon.anything(rng),
+    "third": lambda rng, lexicon: lexicon.anything(rng),
     "person": lambda rng, lexicon: lexicon.person(rng),
     "name": lambda rng, lexicon: lexicon.name(rng),
     "town": lambda rng, lexicon: lexicon.town(rng),

@@ -7,13 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seedling.circuits import continue_as_before, find_equal, head_of, look_back, plan_for, set_embeddings
-
-OUTPUT_SCALE = 0.25
-"""Of the last norm at the start: with embeddings so large, a token that is surely next gets a logit of about ten."""
-COPY_STRENGTHS = (2.0, 1.0)
-"""How much the copying heads of the second and fourth layer write, beside a token's own embedding."""
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -108,26 +101,13 @@ class Seedling(nn.Module):
         cosines, sines = rotations(shape)
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
-        self._start()
+        self._start_small()
 
-    @torch.no_grad()
-    def _start(self) -> None:
+    def _start_small(self) -> None:
         for name, parameter in self.named_parameters():
             if parameter.dim() == 2:
                 deep = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.shape.layer_count) if deep else 0.02)
-        plan = plan_for(self.shape.hidden_size)
-        frequencies = self.shape.frequencies
-        set_embeddings(self.token_embd.weight, plan)
-        self.output_norm.weight.fill_(OUTPUT_SCALE)
-        for distance in (1, 2):
-            look_back(head_of(self.blk[0], distance - 1, self.shape.head_size), frequencies, plan, distance)
-        for layer, strength in zip((1, 3), COPY_STRENGTHS, strict=True):
-            for part in (0, 1) if layer < self.shape.layer_count else ():
-                head = head_of(self.blk[layer], part, self.shape.head_size)
-                continue_as_before(head, frequencies, plan, part, strength)
-        for layer in (1, 2) if self.shape.layer_count > 2 else ():
-            find_equal(head_of(self.blk[layer], 2, self.shape.head_size), frequencies, plan)
 
     def hidden_states(self, tokens: Tensor, documents: Tensor) -> Tensor:
         """Final hidden states; a token sees only earlier tokens of the same document (`documents` holds a number per token)."""

@@ -18,6 +18,28 @@ from seedling.words import capitalised
 HEADER = "Passages:"
 REFUSAL = "I do not know: the passages do not say."
 REFUSED_SHARE = 0.4
+FREE_SHARE = 0.45
+"""How many relations of training are of any words at all, so that answers are found by what stands there, not known by heart."""
+FREE_SAYS = (
+    "{e} {x} {y} {v}.",
+    "{other} {x} {y} {e} {third} {v}.",
+    "{v} {x} {other} {y} {e}.",
+    "{other} {v}, {e} {x} {y}.",
+    "the {x} {y} of {e} {other} {v}.",
+    "{x} {e} {third} {y}, {other} {v}.",
+    "{other} {third} {v} {x} the {y} of {e}.",
+    "{e}, {other} {x}, {third} a {y} {v}.",
+)
+FREE_ASKS = (
+    "what {x} {y} {e}",
+    "who {x} the {y} of {e}",
+    "when {third} {y} {e} {x}",
+    "{x} {y} {other} {e}",
+    "which {y} {x} {e}",
+    "{e}: {third} {x} {y}",
+    "{other} {third} {y} of {e} {x}",
+    "how {x} {third} {e} {y}",
+)
 _TABLES = tomllib.loads(Path(__file__).with_name("facts.toml").read_text(encoding="utf-8"))
 
 
@@ -39,6 +61,7 @@ class Book:
     lexicon: Lexicon
     entities: dict[str, list[str]]
     relations: list[Relation]
+    free_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +95,8 @@ def _book(split: str, prefix: str, lexicon: Lexicon) -> Book:
         Relation(kind, values[number % len(values)], says, asks, attribute)
         for number, (attribute, kind) in enumerate((one, kind) for one in attributes for kind in entities)
     ]
-    return Book(lexicon, entities, told * max(1, len(named) // len(told)) + named)
+    free_share = FREE_SHARE if split == "training" else 0.0
+    return Book(lexicon, entities, told * max(1, len(named) // len(told)) + named, free_share)
 
 
 TRAINING_BOOK = _book("training", "", TRAINING)
@@ -98,12 +122,27 @@ def _fact(rng: Random, book: Book, entity: str, relation: Relation) -> Fact:
 
 def _relation(rng: Random, book: Book, kind: str, avoided: list[Relation]) -> Relation:
     """A relation of that kind of entity that no avoided one could be taken for."""
+    if rng.random() < book.free_share:
+        return _free_relation(rng, book, kind)
     taken = {(relation.asks, relation.attribute) for relation in avoided}
     asked = {ask for relation in avoided if not relation.attribute for ask in relation.asks}
     while True:
         found = rng.choice(book.relations)
         if found.kind == kind and (found.asks, found.attribute) not in taken and not asked & {*found.asks}:
             return found
+
+
+def _free_relation(rng: Random, book: Book, kind: str) -> Relation:
+    """A relation whose words are drawn."""
+    key = {"{x}": book.lexicon.anything(rng), "{y}": book.lexicon.anything(rng)}
+
+    def with_key(templates: tuple[str, ...]) -> tuple[str, ...]:
+        template = rng.choice(templates)
+        for slot, word in key.items():
+            template = template.replace(slot, word)
+        return (template,)
+
+    return Relation(kind, rng.choice(_TABLES["attributes"]["values"]), with_key(FREE_SAYS), with_key(FREE_ASKS))
 
 
 def _others(rng: Random, book: Book, target: Fact, count: int) -> list[str]:
@@ -137,8 +176,10 @@ def listed(passages: list[str]) -> str:
 def question(rng: Random, book: Book, *, refused: bool, longest: int = 5) -> Question:
     """A question with one to five passages."""
     relation = rng.choice(book.relations)
+    if rng.random() < book.free_share:
+        relation = _free_relation(rng, book, relation.kind)
     target = _fact(rng, book, _entity(rng, book, relation.kind), relation)
-    passage_count = rng.randint(1, longest)
+    passage_count = min(longest, rng.choice((1, 2, 2, 3, 3, 4, 5)))
     sentences = _others(rng, book, target, passage_count - (not refused) + rng.choice((0, 0, 0, 1, 1, 2)))
     if not refused:
         sentences.append(target.sentence)

@@ -13,6 +13,7 @@ from seedling.batches import IGNORED, Batch, batches
 from seedling.corpus import documents
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
+from seedling.start import write_circuits
 
 BATCH_TOKENS = 3072
 EXERCISES_UNTIL, COOLING_FROM = 0.05, 0.35
@@ -92,6 +93,7 @@ def train(tokenizer: Tokenizer, checkpoint: Path, shape: Shape, seed: int, step_
     """Trains for `step_count` steps; keeps `checkpoint` up to date and goes on from it when it exists."""
     torch.manual_seed(seed)
     model = Seedling(shape)
+    write_circuits(model, [tokenizer.id_to_token(number) or "" for number in range(shape.vocabulary_size)])
     running = optimizers(model)
     peaks = [one.param_groups[0]["lr"] for one in running]
     first_step = starting_point(checkpoint, model, running)
