@@ -127,7 +127,7 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A step of `pull`. The last one carries the model."""
 
-    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "joining", "installing", "done"]
+    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "installing", "done"]
     done_bytes: int = 0
     total_bytes: int = 0
     offer: PullOffer | None = None

@@ -18,7 +18,6 @@ _WORDS = {
     "copying": "copying",
     "downloading": "downloading",
     "verifying": "checking the hash",
-    "joining": "joining the parts",
     "installing": "installing",
     "done": "done",
 }

@@ -11,7 +11,8 @@ from crofter.core import Sampling
 
 from .capabilities import ENCODERS, capabilities
 from .gguf import FILE_TYPES
-from .header import Header, read_header
+from .header import Header
+from .parts import part_paths, read_model
 
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_HEADS = 65_536
@@ -54,9 +55,13 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_facts(path: Path) -> ModelFacts:
-    """The facts of the GGUF at `path`. Raises MODEL_INVALID, with the reason, if it is not a whole model; MODEL_NOT_FOUND."""
-    header = read_header(path)
-    _refuse_parts(header)
+    """The facts of the GGUF at `path`, all its parts if it is split. Raises as `read_model` and `facts_of`."""
+    return facts_of(read_model(part_paths(path)))
+
+
+def facts_of(header: Header) -> ModelFacts:
+    """What a header says. Raises MODEL_INVALID, with the reason, if it is not that of a model."""
+    _refuse_other_kinds(header)
     architecture = header.text("general.architecture")
     layer_count = header.integer(f"{architecture}.block_count", limit=_MAXIMUM_LAYERS)
     embedding_length = header.integer(f"{architecture}.embedding_length", limit=_MAXIMUM_LENGTH)
@@ -84,17 +89,13 @@ def read_facts(path: Path) -> ModelFacts:
     )
 
 
-def _refuse_parts(header: Header) -> None:
+def _refuse_other_kinds(header: Header) -> None:
     architecture = header.text("general.architecture")
     kind = "mmproj" if architecture == "clip" else header.text("general.type", "model")
     if kind != "model":
         raise header.invalid(_OTHER_KINDS.get(kind, f"it is a {kind[:40]!r}, not a model"))
     if not _ARCHITECTURE.fullmatch(architecture):
         raise header.invalid("general.architecture is missing or not a name")
-    if (shards := header.integer("split.count", 0)) > 1:
-        raise header.invalid(
-            f"it is one of {shards} parts of a model; join them with `llama-gguf-split --merge` and give the joined file"
-        )
     if not header.tensors:
         raise header.invalid("it has a vocabulary but no weights")
     if not header.array_length("tokenizer.ggml.tokens"):

@@ -23,6 +23,10 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     added_at: float
     """Unix seconds; for the embedded model, when it was packaged."""
     default: bool = False
+    linked: bool = False
+    """True if its files are another program's: they are used where they lie, and never deleted."""
+    projector: Path | None = None
+    """The file that turns images or sound into its input."""
 
 
 def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts: ModelFacts) -> ModelFile:
