@@ -20,9 +20,10 @@ from .installation import (
     write_manifest,
 )
 from .installed import InstalledModel, packaged_model
-from .manifest import Manifest, manifest_of
+from .manifest import Manifest, groups_of, manifest_of
 from .names import checked_name, local_path
 from .parts import part_paths, read_model
+from .shards import group_data, is_intact
 
 
 class ModelRegistry:
@@ -69,6 +70,35 @@ class ModelRegistry:
     def holders(self, group_id: str) -> list[GroupRecord]:
         """Which installed models have a group of tensors."""
         return self._records.holders(group_id)
+
+    def group_data(self, group_id: str) -> Generator[bytes]:
+        """A tensor group from whichever model has it, hashed on the way. What a peer is given.
+
+        Raises MODEL_NOT_FOUND if none has it; MODEL_INVALID, at the end of a tensor, if every copy of it is damaged.
+        """
+        holders = self._records.holders(group_id)
+        for holder in holders:
+            model = self._model(holder.model_id)
+            group = next(each for each in groups_of(self.manifest(model)) if each.group_id == group_id)
+            header = read_model(part_paths(model.file.path))
+            if holder is holders[-1] or is_intact(group, header):
+                yield from group_data(group, header)
+                return
+        raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"No model here has the tensor group {group_id[:64]!r}.")
+
+    def damaged_groups(self, model: InstalledModel, progress: Progress) -> list[str]:
+        """Read every byte of a model and name the groups that are not what its manifest says. Raises MODEL_INVALID, OSError."""
+        header = read_model(part_paths(model.file.path))
+        groups = groups_of(self.manifest(model))
+        total_bytes = sum(group.size_bytes for group in groups)
+        damaged: list[str] = []
+        done_bytes = 0
+        for group in groups:
+            if not is_intact(group, header):
+                damaged.append(group.name)
+            done_bytes += group.size_bytes
+            progress(done_bytes, total_bytes)
+        return damaged
 
     def add(self, source: str, name: str | None, progress: Progress) -> InstalledModel:
         """Copy the GGUF at `source`, all its parts if it is split; content that is there already only gains a name.
@@ -189,6 +219,10 @@ class ModelRegistry:
                     self._records.replace(record.model_id, new.model_id, without_name=new.name)
                     self._entries.forget()
                     (self._folder / record.place).unlink()
+
+    def _model(self, model_id: ModelId) -> InstalledModel:
+        entry = next(entry for entry in self._entries.by_name().values() if entry.record.model_id == model_id)
+        return entry.model
 
     def _default_marked(self, models: list[InstalledModel]) -> list[InstalledModel]:
         default = self._entries.default(self.default_name)

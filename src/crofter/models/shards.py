@@ -5,7 +5,7 @@ with two names. (ggml `docs/gguf.md`; `llama-model-loader.cpp`, checked for buil
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from blake3 import blake3
@@ -14,8 +14,8 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.store import new_file, read_range
 
 from .gguf import MAGIC, TENSOR_TYPES, VERSIONS
-from .header import Header, Tensor
-from .manifest import TensorGroup, metadata_entries, padded
+from .header import Header
+from .manifest import TensorEntry, TensorGroup, metadata_entries, padded
 
 _UINT16, _INT32 = 2, 5
 _TYPE_NUMBERS = {tensor_type.name: number for number, tensor_type in TENSOR_TYPES.items()}
@@ -68,19 +68,39 @@ def group_header(group: TensorGroup, number: int) -> bytes:
     return header.ljust(padded(len(header)), b"\0")
 
 
-def is_intact(group: TensorGroup, header: Header) -> bool:
-    """Whether a model's files still hold exactly this group. Raises OSError, MODEL_INVALID if a file ends early."""
-    tensors: dict[str, Tensor] = {tensor.name: tensor for tensor in header.tensors}
+def group_data(group: TensorGroup, header: Header) -> Generator[bytes]:
+    """A group's data as its manifest lays it out, from whichever files hold it; what a peer is given.
+
+    Raises MODEL_INVALID, after the bytes of a tensor that is not what the manifest says; OSError.
+    """
+    tensors = {tensor.name: tensor for tensor in header.tensors}
+    position = 0
     for entry in group.tensors:
+        yield bytes(entry.offset - position)
         tensor = tensors.get(entry.name)
         if tensor is None or tensor.size_bytes != entry.size_bytes:
-            return False
+            raise _damaged(header, entry)
         hasher = blake3(max_threads=blake3.AUTO)
         for block in read_range(header.parts[tensor.part], tensor.offset, tensor.size_bytes):
             hasher.update(block)
+            yield block
         if hasher.hexdigest() != entry.hash:
-            return False
+            raise _damaged(header, entry)
+        position = entry.offset + entry.size_bytes
+
+
+def is_intact(group: TensorGroup, header: Header) -> bool:
+    """Whether files still hold exactly this group. Raises OSError."""
+    try:
+        for _ in group_data(group, header):
+            pass
+    except CrofterError:
+        return False
     return True
+
+
+def _damaged(header: Header, entry: TensorEntry) -> CrofterError:
+    return CrofterError(ErrorCode.MODEL_INVALID, f"{header.path.parent}: the tensor {entry.name} is damaged.")
 
 
 def _start(tensor_count: int, key_count: int) -> bytes:

@@ -303,6 +303,31 @@ def test_a_full_disk_during_a_takeover_is_said_and_the_rest_is_done_later(
     assert (model.name, content_of(model.file.path)) == ("mine", expected)
 
 
+def test_any_group_can_be_given_to_a_peer_from_any_model_that_has_it(
+    registry: ModelRegistry, whole: Path, tmp_path: Path
+) -> None:
+    linked = registry.link((whole,), "linked", "", ignore)
+    other = registry.add(str(retold(whole, tmp_path / "two.gguf", "{{ messages }}")), "two", ignore)
+    for group in groups_of(registry.manifest(linked)):
+        data = b"".join(registry.group_data(group.group_id))
+        assert len(data) == group.size_bytes
+        for entry in group.tensors:
+            assert blake3(data[entry.offset : entry.offset + entry.size_bytes]).hexdigest() == entry.hash
+    layer = part_paths(other.file.path)[2]
+    assert registry.damaged_groups(other, ignore) == []
+    layer.write_bytes(layer.read_bytes()[:-1] + b"!")
+    assert registry.damaged_groups(other, ignore) == ["blk.0"]
+    group = next(group for group in groups_of(registry.manifest(other)) if group.name == "blk.0")
+    assert len(b"".join(registry.group_data(group.group_id))) == group.size_bytes, "the linked model's is whole"
+    registry.remove("linked")
+    with pytest.raises(CrofterError, match="damaged") as caught:
+        list(registry.group_data(group.group_id))
+    assert caught.value.code is ErrorCode.MODEL_INVALID
+    with pytest.raises(CrofterError) as caught:
+        list(registry.group_data("0" * 64))
+    assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
+
+
 def test_llama_cpp_is_given_the_same_model(registry: ModelRegistry, whole: Path) -> None:
     from llama_cpp import Llama
 
