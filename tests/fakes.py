@@ -171,6 +171,12 @@ class FakeAdministration:
     def catalogue(self) -> list[CatalogueItem]:
         return []
 
+    async def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        for step in self.pull_steps:
+            if isinstance(step, CrofterError):
+                raise step
+            yield step
+
     async def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         for step in self.pull_steps:
             if isinstance(step, CrofterError):

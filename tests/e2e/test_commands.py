@@ -54,6 +54,10 @@ def test_a_model_is_pulled_used_and_removed(crofter: Commands, tmp_path: Path) -
         >= 1
     )
     assert "tiny" in {model["name"] for model in crofter.json("ps")}
+    assert "tiny is whole" in crofter.run("verify", "tiny").stderr
+    layer = Path(crofter.json("show", "tiny")["path"]).with_name("model-00003-of-00006.gguf")
+    layer.write_bytes(layer.read_bytes()[:-1] + b"!")
+    assert "damaged in blk.0" in crofter.run("verify", "tiny", code=1).stderr
     crofter.run("rm", "tiny")
     assert {"seedling"} == {model["name"] for model in crofter.json("ls")}
     assert "tiny" not in {model["name"] for model in crofter.json("ps")}

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
     "rm": ("models", "Remove a model."),
+    "verify": ("verify", "Read a model's files and compare every byte with its hash."),
     "ps": ("workers", "List the loaded models."),
     "stop": ("workers", "Unload a model."),
     "tune": ("tune", "Measure which settings suit this machine and model."),

@@ -98,6 +98,21 @@ class NodeAdministration:
 
         return pulled(add)
 
+    def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        def check(report: Report) -> ModelSummary:
+            model = self._parts.registry.resolve(name)
+            report.stage("verifying")
+            damaged = self._parts.registry.damaged_groups(model, report)
+            if damaged:
+                places = ", ".join(damaged)
+                message = (
+                    f"{model.name} is damaged in {places}: remove it (`crofter rm {model.name}`) and get it again."
+                )
+                raise CrofterError(ErrorCode.MODEL_INVALID, message)
+            return summary(model)
+
+        return pulled(check)
+
     def catalogue(self) -> list[CatalogueItem]:
         return catalogue(self._parts.hub, machine_now().total_bytes)
 

@@ -54,6 +54,10 @@ class AdminRoutes:
     async def pull(self, call: Call) -> App:
         return self._progress(self._administration.pull(await call.body(PullRequest)))
 
+    async def verify(self, call: Call) -> App:
+        body = await call.body(NameBody)
+        return self._progress(self._administration.verify(body.name))
+
     async def catalogue(self, _: Call) -> App:
         return JsonReply(self._administration.catalogue())
 
