@@ -40,6 +40,7 @@ def main() -> None:
         copying: list[float] = []
         installing: list[float] = []
         verifying: list[float] = []
+        number, registry = 0, _registry(folder / "first")
         for number in range(options.rounds):
             copying.append(_seconds(lambda: _copy(whole, folder / "copy.gguf")))
             registry = _registry(folder / str(number))
