@@ -11,9 +11,12 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    FoundModels,
+    ImportRequest,
     KeySummary,
     LoadedModel,
     ModelDetails,
+    ModelSearch,
     ModelSummary,
     NodeStatus,
     PullProgress,
@@ -182,6 +185,12 @@ class FakeAdministration:
             if isinstance(step, CrofterError):
                 raise step
             yield step
+
+    async def found_models(self, search: ModelSearch) -> FoundModels:
+        return FoundModels(models=(), remarks=search.sources)
+
+    async def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]:
+        yield PullProgress(status="reading", total_bytes=len(request.parts))
 
     async def remove_model(self, name: str) -> ModelSummary:
         FakeResolver().resolve(name)

@@ -40,6 +40,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     added_at: float
     """Unix seconds."""
     default: bool = False
+    linked: bool = False
+    """Whether its files belong to another program and stay where they are, also when it is removed here."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,12 +129,63 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
     """A step of `pull`. The last one carries the model."""
 
-    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "installing", "done"]
+    status: Literal["checking", "choosing", "copying", "reading", "downloading", "verifying", "installing", "done"]
     done_bytes: int = 0
     total_bytes: int = 0
     offer: PullOffer | None = None
     """In the first step after the choice was made."""
     model: ModelSummary | None = None
+
+
+class ModelSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which models on this machine are asked for, and where the asking user's programs keep them."""
+
+    sources: tuple[str, ...] = ()
+    """Absolute paths of files and folders, or names as Ollama and LM Studio have them; none: everything they hold."""
+    home: str = ""
+    """The user's home folder. Empty: the node's own user and environment count, for what follows too."""
+    ollama_models: str = ""
+    """OLLAMA_MODELS; empty: the usual places."""
+    hub_cache: str = ""
+    """The Hugging Face cache."""
+
+
+class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model on this machine that could be imported."""
+
+    name: str
+    program: Literal["ollama", "lm-studio", "hugging-face", "file"]
+    parts: tuple[str, ...]
+    """Paths, in order if it is split."""
+    projector: str
+    """The path of its vision part; may be empty."""
+    size_bytes: int
+    quantization: str
+    architecture: str
+    parameter_count: int
+    installed: str = ""
+    """The name of an installed model that is the same as far as headers tell; may be empty."""
+    linked: bool = False
+    """Whether exactly these files are installed."""
+
+
+class FoundModels(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and in a sentence each what was left out."""
+
+    models: tuple[FoundModel, ...]
+    remarks: tuple[str, ...]
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that was found and shall be used here."""
+
+    parts: tuple[str, ...]
+    projector: str = ""
+    name: str | None = None
+    usual_name: str = ""
+    """What to call it if it was given no name and this one is free."""
+    copy: bool = False
+    """Take a copy into Crofter's own storage; otherwise the files are used where they lie."""
 
 
 class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +268,8 @@ class Administration(Protocol):
         """Read every byte of a model and compare it with the manifest. Raises MODEL_INVALID, naming what is damaged."""
         ...
 
+    async def found_models(self, search: ModelSearch) -> FoundModels: ...
+    def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...

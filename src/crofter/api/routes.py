@@ -63,6 +63,8 @@ def routes(services: Services) -> App:
         "/crofter/v1/models/{name:path}": endpoint(GET=admin.model, DELETE=admin.remove_model),
         "/crofter/v1/pull": endpoint(POST=admin.pull),
         "/crofter/v1/verify": endpoint(POST=admin.verify),
+        "/crofter/v1/found": endpoint(POST=admin.found),
+        "/crofter/v1/import": endpoint(POST=admin.import_model),
         "/crofter/v1/catalogue": endpoint(GET=admin.catalogue),
         "/crofter/v1/ps": endpoint(GET=admin.loaded),
         "/crofter/v1/unload": endpoint(POST=admin.unload),

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("chat", "Talk with a model."),
     "ask": ("ask", "Ask one question."),
     "pull": ("pull", "Install a model from the hub or a file."),
+    "import": ("import_", "Use models that Ollama, LM Studio or a folder hold."),
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
     "rm": ("models", "Remove a model."),

@@ -16,6 +16,7 @@ _WORDS = {
     "checking": "checking",
     "choosing": "asking the hub",
     "copying": "copying",
+    "reading": "reading it once",
     "downloading": "downloading",
     "verifying": "checking the hash",
     "installing": "installing",

@@ -1,5 +1,6 @@
 """Which models there are, and what their files say about themselves."""
 
+from .elsewhere import Found, FoundModel, Places, find_models
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
@@ -9,6 +10,8 @@ from .registry import ModelRegistry
 
 __all__ = [
     "Array",
+    "Found",
+    "FoundModel",
     "Header",
     "HubPulls",
     "HubSettings",
@@ -17,9 +20,11 @@ __all__ = [
     "ModelRegistry",
     "Offer",
     "Origin",
+    "Places",
     "Room",
     "Tensor",
     "Wish",
+    "find_models",
     "fits_memory",
     "is_local",
     "read_facts",

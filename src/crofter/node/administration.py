@@ -14,9 +14,12 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    FoundModels,
+    ImportRequest,
     KeySummary,
     LoadedModel,
     ModelDetails,
+    ModelSearch,
     ModelSummary,
     NodeStatus,
     PullProgress,
@@ -32,6 +35,7 @@ from . import settings
 from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
+from .importing import Imports
 from .keys import new_secret, same_secret
 from .model_view import catalogue, details, summary
 from .parts import Parts
@@ -44,6 +48,7 @@ class NodeAdministration:
 
     def __init__(self, parts: Parts, loaded: LoadedConfig, flags: Mapping[str, object]) -> None:
         self._parts = parts
+        self._imports = Imports(parts.registry, parts.home)
         self._config = loaded
         self._flags = flags
         self._running: RunningNode | None = None
@@ -112,6 +117,12 @@ class NodeAdministration:
             return summary(model)
 
         return pulled(check)
+
+    async def found_models(self, search: ModelSearch) -> FoundModels:
+        return await self._imports.find(search)
+
+    def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]:
+        return self._imports.add(request)
 
     def catalogue(self) -> list[CatalogueItem]:
         return catalogue(self._parts.hub, machine_now().total_bytes)

@@ -1,10 +1,10 @@
 """Models and workers as the owner sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from crofter.api import CatalogueItem, ModelDetails, ModelSummary
+from crofter.api import CatalogueItem, FoundModel, FoundModels, ModelDetails, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
+from crofter.models import Found, HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
 
 
 class NamedFiles:
@@ -33,6 +33,7 @@ def summary(model: InstalledModel) -> ModelSummary:
         embedded=model.embedded,
         added_at=model.added_at,
         default=model.default,
+        linked=model.linked,
     )
 
 
@@ -62,6 +63,33 @@ def shown_origin(origin: Origin) -> str:
     """Where a model came from, in one line."""
     files = ", ".join(f"{file} (sha256 {sha256})" for file, sha256 in zip(origin.files, origin.sha256, strict=True))
     return f"{origin.endpoint}/{origin.repository} at {origin.revision}: {files}"
+
+
+def found_models(found: Found, installed: Sequence[InstalledModel]) -> FoundModels:
+    """What is on this machine, and which of it is installed already."""
+    by_path = {model.file.path: model.name for model in installed}
+    by_header = {
+        (model.facts.name, model.facts.architecture, model.facts.parameter_count, model.facts.quantization): model.name
+        for model in installed
+    }
+    models: list[FoundModel] = []
+    for model in found.models:
+        linked = by_path.get(model.parts[0], "")
+        alike = by_header.get((model.own_name, model.architecture, model.parameter_count, model.quantization), "")
+        shown = FoundModel(
+            name=model.name,
+            program=model.program,
+            parts=tuple(map(str, model.parts)),
+            projector=str(model.projector or ""),
+            size_bytes=model.size_bytes,
+            quantization=model.quantization,
+            architecture=model.architecture,
+            parameter_count=model.parameter_count,
+            installed=linked or alike,
+            linked=bool(linked),
+        )
+        models.append(shown)
+    return FoundModels(models=tuple(models), remarks=found.remarks)
 
 
 def catalogue(hub: HubPulls, memory_bytes: int) -> list[CatalogueItem]:

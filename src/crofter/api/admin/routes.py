@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.api.administration import PullRequest
+from crofter.api.administration import ImportRequest, ModelSearch, PullRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
@@ -57,6 +57,12 @@ class AdminRoutes:
     async def verify(self, call: Call) -> App:
         body = await call.body(NameBody)
         return self._progress(self._administration.verify(body.name))
+
+    async def found(self, call: Call) -> App:
+        return JsonReply(await self._administration.found_models(await call.body(ModelSearch)))
+
+    async def import_model(self, call: Call) -> App:
+        return self._progress(self._administration.import_model(await call.body(ImportRequest)))
 
     async def catalogue(self, _: Call) -> App:
         return JsonReply(self._administration.catalogue())

@@ -66,7 +66,7 @@ def show_command(name: str, as_json: bool) -> None:
             ("vocabulary", f"{details.vocabulary_size:,}"),
             ("can", ", ".join(model.capabilities)),
             ("license", details.license or "not stated"),
-            ("from", details.origin or "a file"),
+            ("from", details.origin or ("a file of another program" if model.linked else "a file")),
             ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
         ]
     )
@@ -75,7 +75,8 @@ def show_command(name: str, as_json: bool) -> None:
 @click.command("rm")
 @click.argument("name")
 def rm_command(name: str) -> None:
-    """Remove a model. Its file is deleted when no other name needs it."""
+    """Remove a model. Its file is deleted when no other name needs it; an imported one that was only linked stays."""
     with ensure_node() as client:
         model = client.send("DELETE", f"{ADMIN}/models/{quote(name)}", ModelSummary)
-    say(f"removed {model.name} ({size(model.size_bytes)}).")
+    stays = "; its file was only linked and stays where it is" if model.linked else ""
+    say(f"removed {model.name} ({size(model.size_bytes)}){stays}.")
