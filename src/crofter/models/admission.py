@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from crofter.core import CrofterError, ModelId
-from crofter.store import GroupRecord, ModelName, ModelRecord, ModelRecords, Progress
+from crofter.store import GroupRecord, ModelName, ModelRecord, ModelRecords, Progress, new_file, read_range
 
 from .entries import Entries, facts_json
 from .facts import ModelFacts, facts_of, read_facts
@@ -22,6 +24,7 @@ from .shards import is_intact
 
 _ID_LENGTH = 64
 _LONGEST_STEM = 100
+_PROJECTOR_FILE = "projector.gguf"
 
 
 class Candidate(NamedTuple):
@@ -68,6 +71,19 @@ class Admission:
 
     def register(self, new: Candidate, first: Path, projector: Path | None = None) -> None:
         self._register_files(new.model_id, first, new.facts, new.manifest, new.name, projector)
+
+    def copy_projector(self, model_id: ModelId, source: Path) -> None:
+        """Keep a copy of what turns images or sound into a model's input beside the model. Raises as `new_file`."""
+        target = self._folder / model_id / _PROJECTOR_FILE
+        size_bytes = source.stat().st_size
+        with new_file(target, size_bytes) as file:
+            for block in read_range(source, 0, size_bytes):
+                file.write(block)
+        with self.changing:
+            record = self._records.models()[model_id]
+            place = str(target.relative_to(self._folder))
+            self._records.update(msgspec.structs.replace(record, projector=place))
+            self._entries.forget()
 
     def register_complete(self) -> None:
         """Whole models that were not registered before their process died, or while the disk was full."""

@@ -145,8 +145,10 @@ class Entries:
             raise CrofterError(ErrorCode.MODEL_INVALID, message) from error
         if found == (record.size_bytes, record.modified_ns):
             return
-        # A folder that was moved or restored has new times; the same size and headers are enough to go on with.
-        facts = facts_json(read_facts(path)) if found.size_bytes == record.size_bytes else ""
+        # Our own folder, moved or restored, has new times; the same size and headers are enough to go on with. Another program may
+        # have put other weights into a linked file.
+        is_same = self.lies_here(record) and found.size_bytes == record.size_bytes
+        facts = facts_json(read_facts(path)) if is_same else ""
         if facts != record.facts:
             message = f"The files of {entry.model.name!r} have been changed or damaged: {advice}."
             raise CrofterError(ErrorCode.MODEL_INVALID, message)

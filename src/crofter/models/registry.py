@@ -100,7 +100,9 @@ class ModelRegistry:
             progress(done_bytes, total_bytes)
         return damaged
 
-    def add(self, source: str, name: str | None, progress: Progress) -> InstalledModel:
+    def add(
+        self, source: str, name: str | None, progress: Progress, *, projector: Path | None = None
+    ) -> InstalledModel:
         """Copy the GGUF at `source`, all its parts if it is split; content that is there already only gains a name.
 
         Without a name, the model's own is used. Raises UNSUPPORTED, MODEL_NOT_FOUND, MODEL_INVALID, INVALID_REQUEST, CONFLICT
@@ -112,6 +114,8 @@ class ModelRegistry:
                 installation = Installation(self._folder, new.model_id)
                 place = installation.build(new.header, new.manifest, self._admission.shared, _second_half(progress))
                 self._admission.register(new, place)
+            if projector is not None:
+                self._admission.copy_projector(new.model_id, projector)
         return self.resolve(new.name)
 
     def adopt(

@@ -38,10 +38,11 @@ class Imports:
                 message = "Give the absolute path of each file."
                 raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="parts")
             parts = paths[: len(request.parts)]
-            if request.copy:
-                return summary(self._registry.add(str(parts[0]), request.name or request.usual_name or None, report))
-            report.stage("reading")
             projector = paths[-1] if request.projector else None
+            if request.copy:
+                name = request.name or request.usual_name or None
+                return summary(self._registry.add(str(parts[0]), name, report, projector=projector))
+            report.stage("reading")
             model = self._registry.link(parts, request.name, request.usual_name, report, projector=projector)
             return summary(model)
 

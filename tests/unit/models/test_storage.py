@@ -348,3 +348,16 @@ def test_ids_do_not_change_between_versions() -> None:
     assert [group.group_id for group in groups_of(manifest)] == [
         "6a1e86f6ab43f7ce6b9743a1523e49847d214fce3f680ff3fb43695a8ed91ae0"
     ]
+
+
+def test_a_projector_is_linked_or_copied_with_its_model(registry: ModelRegistry, whole: Path, tmp_path: Path) -> None:
+    projector = tmp_path / "mmproj.gguf"
+    projector.write_bytes(b"GGUF and what sees")
+    linked = registry.link((whole,), "sees", "", ignore, projector=projector)
+    assert linked.projector == projector
+    copied = registry.add(str(whole), "sees", ignore, projector=projector)
+    assert copied.projector is not None
+    assert copied.projector.is_relative_to(tmp_path / "models")
+    assert copied.projector.read_bytes() == projector.read_bytes()
+    registry.remove("sees")
+    assert disk_bytes(tmp_path / "models") == 0

@@ -133,8 +133,6 @@ def _import_each(client: NodeClient, chosen: Sequence[FoundModel], name: str | N
             continue
         imported.append(model)
         how = "linked, its file stays where it is" if model.linked else "in Crofter's own storage"
-        if copy and found.projector:
-            how += ", without its vision part"
         say(f"imported {model.name} ({size(model.size_bytes)}, {model.quantization}; {how}). Try: {advice(model)}")
     return imported
 
