@@ -18,6 +18,7 @@ from crofter.api import (
     NodeStatus,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -176,6 +177,10 @@ class FakeAdministration:
             if isinstance(step, CrofterError):
                 raise step
             yield step
+
+    async def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
+        FakeResolver().resolve(request.model)
+        yield PullProgress(status="done", model=self.models[0])
 
     async def remove_model(self, name: str) -> ModelSummary:
         FakeResolver().resolve(name)

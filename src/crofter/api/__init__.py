@@ -13,6 +13,7 @@ from .administration import (
     PullOffer,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "PullOffer",
     "PullProgress",
     "PullRequest",
+    "QuantizeRequest",
     "Server",
     "Setting",
     "TuneProgress",

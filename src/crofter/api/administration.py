@@ -59,7 +59,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Quantisation type to number of tensors."""
     tuning: dict[str, str | int | bool] = {}
     origin: str = ""
-    """Where it was downloaded from, with commit and hash; empty if it came from a file."""
+    """Where it was downloaded from, with commit and hash, or what it was made from; empty if it came from a file."""
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,14 +125,28 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of `pull`. The last one carries the model."""
+    """A step of `pull` or `quantize`. The last one carries the model."""
 
-    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "joining", "installing", "done"]
+    status: Literal[
+        "checking", "choosing", "copying", "downloading", "verifying", "joining", "quantizing", "installing", "done"
+    ]
     done_bytes: int = 0
     total_bytes: int = 0
     offer: PullOffer | None = None
     """In the first step after the choice was made."""
     model: ModelSummary | None = None
+
+
+class QuantizeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model to make smaller, and how."""
+
+    model: str
+    quantization: str
+    """Such as Q4_K_M; an unknown one is refused with a list."""
+    name: str | None = None
+    """What to call the result; otherwise after the model and the quantisation."""
+    requantize: bool = False
+    """Whether a model that is quantised already may be quantised again, at a further loss."""
 
 
 class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +225,7 @@ class Administration(Protocol):
     def installed_models(self) -> list[ModelSummary]: ...
     def model_details(self, name: str) -> ModelDetails: ...
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...

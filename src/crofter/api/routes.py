@@ -62,6 +62,7 @@ def routes(services: Services) -> App:
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(GET=admin.model, DELETE=admin.remove_model),
         "/crofter/v1/pull": endpoint(POST=admin.pull),
+        "/crofter/v1/quantize": endpoint(POST=admin.quantize),
         "/crofter/v1/catalogue": endpoint(GET=admin.catalogue),
         "/crofter/v1/ps": endpoint(GET=admin.loaded),
         "/crofter/v1/unload": endpoint(POST=admin.unload),

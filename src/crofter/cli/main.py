@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chat": ("chat", "Talk with a model."),
     "ask": ("ask", "Ask one question."),
     "pull": ("pull", "Install a model from the hub or a file."),
+    "quantize": ("quantize", "Make a smaller version of an installed model."),
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
     "rm": ("models", "Remove a model."),

@@ -19,6 +19,7 @@ _WORDS = {
     "downloading": "downloading",
     "verifying": "checking the hash",
     "joining": "joining the parts",
+    "quantizing": "quantising",
     "installing": "installing",
     "done": "done",
 }

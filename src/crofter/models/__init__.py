@@ -4,7 +4,7 @@ from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
 from .installed import InstalledModel
-from .names import is_local
+from .names import checked_name, is_local
 from .registry import ModelRegistry
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Room",
     "Tensor",
     "Wish",
+    "checked_name",
     "fits_memory",
     "is_local",
     "read_facts",

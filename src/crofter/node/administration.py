@@ -21,6 +21,7 @@ from crofter.api import (
     NodeStatus,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -36,6 +37,7 @@ from .keys import new_secret, same_secret
 from .model_view import catalogue, details, summary
 from .parts import Parts
 from .pulling import Report, pulled
+from .quantizing import quantized
 from .release import crofter_version
 
 
@@ -97,6 +99,9 @@ class NodeAdministration:
             return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
         return pulled(add)
+
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
+        return pulled(lambda report: summary(quantized(self._parts, request, report)))
 
     def catalogue(self) -> list[CatalogueItem]:
         return catalogue(self._parts.hub, machine_now().total_bytes)

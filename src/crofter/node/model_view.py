@@ -60,6 +60,8 @@ def details(
 
 def shown_origin(origin: Origin) -> str:
     """Where a model came from, in one line."""
+    if origin.made_from:
+        return f"made from {origin.made_from}"
     files = ", ".join(f"{file} (sha256 {sha256})" for file, sha256 in zip(origin.files, origin.sha256, strict=True))
     return f"{origin.endpoint}/{origin.repository} at {origin.revision}: {files}"
 

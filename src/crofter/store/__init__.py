@@ -1,7 +1,16 @@
 """What the node keeps: an encrypted SQLite database, and files that are whole or absent."""
 
 from .database import Database, Writer
-from .files import CopiedFile, Progress, copied_file, move_into_place, read_blocks, remove_leftovers, write_atomically
+from .files import (
+    CopiedFile,
+    Progress,
+    copied_file,
+    incoming_path,
+    move_into_place,
+    read_blocks,
+    remove_leftovers,
+    write_atomically,
+)
 from .key import store_key
 from .key_records import KeyRecord, KeyRecords
 from .model_records import ModelName, ModelRecord, ModelRecords
@@ -23,6 +32,7 @@ __all__ = [
     "TuningRecords",
     "Writer",
     "copied_file",
+    "incoming_path",
     "move_into_place",
     "read_blocks",
     "remove_leftovers",

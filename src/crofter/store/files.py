@@ -93,6 +93,12 @@ def move_into_place(temporary: Path, target: Path) -> None:
             os.close(handle)
 
 
+def incoming_path(folder: Path) -> Path:
+    """A fresh name for what is to be written in `folder`, which is made; `remove_leftovers` deletes what still has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
+
+
 def remove_leftovers(folder: Path) -> int:
     """Delete what a killed process left half written in `folder`; returns how many files. Nothing may be writing there."""
     leftovers = [path for path in folder.glob(f".*{_LEFTOVER_SUFFIX}") if path.is_file()]
@@ -104,8 +110,7 @@ def remove_leftovers(folder: Path) -> int:
 @contextmanager
 def _incoming(folder: Path, size_bytes: int) -> Generator[Path]:
     """A fresh temporary path in `folder`; what is still there at the end is deleted, and a full disk gets its own error."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
+    temporary = incoming_path(folder)
     try:
         yield temporary
     except OSError as error:

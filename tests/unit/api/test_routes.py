@@ -69,6 +69,8 @@ async def test_metrics_count_requests_tokens_and_times() -> None:
         ("GET", "/doctor", None, 200),
         ("GET", "/catalogue", None, 200),
         ("POST", "/pull", {"name": "no source"}, 400),
+        ("POST", "/quantize", {"model": "seedling", "quantization": "Q4_K_M"}, 200),
+        ("POST", "/quantize", {"model": "nonesuch", "quantization": "Q4_K_M"}, 404),
         ("GET", "/settings", None, 200),
         ("PUT", "/settings/api.port", {"value": "1"}, 200),
         ("GET", "/keys", None, 200),

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.api.administration import PullRequest
+from crofter.api.administration import PullRequest, QuantizeRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
@@ -53,6 +53,9 @@ class AdminRoutes:
 
     async def pull(self, call: Call) -> App:
         return self._progress(self._administration.pull(await call.body(PullRequest)))
+
+    async def quantize(self, call: Call) -> App:
+        return self._progress(self._administration.quantize(await call.body(QuantizeRequest)))
 
     async def catalogue(self, _: Call) -> App:
         return JsonReply(self._administration.catalogue())
