@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
+import msgspec
 
 from crofter.api import (
     CatalogueItem,
@@ -13,6 +14,7 @@ from crofter.api import (
     CreatedKey,
     KeySummary,
     LoadedModel,
+    ModelChange,
     ModelDetails,
     ModelSummary,
     NodeStatus,
@@ -177,6 +179,13 @@ class FakeAdministration:
             if isinstance(step, CrofterError):
                 raise step
             yield step
+
+    def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        return self.model_details(name)
+
+    def alias_model(self, name: str, alias: str) -> ModelSummary:
+        FakeResolver().resolve(name)
+        return msgspec.structs.replace(self.models[0], name=alias)
 
     async def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
         FakeResolver().resolve(request.model)

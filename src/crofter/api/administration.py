@@ -34,12 +34,14 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str
     context_length: int
     capabilities: tuple[str, ...]
-    """Of: chat, completion, fim, embedding, rerank, tools, reasoning."""
+    """Of: chat, completion, fim, embedding, rerank, tools, reasoning, vision, audio."""
     embedded: bool
     """True for the model that ships with Crofter."""
     added_at: float
     """Unix seconds."""
     default: bool = False
+    pinned: bool = False
+    """Kept loaded once it is."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,22 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     tuning: dict[str, str | int | bool] = {}
     origin: str = ""
     """Where it was downloaded from, with commit and hash, or what it was made from; empty if it came from a file."""
+    names: tuple[str, ...] = ()
+    """All it is called."""
+    file_capabilities: tuple[str, ...] = ()
+    """What the file says; the summary's are what its owner says, if that is something else."""
+    context_tokens: int = 0
+    """How long a context its owner wants; 0: as the node's settings say."""
+
+
+class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner decides about a model; what is left out stays as it is."""
+
+    capabilities: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    """None: what the file says."""
+    context_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    """0: as the node's settings say."""
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +245,8 @@ class Administration(Protocol):
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
     def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
+    def change_model(self, name: str, change: ModelChange) -> ModelDetails: ...
+    def alias_model(self, name: str, alias: str) -> ModelSummary: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...
     async def unload_model(self, name: str) -> None: ...

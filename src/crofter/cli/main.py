@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quantize": ("quantize", "Make a smaller version of an installed model."),
     "ls": ("models", "List the installed models."),
     "show": ("models", "Everything about one model."),
+    "alias": ("decide", "Give a model one more name."),
+    "set": ("decide", "Decide what a model is for, its context, and whether it stays loaded."),
     "rm": ("models", "Remove a model."),
     "ps": ("workers", "List the loaded models."),
     "stop": ("workers", "Unload a model."),

@@ -3,8 +3,9 @@
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
-from .installed import InstalledModel
+from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
+from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
 
 __all__ = [
@@ -15,11 +16,14 @@ __all__ = [
     "InstalledModel",
     "ModelFacts",
     "ModelRegistry",
+    "ModelSettings",
     "Offer",
     "Origin",
+    "Overrides",
     "Room",
     "Tensor",
     "Wish",
+    "checked_capabilities",
     "checked_name",
     "fits_memory",
     "is_local",

@@ -53,8 +53,11 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the model's makers recommend; None where they say nothing."""
 
 
-def read_facts(path: Path) -> ModelFacts:
-    """The facts of the GGUF at `path`. Raises MODEL_INVALID, with the reason, if it is not a whole model; MODEL_NOT_FOUND."""
+def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
+    """The facts of the GGUF at `path`, with its projector if it has one.
+
+    Raises MODEL_INVALID, with the reason, if it is not a whole model; MODEL_NOT_FOUND.
+    """
     header = read_header(path)
     _refuse_parts(header)
     architecture = header.text("general.architecture")
@@ -78,7 +81,7 @@ def read_facts(path: Path) -> ModelFacts:
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture, kv_heads, embedding_length // max(1, *heads)),
         license=_shown(header.text("general.license")),
         chat_template=header.text("tokenizer.chat_template"),
-        capabilities=capabilities(header, architecture),
+        capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
     )

@@ -26,6 +26,7 @@ from crofter.store import (
 from .facts import ModelFacts, read_facts
 from .installed import EMBEDDED_NAME, InstalledModel, model_file, packaged_model
 from .names import SHORTEST_ID_PREFIX, advice_for, checked_name, derived_name, local_path, matching_name, model_name
+from .overrides import Overrides
 
 _ID_LENGTH = 64
 
@@ -46,11 +47,18 @@ class ModelRegistry:
     """
 
     def __init__(
-        self, records: ModelRecords, models_folder: Path, default_name: str = "", *, embedded_path: Path | None = None
+        self,
+        records: ModelRecords,
+        models_folder: Path,
+        default_name: str = "",
+        *,
+        overrides: Overrides | None = None,
+        embedded_path: Path | None = None,
     ) -> None:
         self._records = records
         self._folder = models_folder
         self.default_name = default_name
+        self._overrides = overrides
         self._embedded_path = packaged_model() if embedded_path is None else embedded_path
         self._changing = threading.Lock()
         self._known: dict[str, _Entry] | None = None
@@ -127,6 +135,23 @@ class ModelRegistry:
                 raise
         path.unlink(missing_ok=True)
         return self.resolve(chosen)
+
+    def alias(self, name: str, new_name: str) -> InstalledModel:
+        """Give an installed model one more name.
+
+        Raises MODEL_NOT_FOUND, INVALID_REQUEST, CONFLICT if the name belongs to another, FORBIDDEN for the embedded model.
+        """
+        found = self._find(name)
+        if not isinstance(found, _Entry):
+            raise CrofterError(ErrorCode.FORBIDDEN, f"{found.name!r} is part of Crofter and keeps its name.")
+        wanted = checked_name(new_name)
+        with self._changing:
+            self._register(
+                self._free_name(wanted, wanted, found.model.facts, found.record.model_id),
+                found.record.model_id,
+                found.model.facts,
+            )
+        return self.resolve(wanted)
 
     def remove(self, name: str) -> InstalledModel:
         """Forget a name, and delete the file if that was its last. Raises MODEL_NOT_FOUND; FORBIDDEN for the embedded model."""
@@ -209,7 +234,7 @@ class ModelRegistry:
         if self.default_name:
             return model_name(self.default_name)
         for entry in reversed(self._entries().values()):
-            if "chat" in entry.model.facts.capabilities:
+            if "chat" in self._as_wanted(entry.model).capabilities:
                 return entry.model.name
         return EMBEDDED_NAME
 
@@ -231,7 +256,10 @@ class ModelRegistry:
 
     def _default_marked(self, models: list[InstalledModel]) -> list[InstalledModel]:
         default = self._default()
-        return [msgspec.structs.replace(model, default=model.name == default) for model in models]
+        return [msgspec.structs.replace(self._as_wanted(model), default=model.name == default) for model in models]
+
+    def _as_wanted(self, model: InstalledModel) -> InstalledModel:
+        return model if self._overrides is None else self._overrides.applied(model)
 
     def _is_untouched(self, model_id: str) -> bool:
         record = self._records.models().get(ModelId(model_id))

@@ -16,6 +16,7 @@ from crofter.api import (
     CreatedKey,
     KeySummary,
     LoadedModel,
+    ModelChange,
     ModelDetails,
     ModelSummary,
     NodeStatus,
@@ -34,7 +35,7 @@ from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
 from .keys import new_secret, same_secret
-from .model_view import catalogue, details, summary
+from .model_view import catalogue, decided, details, summary
 from .parts import Parts
 from .pulling import Report, pulled
 from .quantizing import quantized
@@ -86,7 +87,17 @@ class NodeAdministration:
     def model_details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, tuning, self._parts.hub.origin(model.file.model_id))
+        names = [other.name for other in self._parts.registry.installed() if other.file.model_id == model.file.model_id]
+        return details(model, tuning, self._parts.hub.origin(model.file.model_id), names)
+
+    def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        model = self._parts.registry.resolve(name)
+        self._parts.overrides.change(model, decided(model.settings, change))
+        self._parts.engine.heed(self._parts.registry.resolve(name).file)
+        return self.model_details(name)
+
+    def alias_model(self, name: str, alias: str) -> ModelSummary:
+        return summary(self._parts.registry.alias(name, alias))
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
@@ -110,6 +121,7 @@ class NodeAdministration:
         removed = await anyio.to_thread.run_sync(self._parts.registry.remove, name)
         if all(model.file.model_id != removed.file.model_id for model in self._parts.registry.installed()):
             await self._parts.engine.unload(removed.file.model_id)
+            self._parts.overrides.forget(removed.file.model_id)
         return summary(removed)
 
     def loaded_models(self) -> list[LoadedModel]:

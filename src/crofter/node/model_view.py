@@ -1,10 +1,22 @@
 """Models and workers as the owner sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from crofter.api import CatalogueItem, ModelDetails, ModelSummary
+import msgspec
+
+from crofter.api import CatalogueItem, ModelChange, ModelDetails, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
+from crofter.models import (
+    HubPulls,
+    InstalledModel,
+    ModelRegistry,
+    ModelSettings,
+    Origin,
+    Room,
+    checked_capabilities,
+    fits_memory,
+    recommended,
+)
 
 
 class NamedFiles:
@@ -29,15 +41,19 @@ def summary(model: InstalledModel) -> ModelSummary:
         parameter_count=facts.parameter_count,
         quantization=facts.quantization,
         context_length=facts.context_length,
-        capabilities=facts.capabilities,
+        capabilities=model.capabilities,
         embedded=model.embedded,
         added_at=model.added_at,
         default=model.default,
+        pinned=model.settings.pinned,
     )
 
 
 def details(
-    model: InstalledModel, tuning: Mapping[str, str | int | bool], origin: Origin | None = None
+    model: InstalledModel,
+    tuning: Mapping[str, str | int | bool],
+    origin: Origin | None = None,
+    names: Sequence[str] = (),
 ) -> ModelDetails:
     """What `crofter show` prints."""
     facts = model.facts
@@ -55,7 +71,18 @@ def details(
         tensor_types=facts.tensor_types,
         tuning=dict(tuning),
         origin=shown_origin(origin) if origin is not None else "",
+        names=tuple(names),
+        file_capabilities=facts.capabilities,
+        context_tokens=model.settings.context_tokens,
     )
+
+
+def decided(before: ModelSettings, change: ModelChange) -> ModelSettings:
+    """What an owner has decided, all in all. Raises INVALID_REQUEST for capabilities that do not exist."""
+    values = {key: value for key, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
+    if values.get("capabilities") is not None:
+        values["capabilities"] = checked_capabilities(values["capabilities"])
+    return msgspec.structs.replace(before, **values)
 
 
 def shown_origin(origin: Origin) -> str:

@@ -14,6 +14,7 @@ from .files import (
 from .key import store_key
 from .key_records import KeyRecord, KeyRecords
 from .model_records import ModelName, ModelRecord, ModelRecords
+from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .tuning_records import TuningRecord, TuningRecords
 
@@ -25,6 +26,8 @@ __all__ = [
     "ModelName",
     "ModelRecord",
     "ModelRecords",
+    "ModelSettingRecord",
+    "ModelSettingRecords",
     "OriginRecord",
     "OriginRecords",
     "Progress",

@@ -37,5 +37,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             origin text not null
         ) strict""",
     ),
+    (
+        """create table model_settings (
+            model_id text primary key,
+            settings text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.api.administration import PullRequest, QuantizeRequest
+from crofter.api.administration import ModelChange, PullRequest, QuantizeRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
@@ -15,6 +15,11 @@ from crofter.api.services import Services
 
 class NameBody(msgspec.Struct):
     name: str
+
+
+class AliasBody(msgspec.Struct):
+    name: str
+    alias: str
 
 
 class TuneBody(msgspec.Struct):
@@ -47,6 +52,13 @@ class AdminRoutes:
 
     async def model(self, call: Call) -> App:
         return JsonReply(self._administration.model_details(call.name))
+
+    async def change_model(self, call: Call) -> App:
+        return JsonReply(self._administration.change_model(call.name, await call.body(ModelChange)))
+
+    async def alias_model(self, call: Call) -> App:
+        body = await call.body(AliasBody)
+        return JsonReply(self._administration.alias_model(body.name, body.alias), status=201)
 
     async def remove_model(self, call: Call) -> App:
         return JsonReply(await self._administration.remove_model(call.name))
