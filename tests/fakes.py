@@ -155,7 +155,7 @@ class FakeAdministration:
     def installed_models(self) -> list[ModelSummary]:
         return self.models
 
-    def model_details(self, name: str) -> ModelDetails:
+    async def model_details(self, name: str) -> ModelDetails:
         FakeResolver().resolve(name)
         return ModelDetails(
             summary=self.models[0],
@@ -180,8 +180,8 @@ class FakeAdministration:
                 raise step
             yield step
 
-    def change_model(self, name: str, change: ModelChange) -> ModelDetails:
-        return self.model_details(name)
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        return await self.model_details(name)
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
         FakeResolver().resolve(name)

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from crofter.core import ModelId
+from crofter.core import ModelId, Sampling
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,19 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Kept loaded once it is."""
 
 
+class ModelPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer, or one thing outside the layers such as the embedding."""
+
+    name: str
+    is_layer: bool
+    size_bytes: int
+    parameter_count: int
+    bytes_by_type: dict[str, int]
+    """Quantisation type to bytes, the largest first."""
+    group_id: str = ""
+    """BLAKE3 of its content; empty: not known."""
+
+
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Everything `crofter show` prints."""
 
@@ -68,6 +81,23 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What the file says; the summary's are what its owner says, if that is something else."""
     context_tokens: int = 0
     """How long a context its owner wants; 0: as the node's settings say."""
+    bytes_by_type: dict[str, int] = {}
+    """Quantisation type to bytes, the largest first."""
+    parts: tuple[ModelPart, ...] = ()
+    """The embedding, the layers, the rest."""
+    active_parameter_count: int = 0
+    """Those that work on one token; fewer than all if it has experts."""
+    expert_count: int = 0
+    experts_used: int = 0
+    """For one token."""
+    sliding_window_tokens: int = 0
+    """How far back some layers look; 0: all look at everything."""
+    rope_scaling: str = ""
+    """How it reaches beyond the context it was first trained on; empty: it does not."""
+    sampling: Sampling = Sampling()
+    """What its makers recommend."""
+    usable_by: tuple[str, ...] = ("this machine",)
+    """Whose requests it answers."""
 
 
 class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,11 +271,11 @@ class Administration(Protocol):
 
     def status(self) -> NodeStatus: ...
     def installed_models(self) -> list[ModelSummary]: ...
-    def model_details(self, name: str) -> ModelDetails: ...
+    async def model_details(self, name: str) -> ModelDetails: ...
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
     def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
-    def change_model(self, name: str, change: ModelChange) -> ModelDetails: ...
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails: ...
     def alias_model(self, name: str, alias: str) -> ModelSummary: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...

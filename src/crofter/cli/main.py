@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pull": ("pull", "Install a model from the hub or a file."),
     "quantize": ("quantize", "Make a smaller version of an installed model."),
     "ls": ("models", "List the installed models."),
-    "show": ("models", "Everything about one model."),
+    "show": ("show", "Everything about one model."),
     "alias": ("decide", "Give a model one more name."),
     "set": ("decide", "Decide what a model is for, its context, and whether it stays loaded."),
     "rm": ("models", "Remove a model."),

@@ -1,5 +1,6 @@
 """Which models there are, and what their files say about themselves."""
 
+from .anatomy import Anatomy, anatomy
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
@@ -9,6 +10,7 @@ from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
 
 __all__ = [
+    "Anatomy",
     "Array",
     "Header",
     "HubPulls",
@@ -23,6 +25,7 @@ __all__ = [
     "Room",
     "Tensor",
     "Wish",
+    "anatomy",
     "checked_capabilities",
     "checked_name",
     "fits_memory",

@@ -84,17 +84,21 @@ class NodeAdministration:
     def installed_models(self) -> list[ModelSummary]:
         return [summary(model) for model in self._parts.registry.installed()]
 
-    def model_details(self, name: str) -> ModelDetails:
+    async def model_details(self, name: str) -> ModelDetails:
+        # In a thread: the header of a large vocabulary takes a while to read.
+        return await anyio.to_thread.run_sync(self._details, name)
+
+    def _details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
         names = [other.name for other in self._parts.registry.installed() if other.file.model_id == model.file.model_id]
         return details(model, tuning, self._parts.hub.origin(model.file.model_id), names)
 
-    def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         self._parts.overrides.change(model, decided(model.settings, change))
         self._parts.engine.heed(self._parts.registry.resolve(name).file)
-        return self.model_details(name)
+        return await self.model_details(name)
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
         return summary(self._parts.registry.alias(name, alias))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from crofter.api import CatalogueItem, ModelChange, ModelDetails, ModelSummary
+from crofter.api import CatalogueItem, ModelChange, ModelDetails, ModelPart, ModelSummary
 from crofter.core import ModelFile
 from crofter.models import (
     HubPulls,
@@ -13,8 +13,10 @@ from crofter.models import (
     ModelSettings,
     Origin,
     Room,
+    anatomy,
     checked_capabilities,
     fits_memory,
+    read_header,
     recommended,
 )
 
@@ -55,8 +57,9 @@ def details(
     origin: Origin | None = None,
     names: Sequence[str] = (),
 ) -> ModelDetails:
-    """What `crofter show` prints."""
+    """What `crofter show` prints. Reads the file's header. Raises MODEL_INVALID if it cannot be read any more."""
     facts = model.facts
+    inside = anatomy(read_header(model.file.path))
     return ModelDetails(
         summary=summary(model),
         path=str(model.file.path),
@@ -74,6 +77,14 @@ def details(
         names=tuple(names),
         file_capabilities=facts.capabilities,
         context_tokens=model.settings.context_tokens,
+        bytes_by_type=inside.bytes_by_type,
+        parts=tuple(msgspec.convert(part, ModelPart, from_attributes=True) for part in inside.parts),
+        active_parameter_count=inside.active_parameter_count,
+        expert_count=inside.expert_count,
+        experts_used=inside.experts_used,
+        sliding_window_tokens=inside.sliding_window_tokens,
+        rope_scaling=inside.rope_scaling,
+        sampling=facts.sampling,
     )
 
 

@@ -46,7 +46,7 @@ async def test_a_pulled_model_is_listed_shown_and_removed(administration: NodeAd
     write_tiny_llama(tmp_path / "tiny.gguf")
     await pull(administration, tmp_path / "tiny.gguf", "tiny")
     assert {model.name for model in administration.installed_models()} == {"tiny", "seedling"}
-    assert administration.model_details("tiny").summary.architecture == "llama"
+    assert (await administration.model_details("tiny")).summary.architecture == "llama"
     assert (await administration.remove_model("tiny")).name == "tiny"
     assert [model.name for model in administration.installed_models()] == ["seedling"]
 
@@ -119,8 +119,8 @@ async def test_what_is_decided_about_a_model_is_listed_and_shown_and_goes_with_i
     path = write_tiny_llama(tmp_path / "tiny.gguf")
     await pull(administration, path, "tiny")
     administration.alias_model("tiny", "small")
-    administration.change_model("small", ModelChange(capabilities=("completion",), pinned=True))
-    details = administration.change_model("tiny", ModelChange(context_tokens=300))
+    await administration.change_model("small", ModelChange(capabilities=("completion",), pinned=True))
+    details = await administration.change_model("tiny", ModelChange(context_tokens=300))
     assert set(details.names) == {"tiny", "small"}
     assert (details.summary.capabilities, details.context_tokens, details.summary.pinned) == (
         ("completion",),
@@ -129,14 +129,16 @@ async def test_what_is_decided_about_a_model_is_listed_and_shown_and_goes_with_i
     )
     assert "chat" in details.file_capabilities
     await administration.remove_model("tiny")
-    assert administration.model_details("small").summary.pinned
+    assert (await administration.model_details("small")).summary.pinned
     await administration.remove_model("small")
     await pull(administration, path, "tiny")
-    assert not administration.model_details("tiny").summary.pinned
+    assert not (await administration.model_details("tiny")).summary.pinned
 
 
 async def test_a_decision_can_be_taken_back(administration: NodeAdministration) -> None:
-    file_says = administration.model_details("seedling").file_capabilities
-    changed = administration.change_model("seedling", ModelChange(capabilities=("completion",)))
+    file_says = (await administration.model_details("seedling")).file_capabilities
+    changed = await administration.change_model("seedling", ModelChange(capabilities=("completion",)))
     assert changed.summary.capabilities == ("completion",)
-    assert administration.change_model("seedling", ModelChange(capabilities=None)).summary.capabilities == file_says
+    assert (
+        await administration.change_model("seedling", ModelChange(capabilities=None))
+    ).summary.capabilities == file_says

@@ -39,3 +39,6 @@ def test_the_owner_sees_what_the_file_says(registry: ModelRegistry) -> None:
     assert shown.summary.default
     assert (shown.layer_count, shown.tuning) == (2, {"threads": 2})
     assert sum(shown.tensor_types.values()) > 10
+    assert [part.name for part in shown.parts if part.is_layer] == ["blk.0", "blk.1"]
+    assert sum(shown.bytes_by_type.values()) < shown.summary.size_bytes
+    assert shown.file_capabilities == shown.summary.capabilities

@@ -45,8 +45,8 @@ async def test_a_smaller_model_is_installed_beside_its_source(administration: No
     model = (await made(administration, "q4_k_m"))[-1].model
     assert model is not None
     assert (model.name, model.quantization) == ("tiny-q4_k_m", "Q4_K_M")
-    details = administration.model_details("tiny-q4_k_m")
-    source = administration.model_details("tiny-f32").summary
+    details = await administration.model_details("tiny-q4_k_m")
+    source = (await administration.model_details("tiny-f32")).summary
     assert model.size_bytes < source.size_bytes / 4
     assert details.origin.startswith(f"made from tiny-f32 ({source.model_id[:12]}), quantised as Q4_K_M by llama.cpp")
 

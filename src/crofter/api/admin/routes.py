@@ -51,10 +51,10 @@ class AdminRoutes:
         return JsonReply(self._administration.installed_models())
 
     async def model(self, call: Call) -> App:
-        return JsonReply(self._administration.model_details(call.name))
+        return JsonReply(await self._administration.model_details(call.name))
 
     async def change_model(self, call: Call) -> App:
-        return JsonReply(self._administration.change_model(call.name, await call.body(ModelChange)))
+        return JsonReply(await self._administration.change_model(call.name, await call.body(ModelChange)))
 
     async def alias_model(self, call: Call) -> App:
         body = await call.body(AliasBody)
