@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import gguf
 import psutil
 import pytest
 
@@ -41,6 +42,17 @@ def test_the_usual_kind_mixes_types_and_says_so_in_the_file(make: Callable[..., 
     assert types_of(made) == {"F32", "Q4_K", "Q6_K"}
     assert read_header(made).integer("general.file_type") == KINDS["Q4_K_M"].number
     assert made.stat().st_size < wide_model.size_bytes / 4
+
+
+def test_all_parts_of_a_split_model_are_read(make: Callable[..., Path], wide_model: ModelFile, tmp_path: Path) -> None:
+    def split(writer: gguf.GGUFWriter) -> None:
+        writer.split_max_tensors = 8
+
+    write_tiny_llama(tmp_path / "part.gguf", hidden=256, edit=split)
+    parts = sorted(tmp_path.glob("part-*.gguf"))
+    assert len(parts) == 3
+    made = make(model_file(parts[0]), "Q4_K_M").read_bytes()
+    assert made == make(wide_model, "Q4_K_M").read_bytes()
 
 
 def test_rows_that_no_kind_of_256_divides_fall_back(make: Callable[..., Path], tiny_model: ModelFile) -> None:

@@ -24,6 +24,9 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _MAXIMUM_MEMORY_BYTES = 512 * 1024 * 1024
+"""Beyond what Python and Jinja have mapped."""
+_SHOWN_CHARACTERS = 500
+"""Of what a template says when it fails."""
 _MAXIMUM_OUTPUT_CHARACTERS = 16 * 1024 * 1024
 _MAXIMUM_REPEAT = 100_000
 
@@ -60,12 +63,17 @@ def _to_json(value: object, indent: int | None = None, ensure_ascii: bool = Fals
 
 
 def _limit_memory() -> None:
-    try:
-        import resource  # there is none on Windows
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MAXIMUM_MEMORY_BYTES, _MAXIMUM_MEMORY_BYTES))
+    if sys.platform != "linux":
+        return  # macOS has the call and does not heed it, Windows has none.
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as file:
+        mapped_bytes = int(file.read().split()[0]) * resource.getpagesize()
+    limit_bytes = mapped_bytes + _MAXIMUM_MEMORY_BYTES
+    _, hard_bytes = resource.getrlimit(resource.RLIMIT_AS)
+    if hard_bytes != resource.RLIM_INFINITY:
+        limit_bytes = min(limit_bytes, hard_bytes)
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
 
 def _read(stream: BinaryIO) -> str | None:
@@ -87,11 +95,11 @@ def _attempt(work: Callable[[], str], limit_seconds: float) -> tuple[str, str]:
     try:
         return DONE, work()
     except _RefusedError as refusal:
-        return REFUSED, str(refusal)
+        return REFUSED, str(refusal)[:_SHOWN_CHARACTERS]
     except MemoryError:
         return FAILED, "it takes too much memory"
     except Exception as error:  # noqa: BLE001 - a template is foreign code: whatever it raises is its failure
-        return FAILED, str(error) or type(error).__name__
+        return FAILED, str(error)[:_SHOWN_CHARACTERS] or type(error).__name__
     finally:
         faulthandler.cancel_dump_traceback_later()
 

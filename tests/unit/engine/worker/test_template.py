@@ -70,6 +70,32 @@ def test_markers_tools_and_arguments_reach_the_template(template: Templates) -> 
     assert template(source).render(chat) == '<s><Hi>clock1{"role": "user", "content": "<Hi>"}'
 
 
+def test_the_idioms_of_real_templates_work(template: Templates) -> None:
+    source = (
+        "{%- macro walk(value) -%}{%- if value is mapping -%}{%- for key, each in value | dictsort -%}"
+        "{{ key }}={{ walk(each) }};{%- endfor -%}{%- else -%}{{ value }}{%- endif -%}{%- endmacro -%}"
+        "{%- set ns = namespace(last=-1, text='') -%}"
+        "{%- for m in messages[::-1] -%}{%- if m.role == 'user' -%}{%- set ns.last = loop.index0 -%}{%- break -%}{%- endif -%}"
+        "{%- endfor -%}"
+        "{%- if not tools is defined or tools is none -%}no tools{%- else -%}{{ walk(tools[0]) }}{%- endif -%}"
+        "{%- for m in messages -%}{%- if m.role == 'system' -%}{%- continue -%}{%- endif -%}"
+        "{%- set content = m.content.split('</think>')[-1].lstrip('\n') if m.content is string else '' -%}"
+        "{%- set ns.text = ns.text ~ '<' + m['role'] + '>' + content | trim -%}{%- endfor -%}"
+        "{{ ns.text }}[{{ ns.last }}]{{ strftime_now('%Y') | length }}"
+        "{{ messages | selectattr('role', 'equalto', 'user') | list | length }}"
+    )
+    chat = prompt(("system", "S"), ("user", "A"), ("assistant", "<think>hm</think>\n B "), ("user", "C"))
+    assert template(source).render(chat) == "no tools<user>A<assistant>B<user>C[0]42"
+    chat = msgspec.structs.replace(chat, tools=({"b": {"y": 2, "x": 1}, "a": "z"},))
+    assert template(source).render(chat).startswith("a=z;b=x=1;y=2;;<user>A")
+
+
+def test_what_a_template_says_against_a_request_is_cut_short(template: Templates) -> None:
+    error = error_of(template("{{ raise_exception('no' * 50000) }}"))
+    assert error.code is ErrorCode.INVALID_REQUEST
+    assert len(error.message) < 1000
+
+
 def test_a_template_without_system_role_gets_the_system_text_in_the_first_user_message(template: Templates) -> None:
     source = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ m.content }}{% endfor %}"
     assert template(source).render(prompt(("system", "Be brief."), ("user", "Hello"))) == "Be brief.\n\nHello"
