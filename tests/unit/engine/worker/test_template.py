@@ -23,7 +23,7 @@ class Templates:
         self._renderers: list[Renderer] = []
 
     def __call__(self, source: str | None) -> ChatTemplate:
-        self._renderers.append(Renderer(limit_seconds=0.5))
+        self._renderers.append(Renderer(limit_seconds=1.0))
         return ChatTemplate(self._renderers[-1], source, bos_token="<s>", eos_token="</s>")
 
     def close(self) -> None:
