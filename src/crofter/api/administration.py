@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from crofter.core import ModelId
+from crofter.core import ModelId, Sampling
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str
     context_length: int
     capabilities: tuple[str, ...]
-    """Of: chat, completion, fim, embedding, rerank, tools, reasoning."""
+    """Of: chat, completion, fim, embedding, rerank, tools, reasoning, vision, audio."""
     embedded: bool
     """True for the model that ships with Crofter."""
     added_at: float
@@ -42,6 +42,21 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     default: bool = False
     linked: bool = False
     """Whether its files belong to another program and stay where they are, also when it is removed here."""
+    pinned: bool = False
+    """Kept loaded once it is."""
+
+
+class ModelPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer, or one thing outside the layers such as the embedding."""
+
+    name: str
+    is_layer: bool
+    size_bytes: int
+    parameter_count: int
+    bytes_by_type: dict[str, int]
+    """Quantisation type to bytes, the largest first."""
+    group_id: str = ""
+    """BLAKE3 of its content; empty: not known."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +76,40 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Quantisation type to number of tensors."""
     tuning: dict[str, str | int | bool] = {}
     origin: str = ""
-    """Where it was downloaded from, with commit and hash; empty if it came from a file."""
+    """Where it was downloaded from, with commit and hash, or what it was made from; empty if it came from a file."""
+    names: tuple[str, ...] = ()
+    """All it is called."""
+    file_capabilities: tuple[str, ...] = ()
+    """What the file says; the summary's are what its owner says, if that is something else."""
+    context_tokens: int = 0
+    """How long a context its owner wants; 0: as the node's settings say."""
+    bytes_by_type: dict[str, int] = {}
+    """Quantisation type to bytes, the largest first."""
+    parts: tuple[ModelPart, ...] = ()
+    """The embedding, the layers, the rest."""
+    active_parameter_count: int = 0
+    """Those that work on one token; fewer than all if it has experts."""
+    expert_count: int = 0
+    experts_used: int = 0
+    """For one token."""
+    sliding_window_tokens: int = 0
+    """How far back some layers look; 0: all look at everything."""
+    rope_scaling: str = ""
+    """How it reaches beyond the context it was first trained on; empty: it does not."""
+    sampling: Sampling = Sampling()
+    """What its makers recommend."""
+    usable_by: tuple[str, ...] = ("this machine",)
+    """Whose requests it answers."""
+
+
+class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner decides about a model; what is left out stays as it is."""
+
+    capabilities: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    """None: what the file says."""
+    context_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    """0: as the node's settings say."""
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +175,11 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of `pull`. The last one carries the model."""
+    """A step of `pull` or `quantize`. The last one carries the model."""
 
-    status: Literal["checking", "choosing", "copying", "reading", "downloading", "verifying", "installing", "done"]
+    status: Literal[
+        "checking", "choosing", "copying", "reading", "downloading", "verifying", "quantizing", "installing", "done"
+    ]
     done_bytes: int = 0
     total_bytes: int = 0
     offer: PullOffer | None = None
@@ -186,6 +236,18 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to call it if it was given no name and this one is free."""
     copy: bool = False
     """Take a copy into Crofter's own storage; otherwise the files are used where they lie."""
+
+
+class QuantizeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model to make smaller, and how."""
+
+    model: str
+    quantization: str
+    """Such as Q4_K_M; an unknown one is refused with a list."""
+    name: str | None = None
+    """What to call the result; otherwise after the model and the quantisation."""
+    requantize: bool = False
+    """Whether a model that is quantised already may be quantised again, at a further loss."""
 
 
 class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,7 +324,7 @@ class Administration(Protocol):
 
     def status(self) -> NodeStatus: ...
     def installed_models(self) -> list[ModelSummary]: ...
-    def model_details(self, name: str) -> ModelDetails: ...
+    async def model_details(self, name: str) -> ModelDetails: ...
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
     def verify(self, name: str) -> AsyncGenerator[PullProgress]:
         """Read every byte of a model and compare it with the manifest. Raises MODEL_INVALID, naming what is damaged."""
@@ -270,7 +332,10 @@ class Administration(Protocol):
 
     async def found_models(self, search: ModelSearch) -> FoundModels: ...
     def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]: ...
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails: ...
+    def alias_model(self, name: str, alias: str) -> ModelSummary: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...
     async def unload_model(self, name: str) -> None: ...

@@ -19,6 +19,8 @@ _WORDS = {
     "reading": "reading it once",
     "downloading": "downloading",
     "verifying": "checking the hash",
+    "joining": "joining the parts",
+    "quantizing": "quantising",
     "installing": "installing",
     "done": "done",
 }

@@ -46,10 +46,17 @@ class Admission:
         self._folder = models_folder
         self._entries = entries
 
-    def candidate(self, parts: Sequence[Path], name: str | None, usual_name: str, progress: Progress) -> Candidate:
+    def candidate(
+        self,
+        parts: Sequence[Path],
+        name: str | None,
+        usual_name: str,
+        progress: Progress,
+        projector: Path | None = None,
+    ) -> Candidate:
         wanted = checked_name(name) if name else ""
         header = read_model(parts)
-        facts = facts_of(header)
+        facts = facts_of(header, projector)
         manifest = manifest_of(header, lambda done, total: progress(done // 2, total))
         model_id = manifest_id(manifest)
         derived = derived_name(usual_name or facts.name, header.path)

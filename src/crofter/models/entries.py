@@ -15,6 +15,7 @@ from .facts import ModelFacts, read_facts
 from .installed import EMBEDDED_NAME, InstalledModel, model_file
 from .manifest import manifest_id, manifest_of
 from .names import advice_for, matching_name, model_name
+from .overrides import Overrides
 from .parts import Footprint, footprint, read_model
 
 
@@ -29,10 +30,13 @@ class Entry:
 class Entries:
     """Read once and kept until something changes: every request asks."""
 
-    def __init__(self, records: ModelRecords, models_folder: Path, embedded_path: Path) -> None:
+    def __init__(
+        self, records: ModelRecords, models_folder: Path, embedded_path: Path, overrides: Overrides | None = None
+    ) -> None:
         self._records = records
         self._folder = models_folder
         self._embedded_path = embedded_path
+        self._overrides = overrides
         self._known: dict[str, Entry] | None = None
         self._reading = threading.Lock()
 
@@ -92,7 +96,7 @@ class Entries:
         if default_name:
             return model_name(default_name)
         for entry in reversed(self.by_name().values()):
-            if "chat" in entry.model.facts.capabilities:
+            if "chat" in self.as_wanted(entry.model).capabilities:
                 return entry.model.name
         return EMBEDDED_NAME
 
@@ -106,6 +110,10 @@ class Entries:
             f"{candidates[0]!r} is another model already: choose a name (`crofter pull PATH --name NAME`) or remove that one first.",
             parameter="name",
         )
+
+    def as_wanted(self, model: InstalledModel) -> InstalledModel:
+        """With what its owner decided about it."""
+        return model if self._overrides is None else self._overrides.applied(model)
 
     def owner(self, name: str) -> ModelId | None:
         """Which model a name belongs to."""

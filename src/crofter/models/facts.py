@@ -11,7 +11,7 @@ from crofter.core import Sampling
 
 from .capabilities import ENCODERS, capabilities
 from .gguf import FILE_TYPES
-from .header import Header
+from .header import Header, read_header
 from .parts import part_paths, read_model
 
 _MAXIMUM_LAYERS = 10_000
@@ -54,13 +54,16 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the model's makers recommend; None where they say nothing."""
 
 
-def read_facts(path: Path) -> ModelFacts:
-    """The facts of the GGUF at `path`, all its parts if it is split. Raises as `read_model` and `facts_of`."""
-    return facts_of(read_model(part_paths(path)))
+def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
+    """The facts of the GGUF at `path`, all its parts if it is split, with its projector if it has one.
+
+    Raises as `read_model` and `facts_of`.
+    """
+    return facts_of(read_model(part_paths(path)), projector)
 
 
-def facts_of(header: Header) -> ModelFacts:
-    """What a header says. Raises MODEL_INVALID, with the reason, if it is not that of a model."""
+def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
+    """What a header says. Raises MODEL_INVALID, with the reason, if it is not that of a model; as `read_header` of the projector."""
     _refuse_other_kinds(header)
     architecture = header.text("general.architecture")
     layer_count = header.integer(f"{architecture}.block_count", limit=_MAXIMUM_LAYERS)
@@ -83,7 +86,7 @@ def facts_of(header: Header) -> ModelFacts:
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture, kv_heads, embedding_length // max(1, *heads)),
         license=_shown(header.text("general.license")),
         chat_template=header.text("tokenizer.chat_template"),
-        capabilities=capabilities(header, architecture),
+        capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
     )

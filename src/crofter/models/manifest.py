@@ -77,7 +77,7 @@ def manifest_of(header: Header, progress: Progress) -> Manifest:
         hashes[tensor.name] = hasher.hexdigest()
     entries: list[TensorEntry] = []
     group, offset = "", 0
-    for tensor in sorted(header.tensors, key=lambda each: _place(each.name)):
+    for tensor in sorted(header.tensors, key=lambda each: tensor_place(each.name)):
         if group_name(tensor.name) != group:
             group, offset = group_name(tensor.name), 0
         entries.append(
@@ -139,8 +139,8 @@ def _metadata_digest(path: Path) -> str:
     return hasher.hexdigest()
 
 
-def _place(tensor_name: str) -> tuple[int, int, str, str]:
-    """The embedding, then the layers by number, then the rest by name: models of one family put equal groups at equal places."""
+def tensor_place(tensor_name: str) -> tuple[int, int, str, str]:
+    """To sort by: the embedding, then the layers by number, then the rest by name: one family has equal groups at equal places."""
     group = group_name(tensor_name)
     layer = _DECODER_LAYER.fullmatch(group)
     if layer:

@@ -12,6 +12,7 @@ from crofter.store import GroupRecord, ModelRecords, Progress, remove_leftovers
 
 from .admission import Admission
 from .entries import Entries, Entry
+from .header import Header
 from .installation import (
     Installation,
     delete_folder,
@@ -22,6 +23,7 @@ from .installation import (
 from .installed import InstalledModel, packaged_model
 from .manifest import Manifest, groups_of, manifest_of
 from .names import checked_name, local_path
+from .overrides import Overrides
 from .parts import part_paths, read_model
 from .shards import group_data, is_intact
 
@@ -34,12 +36,20 @@ class ModelRegistry:
     """
 
     def __init__(
-        self, records: ModelRecords, models_folder: Path, default_name: str = "", *, embedded_path: Path | None = None
+        self,
+        records: ModelRecords,
+        models_folder: Path,
+        default_name: str = "",
+        *,
+        overrides: Overrides | None = None,
+        embedded_path: Path | None = None,
     ) -> None:
         self.default_name = default_name
         self._records = records
         self._folder = models_folder
-        self._entries = Entries(records, models_folder, packaged_model() if embedded_path is None else embedded_path)
+        self._entries = Entries(
+            records, models_folder, packaged_model() if embedded_path is None else embedded_path, overrides
+        )
         self._admission = Admission(records, models_folder, self._entries)
         self._installing = threading.RLock()
 
@@ -67,6 +77,16 @@ class ModelRegistry:
             return manifest_of(read_model((model.file.path,)), _silent)
         return read_manifest(self._folder / model.file.model_id)
 
+    def header(self, model: InstalledModel) -> Header:
+        """What its files say, all parts together. Raises as `read_model`."""
+        return read_model(part_paths(model.file.path))
+
+    def group_ids(self, model: InstalledModel) -> dict[str, str]:
+        """The content of each group of a model, by name."""
+        if model.embedded:
+            return {group.name: group.group_id for group in groups_of(self.manifest(model))}
+        return {group.name: group.group_id for group in self._records.groups(model.file.model_id)}
+
     def holders(self, group_id: str) -> list[GroupRecord]:
         """Which installed models have a group of tensors."""
         return self._records.holders(group_id)
@@ -80,7 +100,7 @@ class ModelRegistry:
         for holder in holders:
             model = self._model(holder.model_id)
             group = next(each for each in groups_of(self.manifest(model)) if each.group_id == group_id)
-            header = read_model(part_paths(model.file.path))
+            header = self.header(model)
             if holder is holders[-1] or is_intact(group, header):
                 yield from group_data(group, header)
                 return
@@ -88,7 +108,7 @@ class ModelRegistry:
 
     def damaged_groups(self, model: InstalledModel, progress: Progress) -> list[str]:
         """Read every byte of a model and name the groups that are not what its manifest says. Raises MODEL_INVALID, OSError."""
-        header = read_model(part_paths(model.file.path))
+        header = self.header(model)
         groups = groups_of(self.manifest(model))
         total_bytes = sum(group.size_bytes for group in groups)
         damaged: list[str] = []
@@ -109,7 +129,7 @@ class ModelRegistry:
         if the name belongs to other content, DISK_FULL. Whatever is raised, by `progress` too, nothing is left behind.
         """
         with self._one_at_a_time():
-            new = self._admission.candidate(part_paths(local_path(source)), name, "", progress)
+            new = self._admission.candidate(part_paths(local_path(source)), name, "", progress, projector)
             if not self._admission.gains_name(new, may_lie_elsewhere=False):
                 installation = Installation(self._folder, new.model_id)
                 place = installation.build(new.header, new.manifest, self._admission.shared, _second_half(progress))
@@ -155,7 +175,11 @@ class ModelRegistry:
     ) -> InstalledModel:
         """Register a model where it lies, copying nothing; what is installed already only gains the name. Raises as `add`."""
         with self._one_at_a_time():
-            new = self._admission.candidate(parts, name, usual_name, lambda done, total: progress(2 * done, total))
+
+            def hashed(done: int, total: int) -> None:
+                progress(2 * done, total)
+
+            new = self._admission.candidate(parts, name, usual_name, hashed, projector)
             if not self._admission.gains_name(new, may_lie_elsewhere=True):
                 write_manifest(self._folder / new.model_id, new.manifest)
                 self._admission.register(new, new.header.path.absolute(), projector)
@@ -230,7 +254,8 @@ class ModelRegistry:
 
     def _default_marked(self, models: list[InstalledModel]) -> list[InstalledModel]:
         default = self._entries.default(self.default_name)
-        return [msgspec.structs.replace(model, default=model.name == default) for model in models]
+        wanted = (self._entries.as_wanted(model) for model in models)
+        return [msgspec.structs.replace(model, default=model.name == default) for model in wanted]
 
     @contextmanager
     def _one_at_a_time(self) -> Generator[None]:

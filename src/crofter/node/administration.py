@@ -18,12 +18,14 @@ from crofter.api import (
     ImportRequest,
     KeySummary,
     LoadedModel,
+    ModelChange,
     ModelDetails,
     ModelSearch,
     ModelSummary,
     NodeStatus,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -37,9 +39,10 @@ from .diagnosis import diagnose_running
 from .home import RunningNode
 from .importing import Imports
 from .keys import new_secret, same_secret
-from .model_view import catalogue, details, summary
+from .model_view import catalogue, decided, details, summary
 from .parts import Parts
 from .pulling import Report, pulled
+from .quantizing import quantized
 from .release import crofter_version
 
 
@@ -86,10 +89,23 @@ class NodeAdministration:
     def installed_models(self) -> list[ModelSummary]:
         return [summary(model) for model in self._parts.registry.installed()]
 
-    def model_details(self, name: str) -> ModelDetails:
+    async def model_details(self, name: str) -> ModelDetails:
+        # In a thread: the header of a large vocabulary takes a while to read.
+        return await anyio.to_thread.run_sync(self._details, name)
+
+    def _details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, tuning, self._parts.hub.origin(model.file.model_id))
+        return details(model, self._parts.registry, tuning, self._parts.hub.origin(model.file.model_id))
+
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        model = self._parts.registry.resolve(name)
+        self._parts.overrides.change(model, decided(model.settings, change))
+        self._parts.engine.heed(self._parts.registry.resolve(name).file)
+        return await self.model_details(name)
+
+    def alias_model(self, name: str, alias: str) -> ModelSummary:
+        return summary(self._parts.registry.alias(name, alias))
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
@@ -124,6 +140,9 @@ class NodeAdministration:
     def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]:
         return self._imports.add(request)
 
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
+        return pulled(lambda report: summary(quantized(self._parts, request, report)))
+
     def catalogue(self) -> list[CatalogueItem]:
         return catalogue(self._parts.hub, machine_now().total_bytes)
 
@@ -131,6 +150,7 @@ class NodeAdministration:
         removed = await anyio.to_thread.run_sync(self._parts.registry.remove, name)
         if all(model.file.model_id != removed.file.model_id for model in self._parts.registry.installed()):
             await self._parts.engine.unload(removed.file.model_id)
+            self._parts.overrides.forget(removed.file.model_id)
         return summary(removed)
 
     def loaded_models(self) -> list[LoadedModel]:

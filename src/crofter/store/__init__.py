@@ -6,6 +6,7 @@ from .files import (
     can_give_back,
     flush_names,
     give_back,
+    incoming_path,
     move_into_place,
     new_file,
     read_blocks,
@@ -16,6 +17,7 @@ from .files import (
 from .key import store_key
 from .key_records import KeyRecord, KeyRecords
 from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
+from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .tuning_records import TuningRecord, TuningRecords
 
@@ -27,6 +29,8 @@ __all__ = [
     "ModelName",
     "ModelRecord",
     "ModelRecords",
+    "ModelSettingRecord",
+    "ModelSettingRecords",
     "OriginRecord",
     "OriginRecords",
     "Progress",
@@ -36,6 +40,7 @@ __all__ = [
     "can_give_back",
     "flush_names",
     "give_back",
+    "incoming_path",
     "move_into_place",
     "new_file",
     "read_blocks",

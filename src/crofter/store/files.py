@@ -107,13 +107,18 @@ def give_back(path: Path, offset: int, size_bytes: int) -> bool:
 
 def can_give_back(folder: Path) -> bool:
     """Whether parts of files in `folder` can be given back to the disk."""
-    folder.mkdir(parents=True, exist_ok=True)
-    trial = folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
+    trial = incoming_path(folder)
     try:
         trial.write_bytes(bytes(_TRIAL_BYTES))
         return give_back(trial, 0, _TRIAL_BYTES)
     finally:
         trial.unlink(missing_ok=True)
+
+
+def incoming_path(folder: Path) -> Path:
+    """A fresh name for what is to be written in `folder`, which is made; `remove_leftovers` deletes what still has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -127,8 +132,7 @@ def remove_leftovers(folder: Path) -> int:
 @contextmanager
 def _incoming(folder: Path, size_bytes: int) -> Generator[Path]:
     """A fresh temporary path in `folder`; what is still there at the end is deleted, and a full disk gets its own error."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
+    temporary = incoming_path(folder)
     try:
         yield temporary
     except OSError as error:

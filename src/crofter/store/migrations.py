@@ -50,5 +50,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) strict""",
         "create index tensor_groups_by_content on tensor_groups (group_id)",
     ),
+    (
+        """create table model_settings (
+            model_id text primary key,
+            settings text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -352,11 +352,16 @@ def test_ids_do_not_change_between_versions() -> None:
 
 def test_a_projector_is_linked_or_copied_with_its_model(registry: ModelRegistry, whole: Path, tmp_path: Path) -> None:
     projector = tmp_path / "mmproj.gguf"
-    projector.write_bytes(b"GGUF and what sees")
+    writer = gguf.GGUFWriter(projector, "clip")
+    writer.add_bool("clip.has_vision_encoder", True)
+    writer.add_tensor("v.patch_embd.weight", np.zeros((4, 4), np.float32))
+    finish(writer)
     linked = registry.link((whole,), "sees", "", ignore, projector=projector)
     assert linked.projector == projector
+    assert "vision" in linked.capabilities
     copied = registry.add(str(whole), "sees", ignore, projector=projector)
     assert copied.projector is not None
+    assert "vision" in copied.capabilities
     assert copied.projector.is_relative_to(tmp_path / "models")
     assert copied.projector.read_bytes() == projector.read_bytes()
     registry.remove("sees")

@@ -111,8 +111,12 @@ class HubPulls:
         return self._install(files, wish.name, name, origin, report)
 
     def origin(self, model_id: ModelId) -> Origin | None:
-        """Where an installed model came from, if it was pulled from a hub."""
+        """Where an installed model came from, if it was pulled from a hub or made here."""
         return next((origin for each, origin in self._known_origins() if each == model_id), None)
+
+    def remember(self, model_id: ModelId, origin: Origin) -> None:
+        """Note where a model comes from. To be called just before it is installed."""
+        self._origins.save(OriginRecord(model_id=model_id, origin=msgspec.json.encode(origin).decode()))
 
     def installed_entries(self) -> set[str]:
         """The catalogue's names that are installed."""
@@ -187,7 +191,7 @@ class HubPulls:
         report.stage("installing")
         paths = [self.downloads.path(file) for file in files]
         try:
-            model = self._registry.adopt(paths, name, usual, report, lambda model_id: self._remember(model_id, origin))
+            model = self._registry.adopt(paths, name, usual, report, lambda model_id: self.remember(model_id, origin))
         except CrofterError as error:
             if error.code is ErrorCode.MODEL_INVALID:
                 # What the hub says it is, and no model: nobody will want to go on from it.
@@ -199,9 +203,6 @@ class HubPulls:
     def _discard(self, files: Sequence[RepositoryFile]) -> None:
         for file in files:
             delete_part(self.downloads.folder, file.content)
-
-    def _remember(self, model_id: ModelId, origin: Origin) -> None:
-        self._origins.save(OriginRecord(model_id=model_id, origin=msgspec.json.encode(origin).decode()))
 
     def _known_origins(self) -> list[tuple[ModelId, Origin]]:
         return [(record.model_id, msgspec.json.decode(record.origin, type=Origin)) for record in self._origins.all()]
