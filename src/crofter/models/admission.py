@@ -13,7 +13,7 @@ from crofter.core import CrofterError, ModelId
 from crofter.store import GroupRecord, ModelName, ModelRecord, ModelRecords, Progress, new_file, read_range
 
 from .entries import Entries, facts_json
-from .facts import ModelFacts, facts_of, read_facts
+from .facts import READING, ModelFacts, facts_of, read_facts
 from .header import Header, read_header
 from .installation import first_part, forget_takeover, read_manifest, taken_over_name
 from .installed import EMBEDDED_NAME
@@ -91,6 +91,19 @@ class Admission:
             place = str(target.relative_to(self._folder))
             self._records.update(msgspec.structs.replace(record, projector=place))
             self._entries.forget()
+
+    def read_old_facts_again(self) -> None:
+        """Facts that an earlier version read from a file, as this one reads them."""
+        for record in self._records.models().values():
+            known = msgspec.json.decode(record.facts, type=ModelFacts)
+            if known.reading == READING or not self._entries.is_untouched(record):
+                continue
+            projector = self._folder / record.projector if record.projector else None
+            with suppress(CrofterError):
+                facts = read_facts(self._entries.first_file(record), projector)
+                with self.changing:
+                    self._records.update(msgspec.structs.replace(record, facts=facts_json(facts)))
+                    self._entries.forget()
 
     def register_complete(self) -> None:
         """Whole models that were not registered before their process died, or while the disk was full."""

@@ -12,11 +12,12 @@ from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.store import ModelName, ModelRecord, ModelRecords
 
 from .facts import ModelFacts, read_facts
+from .installation import read_manifest
 from .installed import EMBEDDED_NAME, InstalledModel, model_file
-from .manifest import manifest_id, manifest_of
+from .manifest import manifest_id, manifest_of, matches
 from .names import advice_for, matching_name, model_name
 from .overrides import Overrides
-from .parts import Footprint, footprint, read_model
+from .parts import Footprint, footprint, part_paths, read_model
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,19 @@ class Entries:
             return
         # Our own folder, moved or restored, has new times; the same size and headers are enough to go on with. Another program may
         # have put other weights into a linked file.
-        is_same = self.lies_here(record) and found.size_bytes == record.size_bytes
-        facts = facts_json(read_facts(path)) if is_same else ""
-        if facts != record.facts:
+        may_be_same = self.lies_here(record) and found.size_bytes == record.size_bytes
+        if not may_be_same or not self._has_its_headers(record):
             message = f"The files of {entry.model.name!r} have been changed or damaged: {advice}."
             raise CrofterError(ErrorCode.MODEL_INVALID, message)
         self._records.update(msgspec.structs.replace(record, modified_ns=found.modified_ns))
         self.forget()
+
+    def _has_its_headers(self, record: ModelRecord) -> bool:
+        try:
+            manifest = read_manifest(self._folder / record.model_id)
+            return matches(manifest, read_model(part_paths(self.first_file(record))))
+        except (CrofterError, OSError):
+            return False
 
     def _advice(self, entry: Entry) -> str:
         remove = f"remove it (`crofter rm {entry.model.name}`)"

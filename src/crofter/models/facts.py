@@ -14,6 +14,8 @@ from .gguf import FILE_TYPES
 from .header import Header, read_header
 from .parts import part_paths, read_model
 
+READING = 1
+"""To be counted up when files are understood differently: facts that were kept before are then read again."""
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_HEADS = 65_536
 _MAXIMUM_LENGTH = 1 << 24
@@ -52,6 +54,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     tensor_types: dict[str, int]
     sampling: Sampling
     """What the model's makers recommend; None where they say nothing."""
+    reading: int = 0
+    """Of which READING they are."""
 
 
 def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
@@ -89,6 +93,7 @@ def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
         capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
+        reading=READING,
     )
 
 

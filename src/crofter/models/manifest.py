@@ -94,6 +94,13 @@ def manifest_of(header: Header, progress: Progress) -> Manifest:
     return Manifest(metadata=_metadata_digest(header.path), tensors=tuple(entries))
 
 
+def matches(manifest: Manifest, header: Header) -> bool:
+    """Whether files have the metadata and tensors of a manifest, as far as headers tell. Raises OSError, MODEL_INVALID."""
+    tensors = {tensor.name: (tensor.shape, tensor.type.name) for tensor in header.tensors}
+    expected = {entry.name: (entry.shape, entry.type) for entry in manifest.tensors}
+    return tensors == expected and _metadata_digest(header.path) == manifest.metadata
+
+
 def manifest_id(manifest: Manifest) -> ModelId:
     """The model's id."""
     return ModelId(blake3(msgspec.json.encode(manifest)).hexdigest())

@@ -237,6 +237,7 @@ class ModelRegistry:
                 header, manifest = installation.go_on()
                 installation.build(header, manifest, self._admission.shared, _silent)
             self._admission.register_complete()
+            self._admission.read_old_facts_again()
             for record in self._records.models().values():
                 if record.is_whole_file and self._entries.is_untouched(record):
                     new = self._admission.candidate((self._folder / record.place,), None, record.model_id, _silent)

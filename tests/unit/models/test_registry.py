@@ -293,7 +293,8 @@ def test_a_file_that_an_earlier_version_kept_whole_becomes_a_model_like_the_othe
     shutil.copy(files["one"], folder / f"{old}.gguf")
     status = (folder / f"{old}.gguf").stat()
     database = Database.open(tmp_path / "node.db", bytes(32))
-    facts = msgspec.json.encode(read_facts(files["one"])).decode()
+    read = msgspec.structs.replace(read_facts(files["one"]), reading=0, layer_count=0)
+    facts = msgspec.json.encode(read).decode()
     record = ModelRecord(
         model_id=old, place=f"{old}.gguf", size_bytes=status.st_size, modified_ns=status.st_mtime_ns, facts=facts
     )
@@ -302,9 +303,23 @@ def test_a_file_that_an_earlier_version_kept_whole_becomes_a_model_like_the_othe
     OriginRecords(database).save(OriginRecord(model_id=old, origin="{}"))
     registry = make()
     assert registry.resolve("mine").file.path == folder / f"{old}.gguf"
+    assert registry.resolve("mine").facts.layer_count == 0
     registry.finish()
     model = registry.resolve("mine")
+    assert model.facts.layer_count == 1, "as this version reads it"
     assert model.file.model_id == content_of(files["one"]) == registry.resolve("ours").file.model_id
     assert stored(tmp_path) == [model.file.model_id]
     assert [each.name for each in registry.installed()] == ["ours", "mine", "seedling"]
     assert [each.model_id for each in OriginRecords(database).all()] == [model.file.model_id]
+
+
+def test_facts_that_an_earlier_version_read_are_read_again(
+    registry: ModelRegistry, files: dict[str, Path], tmp_path: Path
+) -> None:
+    linked = registry.link((files["one"],), "mine", "", ignore)
+    records = ModelRecords(Database.open(tmp_path / "node.db", bytes(32)))
+    record = records.models()[linked.file.model_id]
+    old = msgspec.structs.replace(linked.facts, reading=0, layer_count=0)
+    records.update(msgspec.structs.replace(record, facts=msgspec.json.encode(old).decode()))
+    registry.finish()
+    assert registry.resolve("mine").facts == linked.facts
