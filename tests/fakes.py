@@ -6,18 +6,24 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
+import msgspec
 
 from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    FoundModels,
+    ImportRequest,
     KeySummary,
     LoadedModel,
+    ModelChange,
     ModelDetails,
+    ModelSearch,
     ModelSummary,
     NodeStatus,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -152,7 +158,7 @@ class FakeAdministration:
     def installed_models(self) -> list[ModelSummary]:
         return self.models
 
-    def model_details(self, name: str) -> ModelDetails:
+    async def model_details(self, name: str) -> ModelDetails:
         FakeResolver().resolve(name)
         return ModelDetails(
             summary=self.models[0],
@@ -171,11 +177,34 @@ class FakeAdministration:
     def catalogue(self) -> list[CatalogueItem]:
         return []
 
+    async def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        for step in self.pull_steps:
+            if isinstance(step, CrofterError):
+                raise step
+            yield step
+
     async def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         for step in self.pull_steps:
             if isinstance(step, CrofterError):
                 raise step
             yield step
+
+    async def found_models(self, search: ModelSearch) -> FoundModels:
+        return FoundModels(models=(), remarks=search.sources)
+
+    async def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]:
+        yield PullProgress(status="reading", total_bytes=len(request.parts))
+
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        return await self.model_details(name)
+
+    def alias_model(self, name: str, alias: str) -> ModelSummary:
+        FakeResolver().resolve(name)
+        return msgspec.structs.replace(self.models[0], name=alias)
+
+    async def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
+        FakeResolver().resolve(request.model)
+        yield PullProgress(status="done", model=self.models[0])
 
     async def remove_model(self, name: str) -> ModelSummary:
         FakeResolver().resolve(name)

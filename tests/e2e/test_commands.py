@@ -43,6 +43,29 @@ def test_a_chat_remembers_and_obeys_commands(crofter: Commands) -> None:
     assert "forgot the last question" in done.stderr
 
 
+def test_a_model_has_two_names_and_its_owners_decisions(crofter: Commands, tmp_path: Path) -> None:
+    crofter.run("pull", str(write_tiny_llama(tmp_path / "tiny.gguf", seed=5)), "--name", "one")
+    crofter.run("alias", "one", "two")
+    crofter.run("set", "two", "--capabilities", "embedding", "--context", "256", "--pin")
+    assert "there for: embedding" in crofter.run("ask", "Hi", "--model", "one", code=1).stderr
+    crofter.run("rm", "one")
+    crofter.run("set", "two", "--capabilities", "from-file")
+    assert crofter.json("ask", "Hi", "--model", "two", "--max-tokens", "3", "--seed", "1")["model"] == "two"
+    loaded = {model["name"]: model["context_tokens"] for model in crofter.json("ps")}
+    assert loaded["two"] == 256
+    crofter.run("rm", "two")
+
+
+def test_a_smaller_model_is_made_and_used(crofter: Commands, tmp_path: Path) -> None:
+    crofter.run("pull", str(write_tiny_llama(tmp_path / "wide.gguf", hidden=256)), "--name", "wide")
+    assert crofter.json("quantize", "wide", "Q4_K_M")["name"] == "wide-q4_k_m"
+    assert crofter.json("ask", "Hi", "--model", "wide-q4_k_m", "--max-tokens", "3", "--seed", "1")["text"]
+    assert "requantize" in crofter.run("quantize", "wide-q4_k_m", "Q3_K_S", code=1).stderr
+    assert "Q4_K_M (4.9)" in crofter.run("quantize", "wide", "Q4", code=1).stderr
+    for name in ("wide", "wide-q4_k_m"):
+        crofter.run("rm", name)
+
+
 def test_a_model_is_pulled_used_and_removed(crofter: Commands, tmp_path: Path) -> None:
     file = tmp_path / "tiny.gguf"
     write_tiny_llama(file)
@@ -54,6 +77,10 @@ def test_a_model_is_pulled_used_and_removed(crofter: Commands, tmp_path: Path) -
         >= 1
     )
     assert "tiny" in {model["name"] for model in crofter.json("ps")}
+    assert "tiny is whole" in crofter.run("verify", "tiny").stderr
+    layer = Path(crofter.json("show", "tiny")["path"]).with_name("model-00003-of-00006.gguf")
+    layer.write_bytes(layer.read_bytes()[:-1] + b"!")
+    assert "damaged in blk.0" in crofter.run("verify", "tiny", code=1).stderr
     crofter.run("rm", "tiny")
     assert {"seedling"} == {model["name"] for model in crofter.json("ls")}
     assert "tiny" not in {model["name"] for model in crofter.json("ps")}

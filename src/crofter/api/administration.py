@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from crofter.core import ModelId
+from crofter.core import ModelId, Sampling
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +34,29 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     quantization: str
     context_length: int
     capabilities: tuple[str, ...]
-    """Of: chat, completion, fim, embedding, rerank, tools, reasoning."""
+    """Of: chat, completion, fim, embedding, rerank, tools, reasoning, vision, audio."""
     embedded: bool
     """True for the model that ships with Crofter."""
     added_at: float
     """Unix seconds."""
     default: bool = False
+    linked: bool = False
+    """Whether its files belong to another program and stay where they are, also when it is removed here."""
+    pinned: bool = False
+    """Kept loaded once it is."""
+
+
+class ModelPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer, or one thing outside the layers such as the embedding."""
+
+    name: str
+    is_layer: bool
+    size_bytes: int
+    parameter_count: int
+    bytes_by_type: dict[str, int]
+    """Quantisation type to bytes, the largest first."""
+    group_id: str = ""
+    """BLAKE3 of its content; empty: not known."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +76,40 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """Quantisation type to number of tensors."""
     tuning: dict[str, str | int | bool] = {}
     origin: str = ""
-    """Where it was downloaded from, with commit and hash; empty if it came from a file."""
+    """Where it was downloaded from, with commit and hash, or what it was made from; empty if it came from a file."""
+    names: tuple[str, ...] = ()
+    """All it is called."""
+    file_capabilities: tuple[str, ...] = ()
+    """What the file says; the summary's are what its owner says, if that is something else."""
+    context_tokens: int = 0
+    """How long a context its owner wants; 0: as the node's settings say."""
+    bytes_by_type: dict[str, int] = {}
+    """Quantisation type to bytes, the largest first."""
+    parts: tuple[ModelPart, ...] = ()
+    """The embedding, the layers, the rest."""
+    active_parameter_count: int = 0
+    """Those that work on one token; fewer than all if it has experts."""
+    expert_count: int = 0
+    experts_used: int = 0
+    """For one token."""
+    sliding_window_tokens: int = 0
+    """How far back some layers look; 0: all look at everything."""
+    rope_scaling: str = ""
+    """How it reaches beyond the context it was first trained on; empty: it does not."""
+    sampling: Sampling = Sampling()
+    """What its makers recommend."""
+    usable_by: tuple[str, ...] = ("this machine",)
+    """Whose requests it answers."""
+
+
+class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner decides about a model; what is left out stays as it is."""
+
+    capabilities: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
+    """None: what the file says."""
+    context_tokens: int | msgspec.UnsetType = msgspec.UNSET
+    """0: as the node's settings say."""
+    pinned: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,14 +175,79 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A step of `pull`. The last one carries the model."""
+    """A step of `pull` or `quantize`. The last one carries the model."""
 
-    status: Literal["checking", "choosing", "copying", "downloading", "verifying", "joining", "installing", "done"]
+    status: Literal[
+        "checking", "choosing", "copying", "reading", "downloading", "verifying", "quantizing", "installing", "done"
+    ]
     done_bytes: int = 0
     total_bytes: int = 0
     offer: PullOffer | None = None
     """In the first step after the choice was made."""
     model: ModelSummary | None = None
+
+
+class ModelSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which models on this machine are asked for, and where the asking user's programs keep them."""
+
+    sources: tuple[str, ...] = ()
+    """Absolute paths of files and folders, or names as Ollama and LM Studio have them; none: everything they hold."""
+    home: str = ""
+    """The user's home folder. Empty: the node's own user and environment count, for what follows too."""
+    ollama_models: str = ""
+    """OLLAMA_MODELS; empty: the usual places."""
+    hub_cache: str = ""
+    """The Hugging Face cache."""
+
+
+class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model on this machine that could be imported."""
+
+    name: str
+    program: Literal["ollama", "lm-studio", "hugging-face", "file"]
+    parts: tuple[str, ...]
+    """Paths, in order if it is split."""
+    projector: str
+    """The path of its vision part; may be empty."""
+    size_bytes: int
+    quantization: str
+    architecture: str
+    parameter_count: int
+    installed: str = ""
+    """The name of an installed model that is the same as far as headers tell; may be empty."""
+    linked: bool = False
+    """Whether exactly these files are installed."""
+
+
+class FoundModels(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and in a sentence each what was left out."""
+
+    models: tuple[FoundModel, ...]
+    remarks: tuple[str, ...]
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that was found and shall be used here."""
+
+    parts: tuple[str, ...]
+    projector: str = ""
+    name: str | None = None
+    usual_name: str = ""
+    """What to call it if it was given no name and this one is free."""
+    copy: bool = False
+    """Take a copy into Crofter's own storage; otherwise the files are used where they lie."""
+
+
+class QuantizeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model to make smaller, and how."""
+
+    model: str
+    quantization: str
+    """Such as Q4_K_M; an unknown one is refused with a list."""
+    name: str | None = None
+    """What to call the result; otherwise after the model and the quantisation."""
+    requantize: bool = False
+    """Whether a model that is quantised already may be quantised again, at a further loss."""
 
 
 class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,9 +324,18 @@ class Administration(Protocol):
 
     def status(self) -> NodeStatus: ...
     def installed_models(self) -> list[ModelSummary]: ...
-    def model_details(self, name: str) -> ModelDetails: ...
+    async def model_details(self, name: str) -> ModelDetails: ...
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]: ...
+    def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        """Read every byte of a model and compare it with the manifest. Raises MODEL_INVALID, naming what is damaged."""
+        ...
+
+    async def found_models(self, search: ModelSearch) -> FoundModels: ...
+    def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]: ...
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]: ...
     def catalogue(self) -> list[CatalogueItem]: ...
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails: ...
+    def alias_model(self, name: str, alias: str) -> ModelSummary: ...
     async def remove_model(self, name: str) -> ModelSummary: ...
     def loaded_models(self) -> list[LoadedModel]: ...
     async def unload_model(self, name: str) -> None: ...

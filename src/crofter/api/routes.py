@@ -60,8 +60,15 @@ def routes(services: Services) -> App:
         "/metrics": endpoint(GET=health.metrics),
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
-        "/crofter/v1/models/{name:path}": endpoint(GET=admin.model, DELETE=admin.remove_model),
+        "/crofter/v1/models/{name:path}": endpoint(
+            GET=admin.model, PATCH=admin.change_model, DELETE=admin.remove_model
+        ),
+        "/crofter/v1/aliases": endpoint(POST=admin.alias_model),
         "/crofter/v1/pull": endpoint(POST=admin.pull),
+        "/crofter/v1/verify": endpoint(POST=admin.verify),
+        "/crofter/v1/found": endpoint(POST=admin.found),
+        "/crofter/v1/import": endpoint(POST=admin.import_model),
+        "/crofter/v1/quantize": endpoint(POST=admin.quantize),
         "/crofter/v1/catalogue": endpoint(GET=admin.catalogue),
         "/crofter/v1/ps": endpoint(GET=admin.loaded),
         "/crofter/v1/unload": endpoint(POST=admin.unload),

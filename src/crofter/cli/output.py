@@ -24,9 +24,17 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, empty: 
 
 def print_facts(facts: Sequence[tuple[str, str]]) -> None:
     """Aligned `name  value` lines on stdout."""
-    width = max(len(name) for name, _ in facts)
-    for name, value in facts:
-        click.echo(f"{name:<{width}}  {value}")
+    print_groups([facts])
+
+
+def print_groups(groups: Sequence[Sequence[tuple[str, str]]]) -> None:
+    """The same for several groups, with an empty line between them."""
+    width = max(len(name) for facts in groups for name, _ in facts)
+    for number, facts in enumerate(groups):
+        if number:
+            click.echo()
+        for name, value in facts:
+            click.echo(f"{name:<{width}}  {value}")
 
 
 def say(text: str) -> None:

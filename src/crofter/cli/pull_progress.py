@@ -16,9 +16,11 @@ _WORDS = {
     "checking": "checking",
     "choosing": "asking the hub",
     "copying": "copying",
+    "reading": "reading it once",
     "downloading": "downloading",
     "verifying": "checking the hash",
     "joining": "joining the parts",
+    "quantizing": "quantising",
     "installing": "installing",
     "done": "done",
 }

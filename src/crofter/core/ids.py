@@ -4,7 +4,7 @@ import secrets
 from typing import NewType
 
 ModelId = NewType("ModelId", str)
-"""Lower-case hex BLAKE3 of a model's content."""
+"""Lower-case hex BLAKE3 of a model's manifest, which holds the hashes of all it consists of."""
 
 RequestId = NewType("RequestId", str)
 """Names one request in logs, headers and audit; unguessable, so that knowing it is enough to cancel it."""

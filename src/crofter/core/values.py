@@ -189,6 +189,12 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int
     kv_bytes_per_token: int
     """Key and value bytes one token takes over all layers, at 16 bits an element."""
+    pinned: bool = False
+    """Kept loaded once it is: neither idleness nor other models unload it."""
+    context_tokens: int = 0
+    """How long a context its owner wants; 0: as the engine's settings say."""
+    capabilities: tuple[str, ...] = ()
+    """What it may be asked for; empty: not known, so whoever runs it says."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,22 +1,29 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
 from .machine import Machine, library_facts, machine_now, resident_bytes
+from .quantization import KINDS, Kind, QuantizeWish, checked_kind
+from .quantizer import quantize
 from .rest import TuningMemory
 from .service import Engine
 from .settings import EngineSettings
 from .values import LibraryFacts, TuneStep, Tuning, WorkerState, WorkerStatus
 
 __all__ = [
+    "KINDS",
     "Engine",
     "EngineSettings",
+    "Kind",
     "LibraryFacts",
     "Machine",
+    "QuantizeWish",
     "TuneStep",
     "Tuning",
     "TuningMemory",
     "WorkerState",
     "WorkerStatus",
+    "checked_kind",
     "library_facts",
     "machine_now",
+    "quantize",
     "resident_bytes",
 ]

@@ -39,10 +39,11 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
     left = machine.available_bytes - model.size_bytes - _PROCESS_BYTES
     kv_bytes = settings.kv_memory_bytes or min(max(left, 0) // 4, _MOST_KV_BYTES)
     per_token = max(model.kv_bytes_per_token, 1)
-    context = min(model.context_length, settings.context_tokens or _DEFAULT_CONTEXT_TOKENS)
+    asked = model.context_tokens or settings.context_tokens
+    context = min(model.context_length, asked or _DEFAULT_CONTEXT_TOKENS)
     wanted = max(2 * context, _GENEROUS_KV_TOKENS)
     kv_tokens = min(wanted, kv_bytes // per_token)
-    if kv_tokens < context and settings.context_tokens:
+    if kv_tokens < context and asked:
         # The owner asked for this context: give it, and let the check below say if it cannot be.
         kv_tokens = context
     kv_tokens = max(_down(kv_tokens, _CONTEXT_STEP_TOKENS), _SMALLEST_CONTEXT_TOKENS)

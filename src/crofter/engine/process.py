@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,8 +57,8 @@ class WorkerProcess:
     @classmethod
     async def start(cls, plan: LoadPlan, log_path: Path, timeout_seconds: float) -> "WorkerProcess":
         """Start a worker and wait until the model is loaded. Raises CrofterError; no process is left then."""
-        environment = _worker_environment(os.environ)
-        with _new_log(log_path) as log:
+        environment = worker_environment()
+        with open_log(log_path) as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
@@ -194,9 +194,9 @@ def _died() -> CrofterError:
     )
 
 
-def _worker_environment(own: Mapping[str, str]) -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The node's environment without its settings and secrets, and with what makes llama.cpp fast and quiet."""
-    environment = {name: value for name, value in own.items() if not name.startswith("CROFTER_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")}
     # llama.cpp would start a debugger to print a backtrace when it aborts.
     environment["GGML_NO_BACKTRACE"] = "1"
     # llama.cpp's threads wait for each other some thousand times a token. On a busy machine, waiting awake for milliseconds
@@ -207,7 +207,8 @@ def _worker_environment(own: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-def _new_log(path: Path) -> BinaryIO:
+def open_log(path: Path) -> BinaryIO:
+    """An empty log for a process; the one before it is kept beside it."""
     if path.exists():
         # The last words of the worker before this one may tell why it died.
         path.replace(path.with_suffix(".previous.log"))

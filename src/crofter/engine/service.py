@@ -126,6 +126,11 @@ class Engine:
         if slot is not None:
             await slot.stop()
 
+    def heed(self, model: ModelFile) -> None:
+        """Take note that a model's owner has decided something about it. A new context takes effect when it is loaded next."""
+        if model.model_id in self._slots:
+            self._slots[model.model_id].model = model
+
     async def tune(self, model: ModelFile, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneStep]:
         """Measure what llama.cpp leaves to defaults and choose; the last step carries the choice.
 

@@ -1,25 +1,38 @@
 """Which models there are, and what their files say about themselves."""
 
+from .anatomy import Anatomy, anatomy
+from .elsewhere import Found, FoundModel, Places, find_models
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
 from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
-from .installed import InstalledModel
-from .names import is_local
+from .installed import InstalledModel, ModelSettings
+from .names import checked_name, is_local
+from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
 
 __all__ = [
+    "Anatomy",
     "Array",
+    "Found",
+    "FoundModel",
     "Header",
     "HubPulls",
     "HubSettings",
     "InstalledModel",
     "ModelFacts",
     "ModelRegistry",
+    "ModelSettings",
     "Offer",
     "Origin",
+    "Overrides",
+    "Places",
     "Room",
     "Tensor",
     "Wish",
+    "anatomy",
+    "checked_capabilities",
+    "checked_name",
+    "find_models",
     "fits_memory",
     "is_local",
     "read_facts",

@@ -1,8 +1,7 @@
 """What a model can be asked for, judged by its header the way llama.cpp judges it."""
 
-import re
-
 from .header import Header
+from .template_marks import reasons, takes_tools
 
 ENCODERS = frozenset(
     {
@@ -20,11 +19,12 @@ ENCODERS = frozenset(
 )
 """Architectures that read a text as a whole and never write one; they keep no keys and values."""
 
+CAPABILITIES = ("chat", "completion", "fim", "embedding", "rerank", "tools", "reasoning", "vision", "audio")
+"""All there are, in the order in which they are shown."""
+
 _POOLING_NONE = 0
 _POOLING_RANK = 4
-
-_REASONING_MARKS = re.compile(r"<think>|<\|channel\|>|\[THINK\]|<seed:think>|reasoning_content|enable_thinking")
-_TOOL_MARKS = re.compile(r"\btools\b")
+_HEAD_WEIGHTS = frozenset({"cls.weight", "cls.output.weight"})
 
 _FILL_IN_KEYS = (
     ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id"),
@@ -65,10 +65,10 @@ _FILL_IN_TOKENS = (
 """The same three by their text: llama.cpp recognises these where the keys are missing."""
 
 
-def capabilities(header: Header, architecture: str) -> tuple[str, ...]:
-    """Of: chat, completion, fim, embedding, rerank, tools, reasoning."""
+def capabilities(header: Header, architecture: str, projector: Header | None = None) -> tuple[str, ...]:
+    """Of `CAPABILITIES`. `projector` is the header of the file that turns images or sound into the model's input, if there is one."""
     pooling = header.integer(f"{architecture}.pooling_type", _POOLING_NONE)
-    if pooling == _POOLING_RANK:
+    if pooling == _POOLING_RANK or _ranks(header):
         return ("rerank",)
     if pooling != _POOLING_NONE or architecture in ENCODERS:
         return ("embedding",)
@@ -77,10 +77,22 @@ def capabilities(header: Header, architecture: str) -> tuple[str, ...]:
         "chat": bool(template),
         "completion": True,
         "fim": _fills_in(header),
-        "tools": bool(_TOOL_MARKS.search(template)),
-        "reasoning": bool(_REASONING_MARKS.search(template)),
+        "tools": takes_tools(template),
+        "reasoning": reasons(template),
     }
-    return tuple(name for name, present in found.items() if present)
+    own = tuple(name for name, present in found.items() if present)
+    return own if projector is None else own + _seen_through(projector)
+
+
+def _ranks(header: Header) -> bool:
+    """Whether a head gives one number for a whole text. Older rerankers have it and do not name a pooling."""
+    heads = [tensor.shape for tensor in header.tensors if tensor.name in _HEAD_WEIGHTS]
+    return any(len(shape) == 1 or shape[1] == 1 for shape in heads)
+
+
+def _seen_through(projector: Header) -> tuple[str, ...]:
+    senses = {"vision": "clip.has_vision_encoder", "audio": "clip.has_audio_encoder"}
+    return tuple(name for name, key in senses.items() if projector.metadata.get(key) is True)
 
 
 def _fills_in(header: Header) -> bool:

@@ -12,7 +12,10 @@ from crofter.core import Sampling
 from .capabilities import ENCODERS, capabilities
 from .gguf import FILE_TYPES
 from .header import Header, read_header
+from .parts import part_paths, read_model
 
+READING = 1
+"""To be counted up when files are understood differently: facts that were kept before are then read again."""
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_HEADS = 65_536
 _MAXIMUM_LENGTH = 1 << 24
@@ -51,12 +54,21 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     tensor_types: dict[str, int]
     sampling: Sampling
     """What the model's makers recommend; None where they say nothing."""
+    reading: int = 0
+    """Of which READING they are."""
 
 
-def read_facts(path: Path) -> ModelFacts:
-    """The facts of the GGUF at `path`. Raises MODEL_INVALID, with the reason, if it is not a whole model; MODEL_NOT_FOUND."""
-    header = read_header(path)
-    _refuse_parts(header)
+def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
+    """The facts of the GGUF at `path`, all its parts if it is split, with its projector if it has one.
+
+    Raises as `read_model` and `facts_of`.
+    """
+    return facts_of(read_model(part_paths(path)), projector)
+
+
+def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
+    """What a header says. Raises MODEL_INVALID, with the reason, if it is not that of a model; as `read_header` of the projector."""
+    _refuse_other_kinds(header)
     architecture = header.text("general.architecture")
     layer_count = header.integer(f"{architecture}.block_count", limit=_MAXIMUM_LAYERS)
     embedding_length = header.integer(f"{architecture}.embedding_length", limit=_MAXIMUM_LENGTH)
@@ -78,23 +90,20 @@ def read_facts(path: Path) -> ModelFacts:
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture, kv_heads, embedding_length // max(1, *heads)),
         license=_shown(header.text("general.license")),
         chat_template=header.text("tokenizer.chat_template"),
-        capabilities=capabilities(header, architecture),
+        capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
+        reading=READING,
     )
 
 
-def _refuse_parts(header: Header) -> None:
+def _refuse_other_kinds(header: Header) -> None:
     architecture = header.text("general.architecture")
     kind = "mmproj" if architecture == "clip" else header.text("general.type", "model")
     if kind != "model":
         raise header.invalid(_OTHER_KINDS.get(kind, f"it is a {kind[:40]!r}, not a model"))
     if not _ARCHITECTURE.fullmatch(architecture):
         raise header.invalid("general.architecture is missing or not a name")
-    if (shards := header.integer("split.count", 0)) > 1:
-        raise header.invalid(
-            f"it is one of {shards} parts of a model; join them with `llama-gguf-split --merge` and give the joined file"
-        )
     if not header.tensors:
         raise header.invalid("it has a vocabulary but no weights")
     if not header.array_length("tokenizer.ggml.tokens"):

@@ -44,6 +44,8 @@ class Tensor(msgspec.Struct, frozen=True):
     offset: int
     """From the start of the file."""
     size_bytes: int
+    part: int = 0
+    """In which of the header's `parts` it lies."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -54,6 +56,8 @@ class Header(msgspec.Struct, frozen=True):
     version: int
     metadata: dict[str, Value]
     tensors: tuple[Tensor, ...]
+    parts: tuple[Path, ...]
+    """The files of a model that is split over several; one otherwise."""
 
     def invalid(self, reason: str) -> CrofterError:
         """The error for a header that can be read and means nothing usable."""
@@ -142,7 +146,7 @@ def _header(reader: BoundedReader, path: Path) -> Header:
             raise reader.invalid(f"the key {key[:80]!r} occurs twice")
         metadata[key] = _value(reader, reader.number("<I"))
     tensors = _tensors(reader, tensor_count, _alignment(reader, metadata))
-    return Header(path, reader.size_bytes, version, metadata, tensors)
+    return Header(path, reader.size_bytes, version, metadata, tensors, (path,))
 
 
 def _count(reader: BoundedReader, limit: int, what: str) -> int:

@@ -12,6 +12,17 @@ from .facts import ModelFacts
 EMBEDDED_NAME = "seedling"
 
 
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an owner can decide about a model. Kept as JSON: a new field needs a default."""
+
+    capabilities: tuple[str, ...] | None = None
+    """None: what the file says."""
+    context_tokens: int = 0
+    """How long a context to make; 0: as the engine's settings say."""
+    pinned: bool = False
+    """Kept loaded once it is."""
+
+
 class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     """A name, the file behind it and what is known of it."""
 
@@ -23,6 +34,16 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     added_at: float
     """Unix seconds; for the embedded model, when it was packaged."""
     default: bool = False
+    linked: bool = False
+    """True if its files are another program's: they are used where they lie, and never deleted."""
+    projector: Path | None = None
+    """The file that turns images or sound into its input."""
+    settings: ModelSettings = ModelSettings()
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What it may be asked for: as its owner says, else as its file does."""
+        return self.facts.capabilities if self.settings.capabilities is None else self.settings.capabilities
 
 
 def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts: ModelFacts) -> ModelFile:
@@ -36,6 +57,7 @@ def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts:
         layer_count=facts.layer_count,
         context_length=facts.context_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
+        capabilities=facts.capabilities,
     )
 
 

@@ -1,6 +1,6 @@
 """The composition root: configuration, wiring, start and stop. What is heavy is imported when a node is really made."""
 
-from .entry import change_stored_setting, diagnose, hub_environment, run_node, stored_settings
+from .entry import change_stored_setting, diagnose, hub_environment, import_environment, run_node, stored_settings
 from .home import Home, RunningNode
 from .release import crofter_version
 
@@ -11,6 +11,7 @@ __all__ = [
     "crofter_version",
     "diagnose",
     "hub_environment",
+    "import_environment",
     "run_node",
     "stored_settings",
 ]

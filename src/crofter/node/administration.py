@@ -14,13 +14,18 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    FoundModels,
+    ImportRequest,
     KeySummary,
     LoadedModel,
+    ModelChange,
     ModelDetails,
+    ModelSearch,
     ModelSummary,
     NodeStatus,
     PullProgress,
     PullRequest,
+    QuantizeRequest,
     Setting,
     TuneProgress,
 )
@@ -32,10 +37,12 @@ from . import settings
 from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
+from .importing import Imports
 from .keys import new_secret, same_secret
-from .model_view import catalogue, details, summary
+from .model_view import catalogue, decided, details, summary
 from .parts import Parts
 from .pulling import Report, pulled
+from .quantizing import quantized
 from .release import crofter_version
 
 
@@ -44,6 +51,7 @@ class NodeAdministration:
 
     def __init__(self, parts: Parts, loaded: LoadedConfig, flags: Mapping[str, object]) -> None:
         self._parts = parts
+        self._imports = Imports(parts.registry, parts.home)
         self._config = loaded
         self._flags = flags
         self._running: RunningNode | None = None
@@ -81,10 +89,23 @@ class NodeAdministration:
     def installed_models(self) -> list[ModelSummary]:
         return [summary(model) for model in self._parts.registry.installed()]
 
-    def model_details(self, name: str) -> ModelDetails:
+    async def model_details(self, name: str) -> ModelDetails:
+        # In a thread: the header of a large vocabulary takes a while to read.
+        return await anyio.to_thread.run_sync(self._details, name)
+
+    def _details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, tuning, self._parts.hub.origin(model.file.model_id))
+        return details(model, self._parts.registry, tuning, self._parts.hub.origin(model.file.model_id))
+
+    async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
+        model = self._parts.registry.resolve(name)
+        self._parts.overrides.change(model, decided(model.settings, change))
+        self._parts.engine.heed(self._parts.registry.resolve(name).file)
+        return await self.model_details(name)
+
+    def alias_model(self, name: str, alias: str) -> ModelSummary:
+        return summary(self._parts.registry.alias(name, alias))
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
@@ -98,6 +119,30 @@ class NodeAdministration:
 
         return pulled(add)
 
+    def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        def check(report: Report) -> ModelSummary:
+            model = self._parts.registry.resolve(name)
+            report.stage("verifying")
+            damaged = self._parts.registry.damaged_groups(model, report)
+            if damaged:
+                places = ", ".join(damaged)
+                message = (
+                    f"{model.name} is damaged in {places}: remove it (`crofter rm {model.name}`) and get it again."
+                )
+                raise CrofterError(ErrorCode.MODEL_INVALID, message)
+            return summary(model)
+
+        return pulled(check)
+
+    async def found_models(self, search: ModelSearch) -> FoundModels:
+        return await self._imports.find(search)
+
+    def import_model(self, request: ImportRequest) -> AsyncGenerator[PullProgress]:
+        return self._imports.add(request)
+
+    def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
+        return pulled(lambda report: summary(quantized(self._parts, request, report)))
+
     def catalogue(self) -> list[CatalogueItem]:
         return catalogue(self._parts.hub, machine_now().total_bytes)
 
@@ -105,6 +150,7 @@ class NodeAdministration:
         removed = await anyio.to_thread.run_sync(self._parts.registry.remove, name)
         if all(model.file.model_id != removed.file.model_id for model in self._parts.registry.installed()):
             await self._parts.engine.unload(removed.file.model_id)
+            self._parts.overrides.forget(removed.file.model_id)
         return summary(removed)
 
     def loaded_models(self) -> list[LoadedModel]:

@@ -81,6 +81,18 @@ def hub_environment(environment: Mapping[str, str]) -> dict[str, str | bool]:
     }
 
 
+def import_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where a user's other programs keep models, to be sent along with a search: as Ollama and huggingface_hub read it."""
+    home = Path.home()
+    cache = environment.get("XDG_CACHE_HOME") or str(home / ".cache")
+    hub_home = environment.get("HF_HOME") or f"{cache}/huggingface"
+    return {
+        "home": str(home),
+        "ollama_models": environment.get("OLLAMA_MODELS", ""),
+        "hub_cache": environment.get("HF_HUB_CACHE") or f"{hub_home}/hub",
+    }
+
+
 def known_keys() -> Iterator[str]:
     """Every dotted key, in the order of declaration."""
     for section, settings_class in SECTIONS.items():

@@ -52,6 +52,13 @@ def hub_environment() -> "dict[str, str | bool]":
     return config.hub_environment(os.environ)
 
 
+def import_environment() -> "dict[str, str]":
+    """Where this process's user keeps the models of other programs."""
+    from . import config
+
+    return config.import_environment(os.environ)
+
+
 def stored_settings(home: Home) -> "list[Setting]":
     """The settings a node would start with. Raises CONFIG_INVALID."""
     from . import settings

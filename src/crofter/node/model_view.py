@@ -1,10 +1,24 @@
 """Models and workers as the owner sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from crofter.api import CatalogueItem, ModelDetails, ModelSummary
+import msgspec
+
+from crofter.api import CatalogueItem, FoundModel, FoundModels, ModelChange, ModelDetails, ModelPart, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
+from crofter.models import (
+    Found,
+    HubPulls,
+    InstalledModel,
+    ModelRegistry,
+    ModelSettings,
+    Origin,
+    Room,
+    anatomy,
+    checked_capabilities,
+    fits_memory,
+    recommended,
+)
 
 
 class NamedFiles:
@@ -29,18 +43,26 @@ def summary(model: InstalledModel) -> ModelSummary:
         parameter_count=facts.parameter_count,
         quantization=facts.quantization,
         context_length=facts.context_length,
-        capabilities=facts.capabilities,
+        capabilities=model.capabilities,
         embedded=model.embedded,
         added_at=model.added_at,
         default=model.default,
+        linked=model.linked,
+        pinned=model.settings.pinned,
     )
 
 
 def details(
-    model: InstalledModel, tuning: Mapping[str, str | int | bool], origin: Origin | None = None
+    model: InstalledModel,
+    registry: ModelRegistry,
+    tuning: Mapping[str, str | int | bool],
+    origin: Origin | None = None,
 ) -> ModelDetails:
-    """What `crofter show` prints."""
+    """What `crofter show` prints. Reads the files' headers. Raises MODEL_INVALID if they cannot be read any more."""
     facts = model.facts
+    inside = anatomy(registry.header(model))
+    group_ids = registry.group_ids(model)
+    parts = (msgspec.convert(part, ModelPart, from_attributes=True) for part in inside.parts)
     return ModelDetails(
         summary=summary(model),
         path=str(model.file.path),
@@ -55,13 +77,61 @@ def details(
         tensor_types=facts.tensor_types,
         tuning=dict(tuning),
         origin=shown_origin(origin) if origin is not None else "",
+        names=tuple(one.name for one in registry.installed() if one.file.model_id == model.file.model_id),
+        file_capabilities=facts.capabilities,
+        context_tokens=model.settings.context_tokens,
+        bytes_by_type=inside.bytes_by_type,
+        parts=tuple(msgspec.structs.replace(part, group_id=group_ids.get(part.name, "")) for part in parts),
+        active_parameter_count=inside.active_parameter_count,
+        expert_count=inside.expert_count,
+        experts_used=inside.experts_used,
+        sliding_window_tokens=inside.sliding_window_tokens,
+        rope_scaling=inside.rope_scaling,
+        sampling=facts.sampling,
     )
+
+
+def decided(before: ModelSettings, change: ModelChange) -> ModelSettings:
+    """What an owner has decided, all in all. Raises INVALID_REQUEST for capabilities that do not exist."""
+    values = {key: value for key, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
+    if values.get("capabilities") is not None:
+        values["capabilities"] = checked_capabilities(values["capabilities"])
+    return msgspec.structs.replace(before, **values)
 
 
 def shown_origin(origin: Origin) -> str:
     """Where a model came from, in one line."""
+    if origin.made_from:
+        return f"made from {origin.made_from}"
     files = ", ".join(f"{file} (sha256 {sha256})" for file, sha256 in zip(origin.files, origin.sha256, strict=True))
     return f"{origin.endpoint}/{origin.repository} at {origin.revision}: {files}"
+
+
+def found_models(found: Found, installed: Sequence[InstalledModel]) -> FoundModels:
+    """What is on this machine, and which of it is installed already."""
+    by_path = {model.file.path: model.name for model in installed}
+    by_header = {
+        (model.facts.name, model.facts.architecture, model.facts.parameter_count, model.facts.quantization): model.name
+        for model in installed
+    }
+    models: list[FoundModel] = []
+    for model in found.models:
+        linked = by_path.get(model.parts[0], "")
+        alike = by_header.get((model.own_name, model.architecture, model.parameter_count, model.quantization), "")
+        shown = FoundModel(
+            name=model.name,
+            program=model.program,
+            parts=tuple(map(str, model.parts)),
+            projector=str(model.projector or ""),
+            size_bytes=model.size_bytes,
+            quantization=model.quantization,
+            architecture=model.architecture,
+            parameter_count=model.parameter_count,
+            installed=linked or alike,
+            linked=bool(linked),
+        )
+        models.append(shown)
+    return FoundModels(models=tuple(models), remarks=found.remarks)
 
 
 def catalogue(hub: HubPulls, memory_bytes: int) -> list[CatalogueItem]:

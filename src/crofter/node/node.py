@@ -10,6 +10,7 @@ from contextlib import closing
 import anyio
 
 from crofter.api import Server, create_app
+from crofter.core import CrofterError
 
 from .adapters import adapter_files
 from .administration import NodeAdministration
@@ -46,6 +47,7 @@ class Node:
             address = self._server.bind()
             async with self._parts.engine, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope, name="signals")
+                tasks.start_soon(self._finish_installations, name="interrupted installations")
                 await self._serve(address.url, announce)
                 tasks.cancel_scope.cancel()
             _logger.info("node stopped")
@@ -70,6 +72,13 @@ class Node:
             if cancelled:
                 _logger.warning("answers were cut short by the stop", extra={"requests": cancelled})
             self._server.stop()
+
+    async def _finish_installations(self) -> None:
+        """What was being installed when the last run ended is installed now, beside everything else."""
+        try:
+            await anyio.to_thread.run_sync(self._parts.registry.finish, abandon_on_cancel=True)
+        except CrofterError as error:
+            _logger.warning("an interrupted installation could not be finished", extra={"reason": error.message})
 
     async def _watch_signals(self, scope: anyio.CancelScope) -> None:
         """The first signal stops the node in order, the second at once."""

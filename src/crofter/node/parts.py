@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 
 from crofter.engine import Engine
-from crofter.models import HubPulls, ModelRegistry
+from crofter.models import HubPulls, ModelRegistry, Overrides
 from crofter.router import Router
-from crofter.store import Database, KeyRecords, ModelRecords, OriginRecords, TuningRecords, store_key
+from crofter.store import (
+    Database,
+    KeyRecords,
+    ModelRecords,
+    ModelSettingRecords,
+    OriginRecords,
+    TuningRecords,
+    store_key,
+)
 
 from .config import NodeConfig
 from .home import Home
@@ -23,6 +31,7 @@ class Parts:
     home: Home
     database: Database
     registry: ModelRegistry
+    overrides: Overrides
     hub: HubPulls
     tunings: Tunings
     keys: KeyRing
@@ -34,7 +43,10 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
     """Open the store and wire what stands on it; to be called inside the event loop. Raises STORE_FAILED."""
     database = Database.open(home.database_file, store_key(home.store_key_file))
     try:
-        registry = ModelRegistry(ModelRecords(database), home.models_folder, config.node.default_model)
+        overrides = Overrides(ModelSettingRecords(database))
+        registry = ModelRegistry(
+            ModelRecords(database), home.models_folder, config.node.default_model, overrides=overrides
+        )
         registry.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
@@ -42,6 +54,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
             home=home,
             database=database,
             registry=registry,
+            overrides=overrides,
             hub=HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
             tunings=tunings,
             keys=KeyRing(KeyRecords(database)),

@@ -17,6 +17,7 @@ from crofter.core import (
     Provenance,
 )
 
+from .ability import require_embedding, require_writing
 from .active import ActiveRequests
 from .plan import Candidate, choose
 from .turn import Turn
@@ -52,6 +53,7 @@ class Router:
         """Choose how a request runs. Raises MODEL_NOT_FOUND, FORBIDDEN, UNSUPPORTED or SHUTTING_DOWN."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
+        require_writing(model, request.prompt)
         backend, provenance = self._place(model)
         return Turn(request=request, model=model, provenance=provenance, backend=backend, active=self._active)
 
@@ -61,6 +63,7 @@ class Router:
         """Vectors for the inputs and where they were made. Raises what `open` raises, the backend's errors, TIMED_OUT, CANCELLED."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
+        require_embedding(model)
         backend, provenance = self._place(model)
         with anyio.move_on_after(timeout_seconds) as scope, self._active.running(request.request_id, scope.cancel):
             return await backend.embed(model, request), provenance

@@ -1,5 +1,6 @@
 """Files that are whole or absent: written beside their place, flushed, then moved into it."""
 
+import ctypes
 import errno
 import os
 import secrets
@@ -7,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,19 +22,9 @@ Observe = Callable[[bytes], object]
 
 _LEFTOVER_SUFFIX = ".incoming"
 _BLOCK_BYTES = 4 << 20
+_TRIAL_BYTES = 65_536
+_PUNCH_HOLE_KEEP_SIZE = 0x03  # linux/falloc.h: FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
 _FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file
-
-
-class CopiedFile:
-    """A finished copy that has no name yet; `keep` gives it one, otherwise it is deleted."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def keep(self, target: Path) -> None:
-        """Move the copy to `target`, which must be in the same folder and is replaced if it exists."""
-        move_into_place(self._path, target)
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
@@ -48,49 +40,85 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def copied_file(source: Path, folder: Path, observe: Observe, progress: Progress) -> Generator[CopiedFile]:
-    """A copy of `source` inside `folder`, sharing blocks with the source where the file system can.
+def new_file(path: Path, size_bytes: int) -> Generator[BinaryIO]:
+    """A file to write that becomes `path` when the block ends, flushed, and leaves nothing if it raises.
 
-    `observe` sees the copy's bytes once, in order. Unless the block calls `keep`, nothing of the copy remains. Raises DISK_FULL
-    before copying if there is too little space, and also if the disk fills up during the copy; CONFLICT if the source changes
-    meanwhile; OSError if it cannot be read.
+    Raises DISK_FULL, before writing if `size_bytes` are not free, and OSError.
     """
-    with source.open("rb") as original:
-        before = os.fstat(original.fileno())
-        size_bytes = before.st_size
-        with _incoming(folder, size_bytes) as temporary:
-            with _created(temporary, 0o600) as file:
-                if _share_blocks(original, file):
-                    read_blocks(temporary, observe, progress)
-                else:
-                    _require_free_space(folder, size_bytes)
-                    for block in _blocks(original, size_bytes, progress):
-                        file.write(block)
-                        observe(block)
-                _flush(file)
-            after = os.fstat(original.fileno())
-            if (after.st_size, after.st_mtime_ns) != (temporary.stat().st_size, before.st_mtime_ns):
-                message = f"{source} changed while it was copied: try again when it is complete."
-                raise CrofterError(ErrorCode.CONFLICT, message)
-            yield CopiedFile(temporary)
+    with _incoming(path.parent, size_bytes) as temporary:
+        _require_free_space(path.parent, size_bytes)
+        with _created(temporary, 0o600) as file:
+            yield file
+            _flush(file)
+        move_into_place(temporary, path)
+
+
+def read_range(path: Path, offset: int, size_bytes: int) -> Generator[bytes]:
+    """The bytes of a part of a file, in blocks. Raises OSError, and MODEL_INVALID if the file ends before."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        while size_bytes:
+            block = file.read(min(size_bytes, _BLOCK_BYTES))
+            if not block:
+                raise CrofterError(ErrorCode.MODEL_INVALID, f"{path.name} ended too early.")
+            yield block
+            size_bytes -= len(block)
 
 
 def read_blocks(path: Path, observe: Observe, progress: Progress) -> None:
     """Show a file's bytes to `observe`, in order. Raises OSError if it cannot be read."""
-    with path.open("rb") as file:
-        for block in _blocks(file, os.fstat(file.fileno()).st_size, progress):
-            observe(block)
+    total_bytes = path.stat().st_size
+    done_bytes = 0
+    for block in read_range(path, 0, total_bytes):
+        observe(block)
+        done_bytes += len(block)
+        progress(done_bytes, total_bytes)
 
 
 def move_into_place(temporary: Path, target: Path) -> None:
-    """Give a flushed file its name, replacing what has it; after a crash it has the old name or the new one. Same file system only."""
+    """Give a flushed file, or a folder, its name, replacing the file that has it; after a crash it has the old name or the new one.
+
+    Same file system only.
+    """
     os.replace(temporary, target)
+    flush_names(target.parent)
+
+
+def flush_names(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
     if sys.platform != "win32":
-        handle = os.open(target.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def give_back(path: Path, offset: int, size_bytes: int) -> bool:
+    """Give a part of a file back to the disk; it reads as zeros then. False where the system cannot (it can on Linux, mostly)."""
+    if sys.platform != "linux":
+        return False
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        return _system_library().fallocate(handle, _PUNCH_HOLE_KEEP_SIZE, offset, size_bytes) == 0
+    finally:
+        os.close(handle)
+
+
+def can_give_back(folder: Path) -> bool:
+    """Whether parts of files in `folder` can be given back to the disk."""
+    trial = incoming_path(folder)
+    try:
+        trial.write_bytes(bytes(_TRIAL_BYTES))
+        return give_back(trial, 0, _TRIAL_BYTES)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def incoming_path(folder: Path) -> Path:
+    """A fresh name for what is to be written in `folder`, which is made; `remove_leftovers` deletes what still has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -104,8 +132,7 @@ def remove_leftovers(folder: Path) -> int:
 @contextmanager
 def _incoming(folder: Path, size_bytes: int) -> Generator[Path]:
     """A fresh temporary path in `folder`; what is still there at the end is deleted, and a full disk gets its own error."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{secrets.token_hex(8)}{_LEFTOVER_SUFFIX}"
+    temporary = incoming_path(folder)
     try:
         yield temporary
     except OSError as error:
@@ -117,28 +144,15 @@ def _incoming(folder: Path, size_bytes: int) -> Generator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@cache
+def _system_library() -> ctypes.CDLL:
+    library = ctypes.CDLL(None, use_errno=True)
+    library.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return library
+
+
 def _created(path: Path, mode: int) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode), "wb")
-
-
-def _blocks(file: BinaryIO, total_bytes: int, progress: Progress) -> Generator[bytes]:
-    done_bytes = 0
-    while block := file.read(_BLOCK_BYTES):
-        yield block
-        done_bytes += len(block)
-        progress(done_bytes, total_bytes)
-
-
-def _share_blocks(original: BinaryIO, file: BinaryIO) -> bool:
-    if sys.platform != "linux":
-        return False
-    import fcntl  # there is none on Windows
-
-    try:
-        fcntl.ioctl(file.fileno(), _FICLONE, original.fileno())
-    except OSError:
-        return False  # another file system, or one that cannot share blocks: copying works everywhere
-    return True
 
 
 def _require_free_space(folder: Path, size_bytes: int) -> None:

@@ -37,5 +37,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             origin text not null
         ) strict""",
     ),
+    (
+        "alter table models rename column file_name to place",
+        "alter table models add column projector text not null default ''",
+        """create table tensor_groups (
+            group_id text not null,
+            model_id text not null references models (model_id) on delete cascade,
+            position integer not null,
+            name text not null,
+            size_bytes integer not null,
+            primary key (model_id, position)
+        ) strict""",
+        "create index tensor_groups_by_content on tensor_groups (group_id)",
+    ),
+    (
+        """create table model_settings (
+            model_id text primary key,
+            settings text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -53,6 +53,12 @@ def test_a_context_is_never_longer_than_the_models() -> None:
     assert plan_load(model, LAPTOP, EngineSettings(context_tokens=4096), None).context_tokens == 1024
 
 
+def test_a_context_wanted_for_one_model_counts_more_than_the_setting_for_all() -> None:
+    for tokens in (512, 65_536):
+        model = msgspec.structs.replace(MODEL, context_tokens=tokens)
+        assert plan_load(model, LAPTOP, EngineSettings(context_tokens=4096), None).context_tokens == tokens
+
+
 def test_a_tuning_is_followed_unless_the_owner_said_otherwise() -> None:
     load = plan_load(MODEL, LAPTOP, EngineSettings(), TUNING)
     assert (load.threads, load.batch_threads, load.micro_batch_rows) == (2, 3, 256)

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 
 from crofter.models import read_facts
@@ -44,7 +45,6 @@ def test_fill_in_the_middle_is_known_by_keys_or_by_tokens(
         ("{% if tools %}{{ tools }}{% endif %}", {"chat", "completion", "fim", "tools"}),
         ("{{ '<think>' }}", {"chat", "completion", "fim", "reasoning"}),
         ("{% if enable_thinking %}{% endif %}", {"chat", "completion", "fim", "reasoning"}),
-        ("{{ stools }}", {"chat", "completion", "fim"}),
     ],
 )
 def test_the_template_says_what_a_chat_can_do(tmp_path: Path, template: str | None, expected: set[str]) -> None:
@@ -70,3 +70,29 @@ def test_an_encoder_embeds_and_keeps_no_keys_and_values(tmp_path: Path) -> None:
     facts = read_facts(write_tiny_llama(tmp_path / "m.gguf", edit=edit))
     assert facts.capabilities == ("embedding",)
     assert facts.kv_bytes_per_token == 0
+
+
+def test_a_head_that_gives_one_number_ranks_even_if_no_pooling_is_named(tmp_path: Path) -> None:
+    def head(outputs: int) -> Callable[[gguf.GGUFWriter], None]:
+        return lambda writer: writer.add_tensor("cls.output.weight", np.zeros((outputs, 64), np.float32))
+
+    assert read_facts(write_tiny_llama(tmp_path / "m.gguf", edit=head(1))).capabilities == ("rerank",)
+    assert "rerank" not in read_facts(write_tiny_llama(tmp_path / "m.gguf", edit=head(3))).capabilities
+
+
+@pytest.mark.parametrize(
+    ("senses", "expected"),
+    [(("vision",), {"vision"}), (("audio",), {"audio"}), (("vision", "audio"), {"vision", "audio"}), ((), set())],
+)
+def test_a_projector_adds_what_it_was_made_for(tmp_path: Path, senses: tuple[str, ...], expected: set[str]) -> None:
+    projector = gguf.GGUFWriter(tmp_path / "mmproj.gguf", "clip")
+    for sense in ("vision", "audio"):
+        projector.add_bool(f"clip.has_{sense}_encoder", sense in senses)
+    projector.add_tensor("mm.0.weight", np.zeros((4, 4), np.float32))
+    projector.write_header_to_file()
+    projector.write_kv_data_to_file()
+    projector.write_tensors_to_file()
+    projector.close()
+    model = write_tiny_llama(tmp_path / "m.gguf")
+    assert set(read_facts(model, tmp_path / "mmproj.gguf").capabilities) & {"vision", "audio"} == expected
+    assert not {"vision", "audio"} & set(read_facts(model).capabilities)

@@ -3,14 +3,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
-from blake3 import blake3
 
-from crofter.core import CrofterError, ErrorCode
-from crofter.models import ModelRegistry
+from crofter.core import CrofterError, ErrorCode, ModelId
+from crofter.models import ModelRegistry, read_facts
 from crofter.models.installed import packaged_model
-from crofter.store import Database, ModelRecords
+from crofter.store import Database, ModelName, ModelRecord, ModelRecords, OriginRecord, OriginRecords
 from tests.gguf_files import write_tiny_llama
+from tests.unit.models.identity import content_of
 
 MakeCatalog = Callable[..., ModelRegistry]
 
@@ -86,13 +87,15 @@ def test_an_added_model_is_copied_under_its_hash_and_found_by_name_and_id(
 ) -> None:
     steps: list[tuple[int, int]] = []
     added = registry.add(str(files["one"]), None, lambda done, total: steps.append((done, total)))
-    content = files["one"].read_bytes()
-    assert added.file.model_id == blake3(content).hexdigest()
-    assert stored(tmp_path) == [f"{added.file.model_id}.gguf"]
-    assert added.file.path.read_bytes() == content
-    assert (added.name, added.file.name, added.file.size_bytes, added.embedded) == ("one", "one", len(content), False)
+    assert added.file.model_id == content_of(files["one"])
+    assert stored(tmp_path) == [added.file.model_id]
+    assert content_of(added.file.path) == added.file.model_id
+    assert (added.name, added.file.name, added.embedded, added.linked) == ("one", "one", False, False)
+    on_disk = [path.stat().st_size for path in added.file.path.parent.glob("*.gguf")]
+    assert added.file.size_bytes == sum(on_disk) == pytest.approx(files["one"].stat().st_size, abs=5000)
     assert (added.file.layer_count, added.file.context_length, added.file.kv_bytes_per_token) == (1, 512, 32)
-    assert steps[-1] == (len(content), len(content))
+    assert steps == sorted(steps)
+    assert steps[-1] == (steps[0][1], steps[0][1])
     for name in ("one", "ONE", " one:latest", added.file.model_id, added.file.model_id[:8], ""):
         assert registry.resolve(name) == added
     assert [model.name for model in registry.installed()] == ["one", "seedling"]
@@ -204,20 +207,21 @@ def test_a_damaged_file_is_refused_with_advice_and_pulling_it_again_repairs(
     registry: ModelRegistry, files: dict[str, Path], damage: str
 ) -> None:
     path = registry.add(str(files["one"]), None, ignore).file.path
-    content = path.read_bytes()
+    model_id = content_of(path)
+    last = max(path.parent.glob("*.gguf"))
     match damage:
         case "missing":
-            path.unlink()
+            last.unlink()
         case "shorter":
-            path.write_bytes(content[:-1])
+            last.write_bytes(last.read_bytes()[:-1])
         case _:
-            path.write_bytes(content.replace(b"Apache-2.0", b"Apache-9.9"))
-            os.utime(path, ns=(1, 1))
+            path.write_bytes(path.read_bytes().replace(b"Apache-2.0", b"Apache-9.9"))
+            os.utime(path, ns=(1 << 62, 1 << 62))
     with pytest.raises(CrofterError, match=r"crofter rm one.*pull") as caught:
         registry.resolve("one")
     assert caught.value.code is ErrorCode.MODEL_INVALID
     assert [model.name for model in registry.installed()] == ["one", "seedling"]
-    assert registry.add(str(files["one"]), None, ignore).file.path.read_bytes() == content
+    assert content_of(registry.add(str(files["one"]), None, ignore).file.path) == model_id
     registry.remove("one")
 
 
@@ -239,6 +243,12 @@ def test_a_cancelled_pull_leaves_nothing(registry: ModelRegistry, files: dict[st
         raise CrofterError(ErrorCode.CANCELLED, "Somebody changed their mind.")
 
     assert code_of(lambda: registry.add(str(files["one"]), None, cancel)) is ErrorCode.CANCELLED
+
+    def cancel_late(done: int, total: int) -> None:
+        if done > total // 2:
+            cancel(done, total)
+
+    assert code_of(lambda: registry.add(str(files["one"]), None, cancel_late)) is ErrorCode.CANCELLED
     assert stored(tmp_path) == []
     assert [model.name for model in registry.installed()] == ["seedling"]
 
@@ -255,18 +265,61 @@ def test_a_full_disk_leaves_nothing(
     assert [model.name for model in registry.installed()] == ["seedling"]
 
 
-def test_tidying_removes_half_copies_and_adopts_whole_models(
+def test_tidying_removes_half_models_and_registers_whole_ones(
     make: MakeCatalog, files: dict[str, Path], tmp_path: Path
 ) -> None:
     kept = make().add(str(files["one"]), None, ignore)
+    two = make().add(str(files["two"]), None, ignore)
     folder = tmp_path / "models"
     (folder / f".{'0' * 16}.incoming").write_bytes(b"half")
-    (folder / f"{'1' * 64}.gguf").write_bytes(b"garbage")
-    two = blake3(files["two"].read_bytes()).hexdigest()
-    shutil.copy(files["two"], folder / f"{two}.gguf")
+    (folder / f".installing-{'1' * 64}").mkdir()
+    (folder / f".removed-{'2' * 64}").mkdir()
+    (folder / ("3" * 64)).mkdir()
+    ModelRecords(Database.open(tmp_path / "node.db", bytes(32))).unregister("two")
     registry = make()
     registry.tidy()
-    assert stored(tmp_path) == sorted([f"{two}.gguf", f"{kept.file.model_id}.gguf", f"{'1' * 64}.gguf"])
-    assert registry.resolve("two").file.model_id == two
-    registry.tidy()
+    registry.finish()
+    assert stored(tmp_path) == sorted([kept.file.model_id, two.file.model_id, "3" * 64])
+    assert registry.resolve("two").file == two.file
     assert [model.name for model in registry.installed()] == ["two", "one", "seedling"]
+
+
+def test_a_file_that_an_earlier_version_kept_whole_becomes_a_model_like_the_others(
+    make: MakeCatalog, files: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    old = ModelId("a" * 64)
+    shutil.copy(files["one"], folder / f"{old}.gguf")
+    status = (folder / f"{old}.gguf").stat()
+    database = Database.open(tmp_path / "node.db", bytes(32))
+    read = msgspec.structs.replace(read_facts(files["one"]), reading=0, layer_count=0)
+    facts = msgspec.json.encode(read).decode()
+    record = ModelRecord(
+        model_id=old, place=f"{old}.gguf", size_bytes=status.st_size, modified_ns=status.st_mtime_ns, facts=facts
+    )
+    for name in ("mine", "ours"):
+        ModelRecords(database).register(record, ModelName(name=name, model_id=old, added_at=1.0))
+    OriginRecords(database).save(OriginRecord(model_id=old, origin="{}"))
+    registry = make()
+    assert registry.resolve("mine").file.path == folder / f"{old}.gguf"
+    assert registry.resolve("mine").facts.layer_count == 0
+    registry.finish()
+    model = registry.resolve("mine")
+    assert model.facts.layer_count == 1, "as this version reads it"
+    assert model.file.model_id == content_of(files["one"]) == registry.resolve("ours").file.model_id
+    assert stored(tmp_path) == [model.file.model_id]
+    assert [each.name for each in registry.installed()] == ["ours", "mine", "seedling"]
+    assert [each.model_id for each in OriginRecords(database).all()] == [model.file.model_id]
+
+
+def test_facts_that_an_earlier_version_read_are_read_again(
+    registry: ModelRegistry, files: dict[str, Path], tmp_path: Path
+) -> None:
+    linked = registry.link((files["one"],), "mine", "", ignore)
+    records = ModelRecords(Database.open(tmp_path / "node.db", bytes(32)))
+    record = records.models()[linked.file.model_id]
+    old = msgspec.structs.replace(linked.facts, reading=0, layer_count=0)
+    records.update(msgspec.structs.replace(record, facts=msgspec.json.encode(old).decode()))
+    registry.finish()
+    assert registry.resolve("mine").facts == linked.facts

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from crofter.api import PullRequest
+from crofter.api import ModelChange, PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
@@ -46,7 +46,7 @@ async def test_a_pulled_model_is_listed_shown_and_removed(administration: NodeAd
     write_tiny_llama(tmp_path / "tiny.gguf")
     await pull(administration, tmp_path / "tiny.gguf", "tiny")
     assert {model.name for model in administration.installed_models()} == {"tiny", "seedling"}
-    assert administration.model_details("tiny").summary.architecture == "llama"
+    assert (await administration.model_details("tiny")).summary.architecture == "llama"
     assert (await administration.remove_model("tiny")).name == "tiny"
     assert [model.name for model in administration.installed_models()] == ["seedling"]
 
@@ -111,3 +111,34 @@ async def test_keys_exist_until_the_last_is_revoked(administration: NodeAdminist
 async def test_shutting_down_is_noticed(administration: NodeAdministration) -> None:
     administration.shut_down()
     await administration.stopping.wait()
+
+
+async def test_what_is_decided_about_a_model_is_listed_and_shown_and_goes_with_it(
+    administration: NodeAdministration, tmp_path: Path
+) -> None:
+    path = write_tiny_llama(tmp_path / "tiny.gguf")
+    await pull(administration, path, "tiny")
+    administration.alias_model("tiny", "small")
+    await administration.change_model("small", ModelChange(capabilities=("completion",), pinned=True))
+    details = await administration.change_model("tiny", ModelChange(context_tokens=300))
+    assert set(details.names) == {"tiny", "small"}
+    assert (details.summary.capabilities, details.context_tokens, details.summary.pinned) == (
+        ("completion",),
+        300,
+        True,
+    )
+    assert "chat" in details.file_capabilities
+    await administration.remove_model("tiny")
+    assert (await administration.model_details("small")).summary.pinned
+    await administration.remove_model("small")
+    await pull(administration, path, "tiny")
+    assert not (await administration.model_details("tiny")).summary.pinned
+
+
+async def test_a_decision_can_be_taken_back(administration: NodeAdministration) -> None:
+    file_says = (await administration.model_details("seedling")).file_capabilities
+    changed = await administration.change_model("seedling", ModelChange(capabilities=("completion",)))
+    assert changed.summary.capabilities == ("completion",)
+    assert (
+        await administration.change_model("seedling", ModelChange(capabilities=None))
+    ).summary.capabilities == file_says

@@ -34,8 +34,11 @@ def test_an_unknown_name_is_refused(registry: ModelRegistry) -> None:
 
 def test_the_owner_sees_what_the_file_says(registry: ModelRegistry) -> None:
     model = next(model for model in registry.installed() if model.name == "tiny")
-    shown = details(model, {"threads": 2})
+    shown = details(model, registry, {"threads": 2})
     assert shown.summary == summary(model)
     assert shown.summary.default
     assert (shown.layer_count, shown.tuning) == (2, {"threads": 2})
     assert sum(shown.tensor_types.values()) > 10
+    assert [part.name for part in shown.parts if part.is_layer] == ["blk.0", "blk.1"]
+    assert sum(shown.bytes_by_type.values()) < shown.summary.size_bytes
+    assert shown.file_capabilities == shown.summary.capabilities

@@ -8,7 +8,16 @@ from typing import NamedTuple
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.store import copied_file, files, read_blocks, remove_leftovers, write_atomically
+from crofter.store import (
+    can_give_back,
+    files,
+    give_back,
+    new_file,
+    read_blocks,
+    read_range,
+    remove_leftovers,
+    write_atomically,
+)
 
 
 class Usage(NamedTuple):
@@ -34,116 +43,90 @@ def largest_file(size_bytes: int) -> Generator[None]:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of several blocks, on a file system that cannot share them."""
+    """A file of several blocks."""
     monkeypatch.setattr(files, "_BLOCK_BYTES", 1000)
-    monkeypatch.setattr(files, "_share_blocks", lambda original, file: False)
     path = tmp_path / "source"
     path.write_bytes(os.urandom(4500))
     return path
 
 
-def test_a_copy_is_whole_seen_once_and_reported(source: Path, tmp_path: Path) -> None:
-    seen: list[bytes] = []
-    steps: list[tuple[int, int]] = []
-    with copied_file(source, tmp_path / "to", seen.append, lambda done, total: steps.append((done, total))) as copy:
-        assert not (tmp_path / "to" / "kept").exists()
-        copy.keep(tmp_path / "to" / "kept")
-    assert os.listdir(tmp_path / "to") == ["kept"]
-    assert (tmp_path / "to" / "kept").read_bytes() == source.read_bytes() == b"".join(seen)
-    assert steps == [(1000, 4500), (2000, 4500), (3000, 4500), (4000, 4500), (4500, 4500)]
+def test_a_new_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "to" / "kept"
+    with new_file(path, 6) as file:
+        file.write(b"content")
+        assert not path.exists()
+    assert os.listdir(path.parent) == ["kept"]
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_sharing_blocks_gives_the_same_copy(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def share(original: files.BinaryIO, file: files.BinaryIO) -> bool:
-        file.write(original.read())
-        file.flush()
-        return True
-
-    monkeypatch.setattr(files, "_share_blocks", share)
-    seen: list[bytes] = []
-    with copied_file(source, tmp_path / "to", seen.append, ignore) as copy:
-        copy.keep(tmp_path / "to" / "kept")
-    assert (tmp_path / "to" / "kept").read_bytes() == source.read_bytes() == b"".join(seen)
-
-
-def test_sharing_is_tried_and_its_refusal_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "source").write_bytes(b"content")
-    with copied_file(tmp_path / "source", tmp_path, ignore, ignore) as copy:
-        copy.keep(tmp_path / "kept")
-    assert (tmp_path / "kept").read_bytes() == b"content"
-
-
-def test_a_copy_that_is_not_kept_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    with copied_file(source, tmp_path / "to", ignore, ignore):
-        pass
-    assert os.listdir(tmp_path / "to") == []
-
-
-def test_a_cancelled_copy_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    def cancel(done: int, total: int) -> None:
-        if done > 2000:
+def test_a_new_file_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    def give_up() -> None:
+        with new_file(tmp_path / "to" / "kept", 7) as file:
+            file.write(b"content")
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), copied_file(source, tmp_path / "to", ignore, cancel):
-        pytest.fail("the copy was cancelled")
+    with pytest.raises(KeyboardInterrupt):
+        give_up()
     assert os.listdir(tmp_path / "to") == []
 
 
-def test_too_little_space_is_said_with_figures_before_copying(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_space_is_said_with_figures_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files.shutil, "disk_usage", lambda path: Usage(9000, 5000, 4000))
-    steps: list[int] = []
     with (
         pytest.raises(CrofterError, match=r"4,500 bytes.*4,000 are free") as caught,
-        copied_file(source, tmp_path / "to", ignore, lambda done, total: steps.append(done)),
-    ):
-        pytest.fail("there is no room")
-    assert caught.value.code is ErrorCode.DISK_FULL
-    assert steps == []
-    assert os.listdir(tmp_path / "to") == []
-
-
-def test_a_disk_that_fills_up_during_the_copy_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    with (
-        largest_file(2500),
-        pytest.raises(CrofterError) as caught,
-        copied_file(source, tmp_path / "to", ignore, ignore),
+        new_file(tmp_path / "to" / "kept", 4500),
     ):
         pytest.fail("there is no room")
     assert caught.value.code is ErrorCode.DISK_FULL
     assert os.listdir(tmp_path / "to") == []
 
 
-def test_a_source_that_changes_during_the_copy_is_refused(source: Path, tmp_path: Path) -> None:
-    def grow(done: int, total: int) -> None:
-        if done == 1000:
-            with source.open("ab") as file:
-                file.write(b"more")
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing(tmp_path: Path) -> None:
+    def write() -> None:
+        with new_file(tmp_path / "to" / "kept", 4500) as file:
+            file.write(bytes(4500))
 
-    with pytest.raises(CrofterError) as caught, copied_file(source, tmp_path / "to", ignore, grow):
-        pytest.fail("it changed")
-    assert caught.value.code is ErrorCode.CONFLICT
+    with largest_file(2500), pytest.raises(CrofterError) as caught:
+        write()
+    assert caught.value.code is ErrorCode.DISK_FULL
     assert os.listdir(tmp_path / "to") == []
 
 
-def test_what_a_killed_copy_left_is_removed_and_nothing_else(source: Path, tmp_path: Path) -> None:
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "to"
-
-    def survive(done: int, total: int) -> None:
-        for path in list(target.iterdir()):
-            if not (saved := tmp_path / path.name).exists():
-                os.link(path, saved)
-
-    with copied_file(source, target, ignore, survive) as copy:
-        copy.keep(target / "kept")
-    for path in tmp_path.glob(".*"):
-        path.rename(target / path.name)
+    with new_file(target / "kept", 7) as file:
+        (left,) = target.iterdir()
+        os.link(left, target / f".{'0' * 16}.incoming")
+        file.write(b"content")
     (target / ".hidden").touch()
     assert len(os.listdir(target)) == 3
     assert remove_leftovers(target) == 1
     assert sorted(os.listdir(target)) == [".hidden", "kept"]
     assert remove_leftovers(tmp_path / "absent") == 0
+
+
+def test_a_range_is_read_in_blocks_and_must_be_there(source: Path) -> None:
+    blocks = list(read_range(source, 500, 2200))
+    assert [len(block) for block in blocks] == [1000, 1000, 200]
+    assert b"".join(blocks) == source.read_bytes()[500:2700]
+    with pytest.raises(CrofterError, match="ended too early") as caught:
+        list(read_range(source, 4000, 501))
+    assert caught.value.code is ErrorCode.MODEL_INVALID
+
+
+def test_a_part_given_back_reads_as_zeros_and_takes_no_disk(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(1 << 20))
+    before = path.stat().st_blocks
+    if not can_give_back(tmp_path):
+        assert not give_back(path, 0, 1 << 19)
+        return
+    assert give_back(path, 4096, 1 << 19)
+    assert path.stat().st_blocks <= before - (1 << 19) // 512
+    assert path.stat().st_size == 1 << 20
+    assert path.read_bytes()[4096 : 4096 + (1 << 19)] == bytes(1 << 19)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_reading_blocks_shows_all_of_a_file(source: Path) -> None:

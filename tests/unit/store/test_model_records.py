@@ -14,7 +14,11 @@ def records(tmp_path: Path) -> ModelRecords:
 
 def record(model_id: str, size_bytes: int = 10) -> ModelRecord:
     return ModelRecord(
-        model_id=ModelId(model_id), file_name=f"{model_id}.gguf", size_bytes=size_bytes, modified_ns=1 << 62, facts="{}"
+        model_id=ModelId(model_id),
+        place=f"{model_id}/model.gguf",
+        size_bytes=size_bytes,
+        modified_ns=1 << 62,
+        facts="{}",
     )
 
 

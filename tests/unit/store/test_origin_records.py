@@ -10,7 +10,7 @@ def test_origins_are_those_of_installed_models_and_go_with_them(tmp_path: Path) 
     one, two = ModelId("a" * 64), ModelId("b" * 64)
     origins.save(OriginRecord(model_id=one, origin="{}"))
     assert origins.all() == [], "before its model is registered nobody sees it"
-    record = ModelRecord(model_id=one, file_name="x", size_bytes=1, modified_ns=1, facts="{}")
+    record = ModelRecord(model_id=one, place="x", size_bytes=1, modified_ns=1, facts="{}")
     models.register(record, ModelName(name="n", model_id=one, added_at=1.0))
     assert origins.all() == [OriginRecord(model_id=one, origin="{}")]
     origins.save(OriginRecord(model_id=one, origin='{"x":1}'))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.api.administration import PullRequest
+from crofter.api.administration import ImportRequest, ModelChange, ModelSearch, PullRequest, QuantizeRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
@@ -15,6 +15,11 @@ from crofter.api.services import Services
 
 class NameBody(msgspec.Struct):
     name: str
+
+
+class AliasBody(msgspec.Struct):
+    name: str
+    alias: str
 
 
 class TuneBody(msgspec.Struct):
@@ -46,13 +51,33 @@ class AdminRoutes:
         return JsonReply(self._administration.installed_models())
 
     async def model(self, call: Call) -> App:
-        return JsonReply(self._administration.model_details(call.name))
+        return JsonReply(await self._administration.model_details(call.name))
+
+    async def change_model(self, call: Call) -> App:
+        return JsonReply(await self._administration.change_model(call.name, await call.body(ModelChange)))
+
+    async def alias_model(self, call: Call) -> App:
+        body = await call.body(AliasBody)
+        return JsonReply(self._administration.alias_model(body.name, body.alias), status=201)
 
     async def remove_model(self, call: Call) -> App:
         return JsonReply(await self._administration.remove_model(call.name))
 
     async def pull(self, call: Call) -> App:
         return self._progress(self._administration.pull(await call.body(PullRequest)))
+
+    async def verify(self, call: Call) -> App:
+        body = await call.body(NameBody)
+        return self._progress(self._administration.verify(body.name))
+
+    async def found(self, call: Call) -> App:
+        return JsonReply(await self._administration.found_models(await call.body(ModelSearch)))
+
+    async def import_model(self, call: Call) -> App:
+        return self._progress(self._administration.import_model(await call.body(ImportRequest)))
+
+    async def quantize(self, call: Call) -> App:
+        return self._progress(self._administration.quantize(await call.body(QuantizeRequest)))
 
     async def catalogue(self, _: Call) -> App:
         return JsonReply(self._administration.catalogue())

@@ -43,7 +43,7 @@ class ModelList:
 
     async def retrieve(self, call: Call) -> App:
         """Names may contain / and :. Raises MODEL_NOT_FOUND."""
-        return JsonReply(_entry(self._services.administration.model_details(call.name).summary))
+        return JsonReply(_entry((await self._services.administration.model_details(call.name)).summary))
 
 
 def _entry(summary: ModelSummary) -> ModelEntry:

@@ -1,13 +1,13 @@
-"""`crofter ls`, `show` and `rm`: the installed models."""
+"""`crofter ls` and `rm`: the installed models."""
 
 import time
 from urllib.parse import quote
 
 import click
 
-from crofter.api import ModelDetails, ModelSummary
+from crofter.api import ModelSummary
 from crofter.cli.client import ADMIN
-from crofter.cli.output import ago, print_facts, print_json, print_table, say, size
+from crofter.cli.output import ago, print_json, print_table, say, size
 from crofter.cli.start import ensure_node
 
 
@@ -37,45 +37,11 @@ def ls_command(as_json: bool) -> None:
     )
 
 
-@click.command("show")
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_command(name: str, as_json: bool) -> None:
-    """Everything about one model."""
-    with ensure_node() as client:
-        details = client.get(f"{ADMIN}/models/{quote(name)}", ModelDetails)
-    if as_json:
-        print_json(details)
-        return
-    model = details.summary
-    heads = f"{details.head_count} heads, {details.key_value_head_count} for keys and values"
-    print_facts(
-        [
-            ("name", model.name),
-            ("id", model.model_id),
-            ("file", details.path),
-            ("size", size(model.size_bytes)),
-            (
-                "architecture",
-                f"{model.architecture}, {details.layer_count} layers of {details.embedding_length}, {heads}",
-            ),
-            ("parameters", f"{model.parameter_count:,}"),
-            ("quantization", model.quantization),
-            ("tensors", ", ".join(f"{count} {kind}" for kind, count in details.tensor_types.items())),
-            ("context", f"{model.context_length:,} tokens, {size(details.kv_bytes_per_token)} each"),
-            ("vocabulary", f"{details.vocabulary_size:,}"),
-            ("can", ", ".join(model.capabilities)),
-            ("license", details.license or "not stated"),
-            ("from", details.origin or "a file"),
-            ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
-        ]
-    )
-
-
 @click.command("rm")
 @click.argument("name")
 def rm_command(name: str) -> None:
-    """Remove a model. Its file is deleted when no other name needs it."""
+    """Remove a model. Its file is deleted when no other name needs it; an imported one that was only linked stays."""
     with ensure_node() as client:
         model = client.send("DELETE", f"{ADMIN}/models/{quote(name)}", ModelSummary)
-    say(f"removed {model.name} ({size(model.size_bytes)}).")
+    stays = "; its file was only linked and stays where it is" if model.linked else ""
+    say(f"removed {model.name} ({size(model.size_bytes)}){stays}.")

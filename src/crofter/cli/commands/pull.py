@@ -55,7 +55,7 @@ def pull_command(
     if as_json:
         print_json(model)
     else:
-        say(f"installed {model.name} ({size(model.size_bytes)}, {model.quantization}). Try: {_advice(model)}")
+        say(f"installed {model.name} ({size(model.size_bytes)}, {model.quantization}). Try: {advice(model)}")
 
 
 def _absolute(source: str) -> str:
@@ -98,7 +98,8 @@ def described(offer: PullOffer) -> str:
     return "\n".join([*lines, f"  {offer.consent}: {offer.page}"] if offer.consent else lines)
 
 
-def _advice(model: ModelSummary) -> str:
+def advice(model: ModelSummary) -> str:
+    """What to do next with a new model."""
     return f"crofter chat {model.name}" if "chat" in model.capabilities else f"crofter show {model.name}"
 
 

@@ -19,6 +19,7 @@ from crofter.core import (
 
 from .constraint import Compiler
 from .library import Model
+from .renderer import Renderer
 from .session import PreparedRequest
 from .template import ChatTemplate
 from .text import reasoning_markers
@@ -30,11 +31,12 @@ _MAXIMUM_CHOICES = 128
 class Intake:
     """Turns requests into prepared requests. Used by one thread at a time."""
 
-    def __init__(self, model: Model, vocabulary: Vocabulary, context_tokens: int) -> None:
+    def __init__(self, model: Model, vocabulary: Vocabulary, renderer: Renderer, context_tokens: int) -> None:
         self._vocabulary = vocabulary
         self._context_tokens = context_tokens
         self._compiler = Compiler(vocabulary)
         self._template = ChatTemplate(
+            renderer,
             model.chat_template(),
             bos_token=vocabulary.marker(vocabulary.beginning_of_sequence),
             eos_token=vocabulary.marker(vocabulary.end_of_sequence),

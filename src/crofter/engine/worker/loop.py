@@ -32,6 +32,7 @@ from .embedder import Embedder
 from .intake import Intake
 from .library import Model, start_library
 from .measure import measure
+from .renderer import Renderer
 from .scheduler import Scheduler
 from .session import PreparedRequest
 from .vocabulary import Vocabulary
@@ -60,12 +61,13 @@ class WorkerLoop:
         self._stream = stream
         self._output = output
         self._read_frame = read_frame
+        renderer = Renderer()  # Before the model, beside whose loading it starts.
         start_library()
         model = Model(load)
         architecture = model.metadata("general.architecture")
         embedding_only = model.metadata(f"{architecture}.pooling_type") is not None
         vocabulary = Vocabulary(model)
-        self._intake = Intake(model, vocabulary, load.context_tokens)
+        self._intake = Intake(model, vocabulary, renderer, load.context_tokens)
         self._embedder = Embedder(model, vocabulary, load, dedicated=embedding_only)
         self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._scheduler = (

@@ -45,11 +45,6 @@ def needed_memory(size_bytes: int) -> int:
     return size_bytes + size_bytes // 10 + _RUNNING_BYTES
 
 
-def needed_disk(variant: Variant) -> int:
-    """Room for the download; the parts of a split model are joined into a second file before they go."""
-    return variant.size_bytes * (2 if variant.split else 1)
-
-
 def fits_memory(size_bytes: int, room: Room) -> bool:
     """Whether a model of that size can run here."""
     return needed_memory(size_bytes) <= room.model_bytes
@@ -80,7 +75,7 @@ def _suited(found: Sequence[Variant], room: Room) -> Choice:
     fitting = [each for each in found if fits_memory(each.size_bytes, room)]
     if not fitting:
         raise _too_large(found[0], room)
-    storable = [each for each in fitting if needed_disk(each) + RESERVED_DISK_BYTES <= room.disk_bytes]
+    storable = [each for each in fitting if each.size_bytes + RESERVED_DISK_BYTES <= room.disk_bytes]
     if not storable:
         raise disk_full(fitting[0], room)
     chosen, reason = _best(storable, found, room)
@@ -149,7 +144,7 @@ def _only(matching: Sequence[Variant], found: Sequence[Variant], asked: str) -> 
 
 
 def _as_asked(asked: Variant, room: Room) -> str:
-    if needed_disk(asked) + RESERVED_DISK_BYTES > room.disk_bytes:
+    if asked.size_bytes + RESERVED_DISK_BYTES > room.disk_bytes:
         raise disk_full(asked, room)
     start = f"{asked.shown} ({shown_size(asked.size_bytes)}): as you asked"
     if fits_memory(asked.size_bytes, room):
@@ -169,10 +164,9 @@ def _too_large(smallest: Variant, room: Room) -> CrofterError:
 
 def disk_full(smallest: Variant, room: Room) -> CrofterError:
     """The error for a model the disk has no room for."""
-    joined = ", for the parts and the joined file," if smallest.split else ""
     return CrofterError(
         ErrorCode.DISK_FULL,
-        f"Not enough disk space: {smallest.shown} needs {shown_size(needed_disk(smallest))}{joined} and"
+        f"Not enough disk space: {smallest.shown} needs {shown_size(smallest.size_bytes)} and"
         f" {shown_size(max(0, room.disk_bytes - RESERVED_DISK_BYTES))} can be used. Free some space (`crofter rm` removes models),"
         " move the home (CROFTER_HOME), or choose a smaller model.",
     )

@@ -49,6 +49,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     license: str
     endpoint: str
     pulled_at: float
+    made_from: str = ""
+    """The model it was made from here, and how; what came from a hub has none."""
 
     def answers(self, wanted: Reference) -> bool:
         """Whether this is what `wanted` asks for, as far as it says."""

@@ -12,7 +12,7 @@ from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.models.installed import InstalledModel
 from crofter.models.names import checked_name
 from crofter.models.registry import ModelRegistry
-from crofter.store import OriginRecord, OriginRecords, Progress
+from crofter.store import OriginRecord, OriginRecords, Progress, can_give_back
 
 from .catalogue import CatalogueEntry, built_in_catalogue, find_entry
 from .choose import Room, choose
@@ -20,7 +20,6 @@ from .client import Access, HubClient, trusted_certificates
 from .crew import Pace, Tools
 from .download import Downloads
 from .faults import offline
-from .join import join_parts
 from .journal import delete_part
 from .offer import Offer, Origin, consent_missing, installed_id, make_offer, make_origin, usual_name
 from .patience import Pause, in_steps, sleep
@@ -54,7 +53,7 @@ class Report(Protocol):
         ...
 
     def stage(self, name: str) -> None:
-        """choosing, downloading, verifying, joining, installing."""
+        """choosing, downloading, verifying, installing."""
         ...
 
     def offered(self, offer: Offer) -> None:
@@ -85,6 +84,7 @@ class HubPulls:
         Raises LICENSE_NOT_ACCEPTED after `report.offered` when the owner has to agree first; OFFLINE; what `choose` and `Downloads`
         raise; CONFLICT for a name that is taken.
         """
+        self._registry.finish()
         wanted, entry = self._meant(wish, memory_bytes)
         there = self._installed(wish, wanted, entry)
         if there is not None:
@@ -111,8 +111,12 @@ class HubPulls:
         return self._install(files, wish.name, name, origin, report)
 
     def origin(self, model_id: ModelId) -> Origin | None:
-        """Where an installed model came from, if it was pulled from a hub."""
+        """Where an installed model came from, if it was pulled from a hub or made here."""
         return next((origin for each, origin in self._known_origins() if each == model_id), None)
+
+    def remember(self, model_id: ModelId, origin: Origin) -> None:
+        """Note where a model comes from. To be called just before it is installed."""
+        self._origins.save(OriginRecord(model_id=model_id, origin=msgspec.json.encode(origin).decode()))
 
     def installed_entries(self) -> set[str]:
         """The catalogue's names that are installed."""
@@ -139,7 +143,7 @@ class HubPulls:
             with contextlib.suppress(CrofterError):
                 model = self._registry.resolve(name)
                 if wish.name and checked_name(wish.name) != model.name:
-                    return self._registry.add(str(model.file.path), wish.name, lambda _done, _total: None)
+                    return self._registry.alias(name, wish.name)
                 return model
         return None
 
@@ -155,7 +159,9 @@ class HubPulls:
     def _disk_bytes(self, files: Sequence[RepositoryFile]) -> int:
         self.downloads.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = shutil.disk_usage(self.downloads.folder).free
-        return free + sum(self.downloads.taken_bytes(file) for file in files)
+        usable = free + sum(self.downloads.taken_bytes(file) for file in files)
+        # Installing writes a model anew; where the download cannot shrink meanwhile, both are there for a moment.
+        return usable if can_give_back(self.downloads.folder) else usable // 2
 
     def _fetch(
         self,
@@ -182,32 +188,21 @@ class HubPulls:
     def _install(
         self, files: Sequence[RepositoryFile], name: str | None, usual: str, origin: Origin, report: Report
     ) -> InstalledModel:
-        folder = self.downloads.folder
+        report.stage("installing")
         paths = [self.downloads.path(file) for file in files]
-        joined = folder / f"{files[0].content}.joined"
         try:
-            if len(paths) > 1:
-                report.stage("joining")
-                join_parts(paths, joined, report)
-            report.stage("installing")
-            whole = joined if len(paths) > 1 else paths[0]
-            model = self._registry.adopt(whole, name, usual, report, lambda model_id: self._remember(model_id, origin))
+            model = self._registry.adopt(paths, name, usual, report, lambda model_id: self.remember(model_id, origin))
         except CrofterError as error:
             if error.code is ErrorCode.MODEL_INVALID:
                 # What the hub says it is, and no model: nobody will want to go on from it.
                 self._discard(files)
             raise
-        finally:
-            joined.unlink(missing_ok=True)
         self._discard(files)
         return model
 
     def _discard(self, files: Sequence[RepositoryFile]) -> None:
         for file in files:
             delete_part(self.downloads.folder, file.content)
-
-    def _remember(self, model_id: ModelId, origin: Origin) -> None:
-        self._origins.save(OriginRecord(model_id=model_id, origin=msgspec.json.encode(origin).decode()))
 
     def _known_origins(self) -> list[tuple[ModelId, Origin]]:
         return [(record.model_id, msgspec.json.decode(record.origin, type=Origin)) for record in self._origins.all()]

@@ -77,7 +77,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
 def quantization_of(path: str) -> str:
     """The quantisation a file name tells, in capitals; empty if it tells none."""
-    labels = _LABEL.findall(_stem(path)[0])
+    labels = _LABEL.findall(split_name(path)[0])
     label = labels[-1].upper() if labels else ""
     return _SAME_LABELS.get(label, label)
 
@@ -93,7 +93,7 @@ def variants(files: Iterable[RepositoryFile], *, companions: bool = False) -> li
     for file in files:
         if not file.path.lower().endswith(_SUFFIX) or (is_companion(file.path) and not companions):
             continue
-        stem, number, count = _stem(file.path)
+        stem, number, count = split_name(file.path)
         groups.setdefault((stem, count), {})[number] = file
     found = [
         Variant(quantization=quantization_of(stem + _SUFFIX), files=tuple(parts[number] for number in sorted(parts)))
@@ -103,7 +103,7 @@ def variants(files: Iterable[RepositoryFile], *, companions: bool = False) -> li
     return sorted(found, key=lambda variant: (variant.size_bytes, variant.files[0].path))
 
 
-def _stem(path: str) -> tuple[str, int, int]:
+def split_name(path: str) -> tuple[str, int, int]:
     """The name without its end, which part it is, and of how many."""
     stem = path[: -len(_SUFFIX)] if path.lower().endswith(_SUFFIX) else path
     shard = _SHARD.fullmatch(stem)

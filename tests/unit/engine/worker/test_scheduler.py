@@ -11,6 +11,7 @@ from crofter.engine.wire import Chunks, Failed
 from crofter.engine.worker import composer, scheduler
 from crofter.engine.worker.intake import Intake
 from crofter.engine.worker.library import Model, start_library
+from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.vocabulary import Vocabulary
 from tests.unit.engine.conftest import ask
@@ -29,7 +30,9 @@ class Bench:
         model = Model(load)
         vocabulary = Vocabulary(model)
         self.interrupted: Callable[[], bool] = bool
-        self.intake = Intake(model, vocabulary, load.context_tokens)
+        renderer = Renderer()
+        self.intake = Intake(model, vocabulary, renderer, load.context_tokens)
+        renderer.close()  # No test here has a chat.
         self.scheduler = Scheduler(model, vocabulary, load, None, lambda: self.interrupted())  # noqa: PLW0108 - tests exchange it
         self.call = 0
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models.hub.choose import Room, choose, fits_memory, needed_disk, shown_size
+from crofter.models.hub.choose import Room, choose, fits_memory, shown_size
 from crofter.models.hub.variants import RepositoryFile, variants
 
 GB = 10**9
@@ -93,15 +93,6 @@ def test_a_file_is_found_by_its_bare_name_and_by_any_part() -> None:
     assert choose(found, room(16), file="Q8_0/m-Q8_0-00001-of-00002.gguf").variant.split
 
 
-def test_joining_a_split_model_needs_its_size_twice() -> None:
-    parts = [
-        RepositoryFile(path=f"m-Q4_K_M-0000{part}-of-00002.gguf", size_bytes=GB, sha256="0" * 64) for part in (1, 2)
-    ]
-    assert needed_disk(variants(parts)[0]) == 4 * GB
-    with pytest.raises(CrofterError, match="joined file"):
-        choose(variants(parts), room(16, disk=4))
-
-
 def test_what_is_not_there_is_answered_with_what_is() -> None:
     with pytest.raises(CrofterError, match=r"It has Q2_K \(1\.7 GB\)") as caught:
         choose(variants(repository(FOUR_BILLION)), room(16), quantization="Q5_0")
@@ -133,7 +124,6 @@ def test_a_choice_always_fits_memory_and_disk(sizes: dict[str, float], memory: f
             raise
         return
     assert fits_memory(choice.variant.size_bytes, room(memory, disk))
-    assert needed_disk(choice.variant) <= room(memory, disk).disk_bytes
 
 
 @pytest.mark.parametrize(("size", "text"), [(5, "5 bytes"), (1500, "1.5 kB"), (2_497_280_256, "2.5 GB")])

@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,11 @@ import pytest
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import HubPulls, HubSettings, InstalledModel, ModelRegistry, Offer, Wish
 from crofter.models.hub.catalogue import CatalogueEntry
+from crofter.models.hub.pulls import FOLDER
 from crofter.store import Database, ModelRecords, OriginRecords
 from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository, Refusal
 from tests.gguf_files import write_tiny_llama
+from tests.unit.models.identity import content_of
 
 MEMORY = 16 * 10**9
 REPOSITORY = "org/Tiny-GGUF"
@@ -53,8 +56,9 @@ class Place(NamedTuple):
         return self.pulls.pull(asked, MEMORY, report or Report())
 
     def files(self) -> list[str]:
-        """Everything below the models folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+        """The models' folders, and every file of a download."""
+        found = [path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file()]
+        return sorted({str(path) if path.parts[0] == FOLDER else path.parts[0] for path in found})
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,14 @@ def entry(name: str, *, pinned: str = "", license: str = "apache-2.0") -> Catalo
     )
 
 
+def assert_content(model: InstalledModel, expected: bytes) -> None:
+    """The installed files hold what the file on the hub does."""
+    with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+        file.write(expected)
+        file.flush()
+        assert content_of(model.file.path) == model.file.model_id == content_of(Path(file.name))
+
+
 def code_of(action: Callable[[], object]) -> ErrorCode:
     with pytest.raises(CrofterError) as caught:
         action()
@@ -114,14 +126,14 @@ def test_a_model_of_the_catalogue_is_fetched_checked_and_registered_under_its_na
     report = Report()
     model = place.pull("tiny:1b", report, quantization="q4_k_m")
     assert model.name == "tiny:1b-q4_k_m"
-    assert model.file.path.read_bytes() == models["Q4_K_M"]
+    assert_content(model, models["Q4_K_M"])
     assert report.stages == ["choosing", "downloading", "verifying", "installing"]
     (offer,) = report.offers
     assert (offer.repository, offer.revision, offer.files) == (REPOSITORY, COMMIT, ("Tiny-Q4_K_M.gguf",))
     assert (offer.license, offer.consent, offer.pinned) == ("apache-2.0", "", True)
     assert offer.reason.startswith("Q4_K_M (")
-    size = len(models["Q4_K_M"])
-    assert report.steps[-1] == ("installing", size, size)
+    stage, done_bytes, total_bytes = report.steps[-1]
+    assert (stage, done_bytes) == ("installing", total_bytes)
     origin = place.pulls.origin(model.file.model_id)
     assert origin is not None
     assert (origin.repository, origin.revision, origin.sha256) == (
@@ -129,7 +141,7 @@ def test_a_model_of_the_catalogue_is_fetched_checked_and_registered_under_its_na
         COMMIT,
         (place.hub.repositories[REPOSITORY].files["Tiny-Q4_K_M.gguf"].sha256,),
     )
-    assert place.files() == [f"{model.file.model_id}.gguf"], "moved, nothing left behind"
+    assert place.files() == [model.file.model_id], "moved, nothing left behind"
 
 
 def test_the_machine_decides_where_nobody_did(place: Place) -> None:
@@ -155,7 +167,7 @@ def test_places_on_the_hub_are_pulled_and_named_after_themselves(
 ) -> None:
     model = place.pull(source)
     assert model.name == name
-    assert model.file.path.read_bytes() == models[quantization]
+    assert_content(model, models[quantization])
 
 
 def test_what_is_installed_causes_no_request_and_works_offline(place: Place) -> None:
@@ -294,7 +306,9 @@ def test_what_is_no_model_is_refused_and_not_kept(place: Place) -> None:
     assert place.files() == []
 
 
-def test_a_split_model_is_joined(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_split_model_is_the_same_as_the_whole_one(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = write_tiny_llama(tmp_path / "whole.gguf", seed=9)
     (tmp_path / "split").mkdir()
     monkeypatch.setattr(gguf, "GGUFWriter", functools.partial(gguf.GGUFWriter, split_max_tensors=8))
@@ -305,19 +319,9 @@ def test_a_split_model_is_joined(place: Place, tmp_path: Path, monkeypatch: pyte
     place.hub.repositories["org/Big-GGUF"] = FakeRepository(parts)
     report = Report()
     model = place.pull("org/Big-GGUF", report)
-    assert "joining" in report.stages
     assert model.name == "big"
-    assert (
-        model.facts
-        == ModelRegistry(
-            ModelRecords(Database.open(tmp_path / "other.db", bytes(32))),
-            tmp_path / "other",
-            embedded_path=tmp_path / "none.gguf",
-        )
-        .add(str(whole), None, lambda done, total: None)
-        .facts
-    )
-    assert place.files() == [f"{model.file.model_id}.gguf"]
+    assert model.file.model_id == content_of(whole) == content_of(model.file.path)
+    assert {path.split("/")[0] for path in place.files()} == {model.file.model_id}
     done = [step for step in report.steps if step[0] == "downloading"]
     assert done[-1][1] == done[-1][2] == sum(len(part.content) for part in parts.values())
 
@@ -325,7 +329,7 @@ def test_a_split_model_is_joined(place: Place, tmp_path: Path, monkeypatch: pyte
 def test_what_is_adopted_and_cannot_be_registered_stays_for_the_next_attempt(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: ModelRecords, record: object, name: object) -> None:
+    def full(self: ModelRecords, *of: object) -> None:
         raise CrofterError(ErrorCode.DISK_FULL, "No room.")
 
     with monkeypatch.context() as patch:
@@ -343,7 +347,7 @@ def test_a_model_whose_registration_was_killed_is_there_with_its_origin(
     class Killed(BaseException):
         pass
 
-    def die(self: ModelRecords, record: object, name: object) -> None:
+    def die(self: ModelRecords, *of: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
