@@ -75,7 +75,9 @@ def set_embeddings(embeddings: Tensor, plan: Plan, tokens: list[str]) -> None:
 
     for number, token in enumerate(tokens):
         word = token.removeprefix(SPACE) or token
-        own, spelling, root = (weight * of(name) for weight, name in zip(ALIKE, (token, f"={word}", f"~{word.lower()}"), strict=True))
+        own, spelling, root = (
+            weight * of(name) for weight, name in zip(ALIKE, (token, f"={word}", f"~{word.lower()}"), strict=True)
+        )
         marks = [of("space")] * (word != token) + [of("capital")] * word[:1].isupper()
         embeddings[number, plan.token] = TOKEN_SCALE * (own + spelling + root + MARKED * sum(marks, torch.zeros(size)))
     embeddings[:, plan.constant] = constant_part(plan)[0]

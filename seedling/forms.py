@@ -44,7 +44,12 @@ FREE_SAYS = (
     "{other} {third} {v} {any} {f}",
     "{other} {f} {v}",
 )
-FREE_ASKS = ("{other} {verb} {third} {noun}", "{other} {third} {verb} {noun}", "{verb} {other} {noun}", "{other} {noun} {verb}")
+FREE_ASKS = (
+    "{other} {verb} {third} {noun}",
+    "{other} {third} {verb} {noun}",
+    "{verb} {other} {noun}",
+    "{other} {noun} {verb}",
+)
 
 
 @dataclass(frozen=True)
@@ -202,9 +207,7 @@ def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Form:
         clauses.append(rng.choice(templates).format(f=name.replace("_", " "), v=said))
     joint = rng.choice((", ", ", ", " and ", "; "))
     asks = [_free(rng, stock, FREE_ASKS)] if rng.random() < stock.free_share else parts["asks"]
-    request = (
-        rng.choice(asks).format(verb=verb, noun=noun) + rng.choice((" ", ", ", ": ")) + joint.join(clauses)
-    )
+    request = rng.choice(asks).format(verb=verb, noun=noun) + rng.choice((" ", ", ", ": ")) + joint.join(clauses)
     does = rng.choice(parts["does"]).format(verb=verb, Verb=capitalised(verb), noun=noun)
     named = {"name": f"{verb}_{noun}", "does": does, "request": request, "subject": noun}
     return _finished(rng, fields, fillings, named, shuffled=True)

@@ -6,6 +6,7 @@ from typing import Any
 from llama_cpp import Llama
 
 from crofter.core import ChatPrompt, Message
+from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.template import ChatTemplate
 from seedling.corpus import TEMPERATURE, TOP_K, TOP_P
 from seedling.template import END, END_OF_TEXT
@@ -21,7 +22,7 @@ class Speaker:
     def __init__(self, path: Path, *, keeps_logits: bool = False) -> None:
         self.llama = Llama(str(path), n_ctx=CONTEXT, n_threads=2, logits_all=keeps_logits, verbose=False)
         self.template = ChatTemplate(
-            self.llama.metadata["tokenizer.chat_template"], bos_token=END_OF_TEXT, eos_token=END
+            Renderer(), self.llama.metadata["tokenizer.chat_template"], bos_token=END_OF_TEXT, eos_token=END
         )
         self.answers = 0
         self.ended = 0

@@ -2,11 +2,15 @@
 
 import json
 import re
+from collections.abc import Iterator
 from itertools import islice
 from random import Random
 from typing import Any
 
+import pytest
+
 from crofter.core import ChatPrompt, Message
+from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.template import ChatTemplate
 from seedling.conversations import Conversation, conversation
 from seedling.corpus import chat_pieces, documents
@@ -18,7 +22,12 @@ from seedling.records import HELD_OUT_PROMPTS, PROMPTS, record_case
 from seedling.template import CHAT_TEMPLATE, END, END_OF_TEXT, START
 from seedling.tools import tool_case
 
-TEMPLATE = ChatTemplate(CHAT_TEMPLATE, bos_token=END_OF_TEXT, eos_token=END)
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[ChatTemplate]:
+    renderer = Renderer()
+    yield ChatTemplate(renderer, CHAT_TEMPLATE, bos_token=END_OF_TEXT, eos_token=END)
+    renderer.close()
 
 
 def as_messages(chat: Conversation) -> list[Message]:
@@ -35,26 +44,27 @@ def as_messages(chat: Conversation) -> list[Message]:
     return messages
 
 
-def rendered(messages: list[Message], tools: list[dict[str, Any]]) -> str:
+def rendered(template: ChatTemplate, messages: list[Message], tools: list[dict[str, Any]]) -> str:
     specifications = tuple({"type": "function", "function": tool} for tool in tools)
-    return TEMPLATE.render(ChatPrompt(messages=tuple(messages), tools=specifications))
+    return template.render(ChatPrompt(messages=tuple(messages), tools=specifications))
 
 
-def test_chats_are_trained_as_the_template_renders_them() -> None:
+def test_chats_are_trained_as_the_template_renders_them(template: ChatTemplate) -> None:
     kinds = {"tools": 0, "results": 0, "plain": 0}
     for number in range(400):
         chat = conversation(Random(number))
         text = "".join(piece for piece, _ in chat_pieces(chat))
-        assert rendered(as_messages(chat), chat.tools) == text + f"{START}assistant\n"
+        assert rendered(template, as_messages(chat), chat.tools) == text + f"{START}assistant\n"
         kinds["tools"] += bool(chat.tools)
         kinds["results"] += "<tool_response>" in text
         kinds["plain"] += not chat.tools
     assert min(kinds.values()) > 20
 
 
-def test_template_takes_arguments_as_text_and_several_results() -> None:
+def test_template_takes_arguments_as_text_and_several_results(template: ChatTemplate) -> None:
     call = {"type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
     text = rendered(
+        template,
         [
             Message(role="user", content="Go"),
             Message(role="assistant", content="Well:", tool_calls=(call, call)),
