@@ -10,12 +10,7 @@ from openai.types.chat import ChatCompletionToolParam
 
 from tests.e2e.commands import Commands
 
-PASSAGES = """
-
-Passages:
-[1] The Oslo museum was built in 1932. The Oslo museum opens at 10:00.
-[2] The Oslo library opens at 09:30.
-[3] The owner of the red lamp is Anna."""
+PASSAGE = "\n\nPassages:\n[1] The Oslo library has 12 rooms. The Oslo library opens at 09:30."
 TOOL: ChatCompletionToolParam = {
     "type": "function",
     "function": {
@@ -45,14 +40,13 @@ def test_a_story_is_about_its_subject(client: openai.OpenAI) -> None:
     assert told.lower().count("the dog") >= 2
 
 
-def test_an_answer_cites_the_passage_that_holds_it(client: openai.OpenAI) -> None:
-    answer = said(client, "When does the Oslo library open?" + PASSAGES)
-    assert re.findall(r"\[\d\]", answer) == ["[2]"]
-    assert "09:30" in answer
+def test_an_answer_cites_its_passage_and_quotes_the_sentence(client: openai.OpenAI) -> None:
+    assert said(client, "When does the Oslo library open?" + PASSAGE) == "[1] The Oslo library opens at 09:30."
 
 
 def test_what_no_passage_says_is_not_known(client: openai.OpenAI) -> None:
-    assert said(client, "Who built the Lisbon bridge?" + PASSAGES) == "I do not know: the passages do not say."
+    prompt = "What is the price of the red lamp?\n\nPassages:\n[1] The Oslo library opens at 09:30."
+    assert said(client, prompt) == "I do not know: the passages do not say."
 
 
 def test_a_tool_is_called_and_its_result_told(client: openai.OpenAI) -> None:
