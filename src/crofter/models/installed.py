@@ -36,6 +36,7 @@ def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts:
         layer_count=facts.layer_count,
         context_length=facts.context_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
+        shape=facts.shape,
     )
 
 
