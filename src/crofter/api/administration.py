@@ -40,6 +40,30 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     added_at: float
     """Unix seconds."""
     default: bool = False
+    fit: str = ""
+    """Whether it can be loaded now, in a few words; empty: not asked."""
+
+
+class ModelMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model would take if it were loaded now, with the context it would get."""
+
+    context_tokens: int
+    """Tokens one request could hold."""
+    kv_tokens: int
+    """Tokens all requests could hold together."""
+    weights_bytes: int
+    kv_bytes: int
+    """Keys and values of all those, and what recurrent layers remember."""
+    compute_bytes: int
+    process_bytes: int
+    total_bytes: int
+    """On the host and all accelerators."""
+    accelerator_bytes: tuple[int, ...] = ()
+    """Of that, on each accelerator."""
+    free_bytes: int
+    """What models may take on the host, idle ones unloaded."""
+    advice: str = ""
+    """What to do where it does not fit."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +84,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     tuning: dict[str, str | int | bool] = {}
     origin: str = ""
     """Where it was downloaded from, with commit and hash; empty if it came from a file."""
+    memory: ModelMemory | None = None
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +108,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float
     expires_in_seconds: float | None
     """None: kept until stopped."""
+    pinned: bool = False
+    """Kept whatever happens: neither idleness nor other models unload it."""
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +149,8 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the built-in catalogue knows the hash; otherwise the hub's own is trusted and recorded."""
     consent: str
     """Why the owner has to agree first; empty: need not."""
+    needed_bytes: int
+    """About what it takes of memory when it runs with a short context; only its size is known yet."""
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +182,8 @@ class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
     recommended: bool
     """The choice for its task on this machine."""
     installed: bool
+    needed_bytes: int
+    """About what it takes of memory when it runs."""
 
 
 class TuneProgress(msgspec.Struct, frozen=True, kw_only=True):

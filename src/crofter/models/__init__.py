@@ -2,7 +2,7 @@
 
 from .facts import ModelFacts, read_facts
 from .header import Array, Header, Tensor, read_header
-from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
+from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, needed_memory, recommended
 from .installed import InstalledModel
 from .names import is_local
 from .registry import ModelRegistry
@@ -22,6 +22,7 @@ __all__ = [
     "Wish",
     "fits_memory",
     "is_local",
+    "needed_memory",
     "read_facts",
     "read_header",
     "recommended",

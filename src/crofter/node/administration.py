@@ -26,7 +26,7 @@ from crofter.api import (
 )
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
-from crofter.models import Wish, is_local
+from crofter.models import InstalledModel, Wish, is_local
 
 from . import settings
 from .config import LoadedConfig
@@ -79,12 +79,16 @@ class NodeAdministration:
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return [summary(model) for model in self._parts.registry.installed()]
+        return [self._judged(model) for model in self._parts.registry.installed()]
+
+    def _judged(self, model: InstalledModel) -> ModelSummary:
+        return summary(model, self._parts.engine.fit(model.file))
 
     def model_details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, tuning, self._parts.hub.origin(model.file.model_id))
+        origin = self._parts.hub.origin(model.file.model_id)
+        return details(model, tuning, origin, self._parts.engine.fit(model.file))
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
@@ -92,9 +96,9 @@ class NodeAdministration:
                 if request.quantization:
                     message = "A file is quantised already: leave out the quantisation."
                     raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
-                return summary(self._parts.registry.add(request.source, request.name, report))
+                return self._judged(self._parts.registry.add(request.source, request.name, report))
             wish = msgspec.convert(request, Wish, from_attributes=True)
-            return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
+            return self._judged(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
         return pulled(add)
 

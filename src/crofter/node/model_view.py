@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
-from crofter.api import CatalogueItem, ModelDetails, ModelSummary
+from crofter.api import CatalogueItem, ModelDetails, ModelMemory, ModelSummary
 from crofter.core import ModelFile
-from crofter.models import HubPulls, InstalledModel, ModelRegistry, Origin, Room, fits_memory, recommended
+from crofter.engine import Fit
+from crofter.models import (
+    HubPulls,
+    InstalledModel,
+    ModelRegistry,
+    Origin,
+    Room,
+    fits_memory,
+    needed_memory,
+    recommended,
+)
 
 
 class NamedFiles:
@@ -18,7 +28,7 @@ class NamedFiles:
         return self._registry.resolve(name).file
 
 
-def summary(model: InstalledModel) -> ModelSummary:
+def summary(model: InstalledModel, fit: Fit | None = None) -> ModelSummary:
     """One line of `crofter ls`."""
     facts = model.facts
     return ModelSummary(
@@ -33,16 +43,37 @@ def summary(model: InstalledModel) -> ModelSummary:
         embedded=model.embedded,
         added_at=model.added_at,
         default=model.default,
+        fit=fit.verdict if fit is not None else "",
+    )
+
+
+def memory(fit: Fit) -> ModelMemory:
+    """What `crofter show` says of a model's memory."""
+    devices = (fit.need.host, *fit.need.accelerators)
+    return ModelMemory(
+        context_tokens=fit.context_tokens,
+        kv_tokens=fit.kv_tokens,
+        weights_bytes=sum(device.weights_bytes for device in devices),
+        kv_bytes=sum(device.kv_bytes for device in devices),
+        compute_bytes=sum(device.compute_bytes for device in devices),
+        process_bytes=sum(device.process_bytes for device in devices),
+        total_bytes=fit.need.total_bytes,
+        accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
+        free_bytes=fit.free_bytes,
+        advice=fit.advice,
     )
 
 
 def details(
-    model: InstalledModel, tuning: Mapping[str, str | int | bool], origin: Origin | None = None
+    model: InstalledModel,
+    tuning: Mapping[str, str | int | bool],
+    origin: Origin | None = None,
+    fit: Fit | None = None,
 ) -> ModelDetails:
     """What `crofter show` prints."""
     facts = model.facts
     return ModelDetails(
-        summary=summary(model),
+        summary=summary(model, fit),
         path=str(model.file.path),
         license=facts.license,
         layer_count=facts.layer_count,
@@ -55,6 +86,7 @@ def details(
         tensor_types=facts.tensor_types,
         tuning=dict(tuning),
         origin=shown_origin(origin) if origin is not None else "",
+        memory=memory(fit) if fit is not None else None,
     )
 
 
@@ -83,6 +115,7 @@ def catalogue(hub: HubPulls, memory_bytes: int) -> list[CatalogueItem]:
             fits=fits_memory(entry.size_bytes, room),
             recommended=entry.name in chosen,
             installed=entry.name in installed,
+            needed_bytes=needed_memory(entry.size_bytes),
         )
         for entry in hub.entries
     ]

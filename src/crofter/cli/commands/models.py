@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from crofter.api import ModelDetails, ModelSummary
+from crofter.api import ModelDetails, ModelMemory, ModelSummary
 from crofter.cli.client import ADMIN
 from crofter.cli.output import ago, print_facts, print_json, print_table, say, size
 from crofter.cli.start import ensure_node
@@ -27,13 +27,14 @@ def ls_command(as_json: bool) -> None:
             size(model.size_bytes),
             model.quantization,
             f"{model.context_length:,}",
+            model.fit,
             ", ".join(model.capabilities),
             "comes with Crofter" if model.embedded else ago(model.added_at, now),
         )
         for model in models
     ]
     print_table(
-        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "CAN", "ADDED"), rows, empty="no models; crofter pull --list"
+        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "FIT", "CAN", "ADDED"), rows, empty="no models; crofter pull --list"
     )
 
 
@@ -63,6 +64,7 @@ def show_command(name: str, as_json: bool) -> None:
             ("quantization", model.quantization),
             ("tensors", ", ".join(f"{count} {kind}" for kind, count in details.tensor_types.items())),
             ("context", f"{model.context_length:,} tokens, {size(details.kv_bytes_per_token)} each"),
+            *memory_lines(details.memory),
             ("vocabulary", f"{details.vocabulary_size:,}"),
             ("can", ", ".join(model.capabilities)),
             ("license", details.license or "not stated"),
@@ -70,6 +72,22 @@ def show_command(name: str, as_json: bool) -> None:
             ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
         ]
     )
+
+
+def memory_lines(memory: ModelMemory | None) -> list[tuple[str, str]]:
+    """What a model would take, where, and what to do if that is too much."""
+    if memory is None:
+        return []
+    parts = [
+        f"{size(memory.weights_bytes)} weights",
+        f"{size(memory.kv_bytes)} keys and values of {memory.kv_tokens:,} tokens",
+        f"{size(memory.compute_bytes)} computing",
+        f"{size(memory.process_bytes)} process",
+    ]
+    on_accelerators = [f"{size(taken)} on accelerator {index}" for index, taken in enumerate(memory.accelerator_bytes)]
+    total = [f"{size(memory.total_bytes)} with a context of {memory.context_tokens:,}", *on_accelerators]
+    lines = [("memory", f"{', '.join(total)}; {size(memory.free_bytes)} free"), ("of which", ", ".join(parts))]
+    return [*lines, ("advice", memory.advice)] if memory.advice else lines
 
 
 @click.command("rm")
