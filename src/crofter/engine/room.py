@@ -32,14 +32,21 @@ class Room:
     def fit(self, model: ModelFile) -> Fit:
         """What a model would be loaded with if every idle one made room for it, and what that takes."""
         loaded = self._loaded()
-        staying = [slot for slot in loaded if slot.model.model_id != model.model_id and not slot.may_go]
-        limit = self._limit_bytes(loaded) - sum(_taken_bytes(slot) for slot in staying)
-        return plan.judge(model, self._machine(limit, staying), self._settings, self._tuning(model))
+        others = [slot for slot in loaded if slot.model.model_id != model.model_id]
+        staying = sum(_taken_bytes(slot) for slot in others if not slot.may_go)
+        machine = self._machine(self._limit_bytes(loaded) - staying, others)
+        return plan.judge(model, machine, self._settings, self._tuning(model))
+
+    def plan_beside(self, model: ModelFile) -> LoadPlan:
+        """How to load a model without unloading any, untuned. Raises CrofterError(OUT_OF_MEMORY)."""
+        machine = self._machine(machine_now().available_bytes, self._loaded())
+        return plan.plan_load(model, machine, self._settings, None)
 
     async def make(self, slot: Slot) -> LoadPlan:
         """Unload what must go for a slot's model. Raises CrofterError(OUT_OF_MEMORY)."""
         limit = self._limit_bytes(self._others(slot))
-        load = plan.plan_load(slot.model, self._machine(limit, []), self._settings, self._tuning(slot.model))
+        machine = self._machine(limit, self._others(slot))
+        load = plan.plan_load(slot.model, machine, self._settings, self._tuning(slot.model))
         # Judged anew after each: one that was idle may have got a request while another was ending.
         while going := plan.evictions([_size(other) for other in self._others(slot)], load.estimated_bytes, limit):
             await self._slots[going[0]].stop()
@@ -58,10 +65,10 @@ class Room:
         held = sum(private_bytes(slot.worker.process_id) for slot in loaded if slot.worker is not None)
         return int(_USABLE_SHARE * (machine_now().available_bytes + held))
 
-    def _machine(self, available_bytes: int, staying: Sequence[Slot]) -> Machine:
-        """The machine with so much memory for models, and its accelerators less what stays on them."""
+    def _machine(self, available_bytes: int, beside: Sequence[Slot]) -> Machine:
+        """The machine with so much memory for models, and its accelerators less what is on them: room is made on the host only."""
         free = [
-            bytes_free - sum(slot.accelerator_bytes[index] for slot in staying if slot.accelerator_bytes)
+            bytes_free - sum(slot.accelerator_bytes[index] for slot in beside if slot.accelerator_bytes)
             for index, bytes_free in enumerate(self.accelerators)
         ]
         return msgspec.structs.replace(

@@ -150,9 +150,8 @@ class Engine:
             raise CrofterError(ErrorCode.CONFLICT, f"{model.name} is answering; tune it when it is idle")
         async with slot.loading:
             await slot.stop()
-            machine = machine_now()
-            base = plan.plan_load(model, machine, self.settings, None)
-            async for step in tuner.tune(base, machine.physical_cores, workload, self._tuning_log):
+            base = self._room.plan_beside(model)
+            async for step in tuner.tune(base, machine_now().physical_cores, workload, self._tuning_log):
                 keep_choice(self._tunings, model.model_id, workload, step)
                 yield step
 
@@ -225,10 +224,9 @@ class Engine:
             return
         if any(other.in_use for other in self._slots.values()):
             return  # Figures taken beside other work would be wrong for good.
-        machine = machine_now()
         try:
-            base = plan.plan_load(slot.model, machine, self.settings, None)
+            base = self._room.plan_beside(slot.model)
         except CrofterError:
             return  # Not enough memory to measure now.
-        cores, workload = machine.physical_cores, self.settings.workload
+        cores, workload = machine_now().physical_cores, self.settings.workload
         await tune_unless_wanted(slot, base, cores, workload, self._tuning_log, self._tunings)
