@@ -64,6 +64,7 @@ CASES = (
     Case("fused-multihead", 1024),
     Case("qwen3-experts", 2048),
     Case("gpt-oss", 2048),
+    Case("deepseek2-small", 2048),
     Case("gemma2", 8192, 128),
     Case("gemma3", 2048),
     Case("gemma3", 16_384),

@@ -295,5 +295,5 @@ SHAPES: dict[str, FitShape] = {
     "mamba2": _mamba2(Sizes(48, 1536, 48, 0, 0, vocabulary=50_288, tied=True), 128),
     "granite-hybrid": _granite_hybrid(Sizes(40, 1536, 12, 4, 4096, vocabulary=100_352, tied=True), 128, 10),
     "qwen35-hybrid": _qwen35(Sizes(24, 1024, 8, 2, 3584, 256, 248_320, tied=True), 128, 16, 16),
-    "deepseek2-lite": _deepseek2(Sizes(27, 2048, 16, 1, 10_944, 128, 102_400), 32, 6, 1408),
+    "deepseek2-small": _deepseek2(Sizes(27, 2048, 16, 1, 10_944, 128, 102_400), 8, 6, 1408),
 }

@@ -69,6 +69,11 @@ def write_shape(path: Path, shape: FitShape) -> Path:
 
 
 def _kind(name: str, dimensions: tuple[int, ...]) -> gguf.GGMLQuantizationType:
-    if len(dimensions) == 1 or dimensions[-1] % _QUANTISED_COLUMNS or "norm" in name or "ssm_conv" in name:
+    if (
+        len(dimensions) == 1
+        or dimensions[-1] % _QUANTISED_COLUMNS
+        or "norm" in name
+        or name.endswith(("bias", "ssm_conv1d.weight"))
+    ):
         return _UNQUANTISED
     return _EMBEDDINGS if name in {"token_embd.weight", "output.weight"} else _WEIGHTS
