@@ -44,6 +44,8 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its files belong to another program and stay where they are, also when it is removed here."""
     pinned: bool = False
     """Kept loaded once it is."""
+    fit: str = ""
+    """Whether it can be loaded now, in a few words; empty: not asked."""
 
 
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,28 @@ class ModelPart(msgspec.Struct, frozen=True, kw_only=True):
     """Quantisation type to bytes, the largest first."""
     group_id: str = ""
     """BLAKE3 of its content; empty: not known."""
+
+
+class ModelMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model would take if it were loaded now, with the context it would get."""
+
+    context_tokens: int
+    """Tokens one request could hold."""
+    kv_tokens: int
+    """Tokens all requests could hold together."""
+    weights_bytes: int
+    kv_bytes: int
+    """Keys and values of all those, and what recurrent layers remember."""
+    compute_bytes: int
+    process_bytes: int
+    total_bytes: int
+    """On the host and all accelerators."""
+    accelerator_bytes: tuple[int, ...] = ()
+    """Of that, on each accelerator."""
+    free_bytes: int
+    """What models may take on the host, idle ones unloaded."""
+    advice: str = ""
+    """What to do where it does not fit."""
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +124,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What its makers recommend."""
     usable_by: tuple[str, ...] = ("this machine",)
     """Whose requests it answers."""
+    memory: ModelMemory | None = None
 
 
 class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +158,8 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float
     expires_in_seconds: float | None
     """None: kept until stopped."""
+    pinned: bool = False
+    """Kept whatever happens: neither idleness nor other models unload it."""
 
 
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +199,8 @@ class PullOffer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the built-in catalogue knows the hash; otherwise the hub's own is trusted and recorded."""
     consent: str
     """Why the owner has to agree first; empty: need not."""
+    needed_bytes: int
+    """About what it takes of memory when it runs with a short context; only its size is known yet."""
 
 
 class PullProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +297,8 @@ class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
     recommended: bool
     """The choice for its task on this machine."""
     installed: bool
+    needed_bytes: int
+    """About what it takes of memory when it runs."""
 
 
 class TuneProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts:
         context_length=facts.context_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
         capabilities=facts.capabilities,
+        shape=facts.shape,
     )
 
 

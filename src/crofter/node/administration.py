@@ -31,7 +31,7 @@ from crofter.api import (
 )
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
-from crofter.models import Wish, is_local
+from crofter.models import InstalledModel, Wish, is_local
 
 from . import settings
 from .config import LoadedConfig
@@ -87,7 +87,10 @@ class NodeAdministration:
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return [summary(model) for model in self._parts.registry.installed()]
+        return [self._judged(model) for model in self._parts.registry.installed()]
+
+    def _judged(self, model: InstalledModel) -> ModelSummary:
+        return summary(model, self._parts.engine.fit(model.file))
 
     async def model_details(self, name: str) -> ModelDetails:
         # In a thread: the header of a large vocabulary takes a while to read.
@@ -96,7 +99,8 @@ class NodeAdministration:
     def _details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, self._parts.registry, tuning, self._parts.hub.origin(model.file.model_id))
+        origin = self._parts.hub.origin(model.file.model_id)
+        return details(model, self._parts.registry, tuning, origin, self._parts.engine.fit(model.file))
 
     async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
         model = self._parts.registry.resolve(name)
@@ -113,9 +117,9 @@ class NodeAdministration:
                 if request.quantization:
                     message = "A file is quantised already: leave out the quantisation."
                     raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
-                return summary(self._parts.registry.add(request.source, request.name, report))
+                return self._judged(self._parts.registry.add(request.source, request.name, report))
             wish = msgspec.convert(request, Wish, from_attributes=True)
-            return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
+            return self._judged(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
         return pulled(add)
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from crofter.api import ModelDetails, ModelPart
+from crofter.api import ModelDetails, ModelMemory, ModelPart
 from crofter.cli.client import ADMIN
 from crofter.cli.output import print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
@@ -120,8 +120,25 @@ def _weights(details: ModelDetails) -> list[tuple[str, str]]:
         ("quantization", f"{details.summary.quantization}: {mix(details.bytes_by_type)}"),
         ("each layer", smallest if smallest == largest else f"{smallest} to {largest}"),
         ("outside layers", rest),
+        *memory_lines(details.memory),
         ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
     ]
+
+
+def memory_lines(memory: ModelMemory | None) -> list[tuple[str, str]]:
+    """What a model would take, where, and what to do if that is too much."""
+    if memory is None:
+        return []
+    parts = [
+        f"{size(memory.weights_bytes)} weights",
+        f"{size(memory.kv_bytes)} keys and values of {memory.kv_tokens:,} tokens",
+        f"{size(memory.compute_bytes)} computing",
+        f"{size(memory.process_bytes)} process",
+    ]
+    on_accelerators = [f"{size(taken)} on accelerator {index}" for index, taken in enumerate(memory.accelerator_bytes)]
+    total = [f"{size(memory.total_bytes)} with a context of {memory.context_tokens:,}", *on_accelerators]
+    lines = [("memory", f"{', '.join(total)}; {size(memory.free_bytes)} free"), ("of which", ", ".join(parts))]
+    return [*lines, ("advice", memory.advice)] if memory.advice else lines
 
 
 def _recommended(sampling: Sampling) -> str:

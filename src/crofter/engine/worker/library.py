@@ -10,7 +10,6 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 
 import ctypes
 import mmap
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
@@ -20,7 +19,8 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp as llama
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.engine.plan import gpu_layers
+from crofter.engine.fit import most_gpu_layers
+from crofter.engine.plan import load_choice
 from crofter.engine.wire import LoadPlan
 
 from .devices import devices
@@ -58,15 +58,12 @@ def start_library() -> None:
 
 
 def _gpu_layers(plan: LoadPlan) -> int:
-    free = sum(device.free_bytes for device in devices()) if llama.llama_supports_gpu_offload() else 0
-    size = os.path.getsize(plan.path)
-    return gpu_layers(
-        wanted=plan.gpu_layers,
-        layer_count=plan.layer_count,
-        model_bytes=size,
-        kv_bytes=max(0, plan.estimated_bytes - size),
-        free_bytes=free,
-    )
+    """How many layers go to accelerators: as many as they hold, unless the owner decided."""
+    if plan.gpu_layers >= 0:
+        return plan.gpu_layers
+    if not llama.llama_supports_gpu_offload():
+        return 0
+    return most_gpu_layers(plan.shape, load_choice(plan), [device.free_bytes for device in devices()])
 
 
 def _fresh_bytes(size: int) -> State:
