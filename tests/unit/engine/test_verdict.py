@@ -21,7 +21,7 @@ def test_what_fits_needs_no_advice() -> None:
 def test_a_shorter_context_is_named_and_the_longest_that_could_be_had() -> None:
     shorter = fit(100, 200, context=4096, most=6144)
     assert shorter.verdict == "fits with a context of 4,096"
-    assert "at most 6144" in shorter.advice
+    assert "up to 6144" in shorter.advice
 
 
 def test_what_does_not_fit_is_told_in_numbers_with_a_way_out() -> None:
