@@ -2,29 +2,33 @@
 
 from .administration import (
     Administration,
-    CatalogueItem,
     Check,
     CreatedKey,
+    KeySummary,
+    NodeStatus,
+    Setting,
+)
+from .app import create_app
+from .installing import (
+    CatalogueItem,
     FoundModel,
     FoundModels,
     ImportRequest,
-    KeySummary,
+    ModelSearch,
+    PullOffer,
+    PullProgress,
+    PullRequest,
+    QuantizeRequest,
+)
+from .model_values import (
     LoadedModel,
     ModelChange,
     ModelDetails,
     ModelMemory,
     ModelPart,
-    ModelSearch,
     ModelSummary,
-    NodeStatus,
-    PullOffer,
-    PullProgress,
-    PullRequest,
-    QuantizeRequest,
-    Setting,
     TuneProgress,
 )
-from .app import create_app
 from .server import BoundAddress, Server
 from .settings import ApiSettings
 

@@ -129,7 +129,7 @@ class Engine:
         return self._room.fit(model)
 
     def update(self, model: ModelFile) -> None:
-        """Go by what is newly said of a model, from now on. Nothing happens if it was never asked for."""
+        """Go by what is newly said of a model; a new context takes effect when it is loaded next."""
         if model.model_id in self._slots:
             self._slots[model.model_id].model = model
 
@@ -138,11 +138,6 @@ class Engine:
         slot = self._slots.get(model_id)
         if slot is not None:
             await slot.stop()
-
-    def heed(self, model: ModelFile) -> None:
-        """Take note that a model's owner has decided something about it. A new context takes effect when it is loaded next."""
-        if model.model_id in self._slots:
-            self._slots[model.model_id].model = model
 
     async def tune(self, model: ModelFile, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneStep]:
         """Measure what llama.cpp leaves to defaults and choose; the last step carries the choice.

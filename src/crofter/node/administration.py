@@ -105,7 +105,7 @@ class NodeAdministration:
     async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         self._parts.overrides.change(model, decided(model.settings, change))
-        self._parts.engine.heed(self._parts.registry.resolve(name).file)
+        self._parts.engine.update(self._parts.registry.resolve(name).file)
         return await self.model_details(name)
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
