@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from crofter.api import ModelDetails, ModelMemory, ModelPart
+from crofter.api import ModelDetails, ModelMemory, ModelPart, ModelSummary
 from crofter.cli.client import ADMIN
 from crofter.cli.output import print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
@@ -67,10 +67,16 @@ def _identity(details: ModelDetails) -> list[tuple[str, str]]:
         *([("also called", ", ".join(others))] if others else []),
         ("id", model.model_id),
         ("file", details.path),
-        ("from", details.origin or ("comes with Crofter" if model.embedded else "a file")),
+        ("from", details.origin or _source(model)),
         ("license", details.license or "not stated"),
         ("usable by", ", ".join(details.usable_by)),
     ]
+
+
+def _source(model: ModelSummary) -> str:
+    if model.linked:
+        return "a file that lies elsewhere: used there, and never deleted"
+    return "comes with Crofter" if model.embedded else "a file"
 
 
 def _architecture(details: ModelDetails) -> list[tuple[str, str]]:
