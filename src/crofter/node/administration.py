@@ -127,7 +127,7 @@ class NodeAdministration:
         def check(report: Report) -> ModelSummary:
             model = self._parts.registry.resolve(name)
             report.stage("verifying")
-            damaged = self._parts.registry.damaged_groups(model, report)
+            damaged = self._parts.registry.contents.damaged_groups(model, report)
             if damaged:
                 places = ", ".join(damaged)
                 message = (

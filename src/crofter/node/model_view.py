@@ -90,8 +90,8 @@ def details(
 ) -> ModelDetails:
     """What `crofter show` prints. Reads the files' headers. Raises MODEL_INVALID if they cannot be read any more."""
     facts = model.facts
-    inside = anatomy(registry.header(model))
-    group_ids = registry.group_ids(model)
+    inside = anatomy(registry.contents.header(model))
+    group_ids = registry.contents.group_ids(model)
     parts = (msgspec.convert(part, ModelPart, from_attributes=True) for part in inside.parts)
     return ModelDetails(
         summary=summary(model, fit),
