@@ -23,6 +23,8 @@ _GUESSED_FILE_TYPE = 1_024  # a flag
 _UNKNOWN_FILE_TYPE = 1_023
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN_CHARACTERS = 200
+_OLLAMA_VISION = ("v.", "mm.")
+"""How tensors of a vision part are called; llama.cpp has them in files of their own, and loads no model with tensors left over."""
 _OTHER_KINDS = {
     "adapter": "it is a LoRA adapter, which is applied to a model; name it in a request's `adapters` instead",
     "imatrix": "it is an importance matrix, used when quantising",
@@ -105,6 +107,11 @@ def _refuse_other_kinds(header: Header) -> None:
         raise header.invalid(_OTHER_KINDS.get(kind, f"it is a {kind[:40]!r}, not a model"))
     if not _ARCHITECTURE.fullmatch(architecture):
         raise header.invalid("general.architecture is missing or not a name")
+    if any(tensor.name.startswith(_OLLAMA_VISION) for tensor in header.tensors):
+        raise header.invalid(
+            "its vision part is in the same file, which only Ollama's own engine reads; llama.cpp wants it apart: pull the model from"
+            " the hub"
+        )
     if not header.tensors:
         raise header.invalid("it has a vocabulary but no weights")
     if not header.array_length("tokenizer.ggml.tokens"):

@@ -149,6 +149,14 @@ async def test_a_file_that_is_no_model_gives_an_error_and_no_process(
     assert engine.loaded() == []
 
 
+async def test_what_llama_cpp_does_not_know_is_named(engine: Engine, tiny_model: ModelFile, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.gguf"
+    strange.write_bytes(tiny_model.path.read_bytes().replace(b"llama", b"lemma"))
+    model = msgspec.structs.replace(tiny_model, path=strange, model_id=ModelId("strange"))
+    with pytest.raises(CrofterError, match="unknown model architecture: 'lemma'"):
+        await collect(engine, model, ask())
+
+
 async def test_an_idle_model_is_unloaded(make_engine: Callable[..., Engine], tiny_model: ModelFile) -> None:
     async with make_engine(keep_alive_seconds=0.0) as engine:
         await collect(engine, tiny_model, ask())

@@ -23,6 +23,7 @@ from crofter.engine.fit import most_gpu_layers
 from crofter.engine.plan import load_choice
 from crofter.engine.wire import LoadPlan
 
+from .complaints import complaints
 from .devices import devices
 
 Logits = npt.NDArray[np.float32]
@@ -86,9 +87,11 @@ class Model:
         if plan.repack:
             # Rewritten weights lie in memory of their own; a mapped file beside them would be held a second time.
             parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
-        self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
+        with complaints() as heard:
+            self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
         if not self.handle:
-            raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, "llama.cpp could not load the model")
+            reason = f": {heard.reason}" if heard.reason else ""
+            raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, f"llama.cpp could not load the model{reason}")
         self.vocabulary: NativeHandle = llama.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocabulary))
         self.recurrent = bool(llama.llama_model_is_recurrent(self.handle) or llama.llama_model_is_hybrid(self.handle))
