@@ -20,7 +20,7 @@ from report import machine
 from shapes import model_file
 
 from crofter.models import ModelRegistry
-from crofter.models.parts import part_paths
+from crofter.models.gguf.parts import part_paths
 from crofter.store import Database, ModelRecords
 
 PROMPT = "The farm lies at the end of the road. "

@@ -7,7 +7,7 @@ import msgspec
 
 from crofter.core import ModelFile, ModelId
 
-from .facts import ModelFacts
+from .facts.model_facts import ModelFacts
 
 EMBEDDED_NAME = "seedling"
 

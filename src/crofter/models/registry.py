@@ -11,18 +11,18 @@ from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.store import ModelRecords, Progress, remove_leftovers
 
 from .admission import Admission
-from .contents import Contents
 from .entries import Entries, Entry
-from .installation import (
+from .gguf.parts import part_paths
+from .installed import InstalledModel, packaged_model
+from .names import checked_name, local_path
+from .overrides import Overrides
+from .storage.contents import Contents
+from .storage.installation import (
     Installation,
     delete_folder,
     delete_removed,
     write_manifest,
 )
-from .installed import InstalledModel, packaged_model
-from .names import checked_name, local_path
-from .overrides import Overrides
-from .parts import part_paths
 
 
 class ModelRegistry:

@@ -9,7 +9,7 @@ import pytest
 from crofter.core import CrofterError, ErrorCode, Sampling
 from crofter.models import ModelFacts, read_facts
 from tests.gguf_files import CHATML_TEMPLATE, write_tiny_llama
-from tests.unit.models import raw_gguf as raw
+from tests.unit.models.gguf import raw_gguf as raw
 
 
 def facts_with(tmp_path: Path, edit: Callable[[gguf.GGUFWriter], None]) -> ModelFacts:

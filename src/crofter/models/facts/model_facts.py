@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from crofter.core import ModelShape, Sampling
+from crofter.models.gguf.header import Header, read_header
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.gguf.tables import FILE_TYPES
 
 from .capabilities import capabilities
-from .gguf import FILE_TYPES
-from .header import Header, read_header
-from .parts import part_paths, read_model
 from .shape import layer_kv_bytes, per_layer, read_shape
 
 READING = 1

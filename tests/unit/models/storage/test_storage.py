@@ -15,8 +15,8 @@ from blake3 import blake3
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import InstalledModel, ModelRegistry
-from crofter.models.manifest import Manifest, TensorEntry, group_name, groups_of, manifest_id, manifest_of
-from crofter.models.parts import part_paths, read_model
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.storage.manifest import Manifest, TensorEntry, group_name, groups_of, manifest_id, manifest_of
 from crofter.store import Database, ModelRecords, can_give_back
 from tests.gguf_files import write_tiny_llama
 from tests.unit.models.identity import content_of

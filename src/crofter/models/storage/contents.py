@@ -4,14 +4,14 @@ from collections.abc import Generator
 from pathlib import Path
 
 from crofter.core import CrofterError, ErrorCode, ModelId
+from crofter.models.entries import Entries
+from crofter.models.gguf.header import Header
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.installed import InstalledModel
 from crofter.store import GroupRecord, ModelRecords, Progress
 
-from .entries import Entries
-from .header import Header
 from .installation import read_manifest
-from .installed import InstalledModel
 from .manifest import Manifest, groups_of, manifest_of
-from .parts import part_paths, read_model
 from .shards import group_data, is_intact
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 
 from crofter.core import ModelShape
+from crofter.models.gguf.header import Header, Tensor
 
 from .capabilities import ENCODERS
-from .header import Header, Tensor
 
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_HEADS = 65_536
