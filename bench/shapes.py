@@ -93,7 +93,7 @@ def _write(path: Path, shape: Shape) -> None:
     writer.add_rope_dimension_count(shape.hidden // shape.heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    _add_tokenizer(writer, shape.vocabulary)
+    add_tokenizer(writer, shape.vocabulary)
     tensors = _tensors(shape)
     for name, dimensions in tensors.items():
         kind = np.dtype(np.float32 if len(dimensions) == 1 else np.float16)
@@ -143,7 +143,8 @@ def _tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, size: int) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, size: int) -> None:
+    """A byte-level vocabulary of that size, its chat template included."""
     letters = _byte_letters()
     pairs = list(itertools.islice(_merges(), size - len(letters) - len(CONTROL_TOKENS)))
     tokens = [*letters, *(left + right for left, right in pairs), *CONTROL_TOKENS]

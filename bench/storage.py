@@ -20,7 +20,7 @@ from report import machine
 from shapes import model_file
 
 from crofter.models import ModelRegistry
-from crofter.models.parts import part_paths
+from crofter.models.gguf.parts import part_paths
 from crofter.store import Database, ModelRecords
 
 PROMPT = "The farm lies at the end of the road. "
@@ -46,7 +46,7 @@ def main() -> None:
             registry = _registry(folder / str(number))
             installing.append(_seconds(lambda: registry.add(str(whole), "model", _ignore)))  # noqa: B023 - called at once
             model = registry.resolve("model")
-            verifying.append(_seconds(lambda: registry.damaged_groups(model, _ignore)))  # noqa: B023 - called at once
+            verifying.append(_seconds(lambda: registry.contents.damaged_groups(model, _ignore)))  # noqa: B023 - called at once
         requests = [_seconds(lambda: registry.resolve("model")) for _ in range(1000)]
         retold = _retold(whole, folder / "retold.gguf")
         before = _disk_bytes(folder / str(number))

@@ -71,7 +71,10 @@ def test_a_model_is_pulled_used_and_removed(crofter: Commands, tmp_path: Path) -
     write_tiny_llama(file)
     assert crofter.json("pull", str(file), "--name", "tiny")["name"] == "tiny"
     assert {"tiny", "seedling"} == {model["name"] for model in crofter.json("ls")}
-    assert crofter.json("show", "tiny")["layer_count"] == 2
+    shown = crofter.json("show", "tiny")
+    assert shown["layer_count"] == 2
+    assert shown["summary"]["fit"] == "fits"
+    assert 0 < shown["memory"]["weights_bytes"] < shown["memory"]["total_bytes"] < shown["memory"]["free_bytes"]
     assert (
         crofter.json("ask", "Hi", "--model", "tiny", "--max-tokens", "3", "--seed", "1")["usage"]["completion_tokens"]
         >= 1

@@ -2,28 +2,33 @@
 
 from .administration import (
     Administration,
-    CatalogueItem,
     Check,
     CreatedKey,
+    KeySummary,
+    NodeStatus,
+    Setting,
+)
+from .app import create_app
+from .installing import (
+    CatalogueItem,
     FoundModel,
     FoundModels,
     ImportRequest,
-    KeySummary,
-    LoadedModel,
-    ModelChange,
-    ModelDetails,
-    ModelPart,
     ModelSearch,
-    ModelSummary,
-    NodeStatus,
     PullOffer,
     PullProgress,
     PullRequest,
     QuantizeRequest,
-    Setting,
+)
+from .model_values import (
+    LoadedModel,
+    ModelChange,
+    ModelDetails,
+    ModelMemory,
+    ModelPart,
+    ModelSummary,
     TuneProgress,
 )
-from .app import create_app
 from .server import BoundAddress, Server
 from .settings import ApiSettings
 
@@ -41,6 +46,7 @@ __all__ = [
     "LoadedModel",
     "ModelChange",
     "ModelDetails",
+    "ModelMemory",
     "ModelPart",
     "ModelSearch",
     "ModelSummary",

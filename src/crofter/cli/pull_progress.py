@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from crofter.api.administration import PullProgress
+from crofter.api import PullProgress
 
 from .output import say
 from .pace import Pace

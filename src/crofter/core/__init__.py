@@ -3,6 +3,7 @@
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
 from .ids import ModelId, RequestId, new_request_id
 from .ports import Backend
+from .shape import ModelShape
 from .values import (
     AdapterUse,
     ChatPrompt,
@@ -45,6 +46,7 @@ __all__ = [
     "Message",
     "ModelFile",
     "ModelId",
+    "ModelShape",
     "Prompt",
     "Provenance",
     "RequestId",

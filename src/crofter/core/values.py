@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from .ids import ModelId, RequestId
+from .shape import ModelShape
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
@@ -189,6 +190,7 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int
     kv_bytes_per_token: int
     """Key and value bytes one token takes over all layers, at 16 bits an element."""
+    shape: ModelShape = ModelShape()
     pinned: bool = False
     """Kept loaded once it is: neither idleness nor other models unload it."""
     context_tokens: int = 0

@@ -1,17 +1,20 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
 from .machine import Machine, library_facts, machine_now, resident_bytes
+from .plan import judge
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
 from .quantizer import quantize
 from .rest import TuningMemory
 from .service import Engine
 from .settings import EngineSettings
 from .values import LibraryFacts, TuneStep, Tuning, WorkerState, WorkerStatus
+from .verdict import Fit
 
 __all__ = [
     "KINDS",
     "Engine",
     "EngineSettings",
+    "Fit",
     "Kind",
     "LibraryFacts",
     "Machine",
@@ -22,6 +25,7 @@ __all__ = [
     "WorkerState",
     "WorkerStatus",
     "checked_kind",
+    "judge",
     "library_facts",
     "machine_now",
     "quantize",

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -13,6 +15,8 @@ from crofter.core import CrofterError, ErrorCode
 from .values import LibraryFacts
 
 _PROBE_SECONDS = 60.0
+_ACCELERATOR_LIBRARIES = ("cuda", "hip", "metal", "musa", "opencl", "sycl", "vulkan", "cann")
+"""Parts of the names of the libraries that llama.cpp reaches accelerators with."""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +25,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     physical_cores: int
     total_bytes: int
     available_bytes: int
+    accelerator_free_bytes: tuple[int, ...] = ()
 
 
 def machine_now() -> Machine:
@@ -49,6 +54,22 @@ def private_bytes(process_id: int) -> int:
     except psutil.Error:
         return 0
     return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def accelerator_free_bytes() -> tuple[int, ...]:
+    """Free memory of each accelerator that the llama.cpp library can use.
+
+    The library is asked only if it was built with one: that takes about a second. Blocks.
+    """
+    package = find_spec("llama_cpp")
+    folders = package.submodule_search_locations if package is not None else None
+    names = {path.name for folder in folders or () for path in Path(folder, "lib").glob("*ggml-*")}
+    if not any(kind in name for name in names for kind in _ACCELERATOR_LIBRARIES):
+        return ()
+    try:
+        return library_facts().accelerator_free_bytes
+    except CrofterError:
+        return ()  # `crofter doctor` and the first load say why.
 
 
 def library_facts() -> LibraryFacts:

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import anyio
 import anyio.abc
-import msgspec
+import anyio.to_thread
 
 from crofter.core import (
     Chunk,
@@ -24,12 +24,14 @@ from crofter.core import (
 )
 
 from . import plan, tuner
-from .machine import machine_now, private_bytes, resident_bytes
+from .machine import accelerator_free_bytes, machine_now, resident_bytes
 from .process import WorkerProcess
 from .rest import TuningMemory, keep_choice, tune_unless_wanted
+from .room import Room
 from .settings import EngineSettings
 from .slot import Slot
-from .values import TuneStep, Tuning, WorkerStatus
+from .values import TuneStep, WorkerStatus
+from .verdict import Fit
 from .wire import Embed, Tokenize
 
 _WATCH_SECONDS = 1.0
@@ -55,10 +57,12 @@ class Engine:
         self._tunings = tunings
         self._slots: dict[ModelId, Slot] = {}
         self._planning = asyncio.Lock()
+        self._room = Room(settings, self._slots, tunings)
         self._tasks: anyio.abc.TaskGroup = anyio.create_task_group()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._room.accelerators = await anyio.to_thread.run_sync(accelerator_free_bytes)
         self._tasks.start_soon(self._watch, name="engine watch")
         return self
 
@@ -120,16 +124,20 @@ class Engine:
         slots.sort(key=lambda slot: slot.last_used, reverse=True)
         return [slot.status(resident_bytes, self.settings.keep_alive_seconds) for slot in slots]
 
+    def fit(self, model: ModelFile) -> Fit:
+        """What a model would be loaded with if every idle one made room for it, and what that takes."""
+        return self._room.fit(model)
+
+    def update(self, model: ModelFile) -> None:
+        """Go by what is newly said of a model; a new context takes effect when it is loaded next."""
+        if model.model_id in self._slots:
+            self._slots[model.model_id].model = model
+
     async def unload(self, model_id: ModelId) -> None:
         """Unload a model; its running requests end with SHUTTING_DOWN. Nothing happens if it is not loaded."""
         slot = self._slots.get(model_id)
         if slot is not None:
             await slot.stop()
-
-    def heed(self, model: ModelFile) -> None:
-        """Take note that a model's owner has decided something about it. A new context takes effect when it is loaded next."""
-        if model.model_id in self._slots:
-            self._slots[model.model_id].model = model
 
     async def tune(self, model: ModelFile, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneStep]:
         """Measure what llama.cpp leaves to defaults and choose; the last step carries the choice.
@@ -142,9 +150,8 @@ class Engine:
             raise CrofterError(ErrorCode.CONFLICT, f"{model.name} is answering; tune it when it is idle")
         async with slot.loading:
             await slot.stop()
-            machine = machine_now()
-            base = plan.plan_load(model, machine, self.settings, None)
-            async for step in tuner.tune(base, machine.physical_cores, workload, self._tuning_log):
+            base = self._room.plan_beside(model)
+            async for step in tuner.tune(base, machine_now().physical_cores, workload, self._tuning_log):
                 keep_choice(self._tunings, model.model_id, workload, step)
                 yield step
 
@@ -155,51 +162,38 @@ class Engine:
         return self._log_folder / "worker-tuning.log"
 
     def _slot(self, model: ModelFile) -> Slot:
-        return self._slots.setdefault(model.model_id, Slot(model))
+        slot = self._slots.setdefault(model.model_id, Slot(model))
+        slot.model = model
+        return slot
 
     async def _worker(self, slot: Slot) -> WorkerProcess:
         """The slot's worker, started if need be. Raises CrofterError."""
-        if slot.worker is not None and slot.worker.alive:
-            return slot.worker
+        if slot.serving is not None:
+            return slot.serving
         async with slot.loading:
-            if slot.worker is not None and slot.worker.alive:
-                return slot.worker
+            if slot.serving is not None:
+                return slot.serving
             slot.state = "restarting" if slot.restarts else "loading"
             try:
                 async with self._planning:
-                    load = await self._make_room(slot)
-                    slot.estimated_bytes = load.estimated_bytes
+                    load = await self._room.make(slot)
+                    slot.estimated_bytes, slot.accelerator_bytes = load.estimated_bytes, load.accelerator_bytes
                 name = "".join(character if character.isalnum() else "-" for character in slot.model.name)
                 worker = await WorkerProcess.start(
                     load, self._log_folder / f"worker-{name}.log", self.settings.load_timeout_seconds
                 )
             except BaseException:
-                slot.state, slot.estimated_bytes = None, 0
+                slot.forget()
                 raise
             slot.worker, slot.state = worker, "ready"
             self._tasks.start_soon(self._supervise, slot, worker, name=f"worker {slot.model.name}")
             return worker
 
-    async def _make_room(self, slot: Slot) -> plan.LoadPlan:
-        """Unload what must go for this model. Raises CrofterError(OUT_OF_MEMORY)."""
-        machine = machine_now()
-        others = [other for other in self._slots.values() if other is not slot and other.estimated_bytes]
-        held = sum(private_bytes(other.worker.process_id) for other in others if other.worker is not None)
-        limit = self.settings.memory_limit_bytes or int(0.9 * (machine.available_bytes + held))
-        usable = msgspec.structs.replace(machine, available_bytes=limit)
-        tuned = self._tunings.settings(slot.model.model_id)
-        tuning = None if tuned is None else msgspec.convert(tuned, Tuning)
-        load = plan.plan_load(slot.model, usable, self.settings, tuning)
-        sizes = [plan.LoadedSize(o.model.model_id, o.estimated_bytes, o.last_used, o.in_use) for o in others]
-        for model_id in plan.evictions(sizes, load.estimated_bytes, limit):
-            await self._slots[model_id].stop()
-        return load
-
     async def _supervise(self, slot: Slot, worker: WorkerProcess) -> None:
         """Run a worker to its end; if nobody wanted the end, start another one."""
         await worker.run()
         if slot.worker is worker:
-            slot.worker, slot.state, slot.estimated_bytes = None, None, 0
+            slot.forget()
         if worker.stopping or not slot.may_restart(time.monotonic()):
             return
         try:
@@ -217,10 +211,12 @@ class Engine:
                     continue
                 if slot.worker.hangs():
                     slot.worker.kill()
-                elif keep >= 0 and not slot.in_use and time.monotonic() - slot.last_used > keep:
+                elif keep >= 0 and slot.may_go and time.monotonic() - slot.last_used > keep:
                     self._tasks.start_soon(self._put_to_rest, slot, name=f"rest {slot.model.name}")
 
     async def _put_to_rest(self, slot: Slot) -> None:
+        if not slot.may_go:
+            return
         await slot.stop()
         if not self.settings.tune_when_idle or not plan.worth_tuning(slot.model):
             return
@@ -228,10 +224,9 @@ class Engine:
             return
         if any(other.in_use for other in self._slots.values()):
             return  # Figures taken beside other work would be wrong for good.
-        machine = machine_now()
         try:
-            base = plan.plan_load(slot.model, machine, self.settings, None)
+            base = self._room.plan_beside(slot.model)
         except CrofterError:
             return  # Not enough memory to measure now.
-        cores, workload = machine.physical_cores, self.settings.workload
+        cores, workload = machine_now().physical_cores, self.settings.workload
         await tune_unless_wanted(slot, base, cores, workload, self._tuning_log, self._tunings)

@@ -23,6 +23,8 @@ class Slot:
         self.state: WorkerState | None = None
         """None: not loaded."""
         self.estimated_bytes = 0
+        """On the host; 0: not loaded."""
+        self.accelerator_bytes: tuple[int, ...] = ()
         self.last_used = time.monotonic()
         self.restarts = 0
         self.loading = asyncio.Lock()
@@ -33,6 +35,17 @@ class Slot:
     def in_use(self) -> bool:
         """Whether a request holds this model."""
         return self._users > 0
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it may be unloaded without being asked for."""
+        return not self.in_use and not self.model.pinned
+
+    @property
+    def serving(self) -> WorkerProcess | None:
+        """The worker, if it takes requests."""
+        worker = self.worker
+        return worker if worker is not None and worker.alive and not worker.stopping else None
 
     @contextlib.contextmanager
     def use(self) -> Generator[None]:
@@ -58,12 +71,17 @@ class Slot:
         self.state = "stopping"
         await worker.stop()
         if self.worker is worker:
-            self.worker, self.state, self.estimated_bytes = None, None, 0
+            self.forget()
+
+    def forget(self) -> None:
+        """Nothing is loaded any more."""
+        self.worker, self.state, self.estimated_bytes, self.accelerator_bytes = None, None, 0, ()
 
     def status(self, resident: Callable[[int], int], keep_alive_seconds: float) -> WorkerStatus:
         """The slot as `ps` shows it; `resident` reads a process's memory."""
         idle = 0.0 if self.in_use else time.monotonic() - self.last_used
         worker = self.worker
+        expires = keep_alive_seconds >= 0 and worker is not None and not self.model.pinned
         return WorkerStatus(
             name=self.model.name,
             model_id=self.model.model_id,
@@ -79,5 +97,6 @@ class Slot:
             threads=worker.loaded.threads if worker else 0,
             restarts=self.restarts,
             idle_seconds=idle,
-            expires_in_seconds=max(0.0, keep_alive_seconds - idle) if keep_alive_seconds >= 0 and worker else None,
+            expires_in_seconds=max(0.0, keep_alive_seconds - idle) if expires else None,
+            pinned=self.model.pinned,
         )

@@ -28,6 +28,7 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: float
     expires_in_seconds: float | None
     """None: kept until stopped."""
+    pinned: bool = False
 
 
 class LibraryFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class LibraryFacts(msgspec.Struct, frozen=True, kw_only=True):
     gpu_offload: bool
     devices: tuple[str, ...]
     """Accelerators it can use, with their memory."""
+    accelerator_free_bytes: tuple[int, ...] = ()
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):

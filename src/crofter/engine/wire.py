@@ -11,6 +11,7 @@ from crofter.core import (
     Chunk,
     ErrorReport,
     GenerationRequest,
+    ModelShape,
     Prompt,
     TextPrompt,
     TokenPrompt,
@@ -37,11 +38,14 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     batch_threads: int
     gpu_layers: int
     """-1: the worker decides, when it sees the GPU's free memory."""
-    layer_count: int
+    shape: ModelShape
     flash_attention: Literal["auto", "on", "off"]
     repack: bool
     """Rewrite weights at load into the layout this CPU multiplies fastest (llama.cpp `use_extra_bufts`)."""
     estimated_bytes: int
+    """What `fit` says it takes of the host's memory."""
+    accelerator_bytes: tuple[int, ...] = ()
+    """What it says of each accelerator's."""
 
 
 # Node to worker.

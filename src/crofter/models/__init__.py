@@ -1,10 +1,10 @@
 """Which models there are, and what their files say about themselves."""
 
-from .anatomy import Anatomy, anatomy
 from .elsewhere import Found, FoundModel, Places, find_models
-from .facts import ModelFacts, read_facts
-from .header import Array, Header, Tensor, read_header
-from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, recommended
+from .facts.anatomy import Anatomy, anatomy
+from .facts.model_facts import ModelFacts, read_facts
+from .gguf.header import Array, Header, Tensor, read_header
+from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, needed_memory, recommended
 from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
@@ -35,6 +35,7 @@ __all__ = [
     "find_models",
     "fits_memory",
     "is_local",
+    "needed_memory",
     "read_facts",
     "read_header",
     "recommended",

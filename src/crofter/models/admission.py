@@ -13,14 +13,14 @@ from crofter.core import CrofterError, ModelId
 from crofter.store import GroupRecord, ModelName, ModelRecord, ModelRecords, Progress, new_file, read_range
 
 from .entries import Entries, facts_json
-from .facts import READING, ModelFacts, facts_of, read_facts
-from .header import Header, read_header
-from .installation import first_part, forget_takeover, read_manifest, taken_over_name
+from .facts.model_facts import READING, ModelFacts, facts_of, read_facts
+from .gguf.header import Header, read_header
+from .gguf.parts import footprint, part_path, read_model
 from .installed import EMBEDDED_NAME
-from .manifest import Manifest, TensorGroup, groups_of, manifest_id, manifest_of
 from .names import SHORTEST_ID_PREFIX, checked_name, derived_name
-from .parts import footprint, part_path, read_model
-from .shards import is_intact
+from .storage.installation import first_part, forget_takeover, read_manifest, taken_over_name
+from .storage.manifest import Manifest, TensorGroup, groups_of, manifest_id, manifest_of
+from .storage.shards import is_intact
 
 _ID_LENGTH = 64
 _LONGEST_STEM = 100

@@ -11,13 +11,13 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.store import ModelName, ModelRecord, ModelRecords
 
-from .facts import ModelFacts, read_facts
-from .installation import read_manifest
+from .facts.model_facts import ModelFacts, read_facts
+from .gguf.parts import Footprint, footprint, part_paths, read_model
 from .installed import EMBEDDED_NAME, InstalledModel, model_file
-from .manifest import manifest_id, manifest_of, matches
 from .names import advice_for, matching_name, model_name
 from .overrides import Overrides
-from .parts import Footprint, footprint, part_paths, read_model
+from .storage.installation import read_manifest
+from .storage.manifest import manifest_id, manifest_of, matches
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import msgspec
 
 from crofter.core import ModelFile, ModelId
 
-from .facts import ModelFacts
+from .facts.model_facts import ModelFacts
 
 EMBEDDED_NAME = "seedling"
 
@@ -58,6 +58,7 @@ def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts:
         context_length=facts.context_length,
         kv_bytes_per_token=facts.kv_bytes_per_token,
         capabilities=facts.capabilities,
+        shape=facts.shape,
     )
 
 

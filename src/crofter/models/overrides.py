@@ -8,7 +8,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.store import ModelSettingRecord, ModelSettingRecords
 
-from .capabilities import CAPABILITIES
+from .facts.capabilities import CAPABILITIES
 from .installed import InstalledModel, ModelSettings
 
 SMALLEST_CONTEXT_TOKENS = 256

@@ -8,24 +8,21 @@ from pathlib import Path
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, ModelId
-from crofter.store import GroupRecord, ModelRecords, Progress, remove_leftovers
+from crofter.store import ModelRecords, Progress, remove_leftovers
 
 from .admission import Admission
 from .entries import Entries, Entry
-from .header import Header
-from .installation import (
+from .gguf.parts import part_paths
+from .installed import InstalledModel, packaged_model
+from .names import checked_name, local_path
+from .overrides import Overrides
+from .storage.contents import Contents
+from .storage.installation import (
     Installation,
     delete_folder,
     delete_removed,
-    read_manifest,
     write_manifest,
 )
-from .installed import InstalledModel, packaged_model
-from .manifest import Manifest, groups_of, manifest_of
-from .names import checked_name, local_path
-from .overrides import Overrides
-from .parts import part_paths, read_model
-from .shards import group_data, is_intact
 
 
 class ModelRegistry:
@@ -52,6 +49,7 @@ class ModelRegistry:
         )
         self._admission = Admission(records, models_folder, self._entries)
         self._installing = threading.RLock()
+        self.contents = Contents(records, models_folder, self._entries)
 
     def installed(self) -> list[InstalledModel]:
         """One for each name, newest first, the embedded model last. Files are not looked at."""
@@ -70,55 +68,6 @@ class ModelRegistry:
             self._entries.check(found)
             found = found.model
         return self._default_marked([found])[0]
-
-    def manifest(self, model: InstalledModel) -> Manifest:
-        """What the model consists of. Raises MODEL_INVALID if that was deleted."""
-        if model.embedded:
-            return manifest_of(read_model((model.file.path,)), _silent)
-        return read_manifest(self._folder / model.file.model_id)
-
-    def header(self, model: InstalledModel) -> Header:
-        """What its files say, all parts together. Raises as `read_model`."""
-        return read_model(part_paths(model.file.path))
-
-    def group_ids(self, model: InstalledModel) -> dict[str, str]:
-        """The content of each group of a model, by name."""
-        if model.embedded:
-            return {group.name: group.group_id for group in groups_of(self.manifest(model))}
-        return {group.name: group.group_id for group in self._records.groups(model.file.model_id)}
-
-    def holders(self, group_id: str) -> list[GroupRecord]:
-        """Which installed models have a group of tensors."""
-        return self._records.holders(group_id)
-
-    def group_data(self, group_id: str) -> Generator[bytes]:
-        """A tensor group from whichever model has it, hashed on the way. What a peer is given.
-
-        Raises MODEL_NOT_FOUND if none has it; MODEL_INVALID, at the end of a tensor, if every copy of it is damaged.
-        """
-        holders = self._records.holders(group_id)
-        for holder in holders:
-            model = self._model(holder.model_id)
-            group = next(each for each in groups_of(self.manifest(model)) if each.group_id == group_id)
-            header = self.header(model)
-            if holder is holders[-1] or is_intact(group, header):
-                yield from group_data(group, header)
-                return
-        raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"No model here has the tensor group {group_id[:64]!r}.")
-
-    def damaged_groups(self, model: InstalledModel, progress: Progress) -> list[str]:
-        """Read every byte of a model and name the groups that are not what its manifest says. Raises MODEL_INVALID, OSError."""
-        header = self.header(model)
-        groups = groups_of(self.manifest(model))
-        total_bytes = sum(group.size_bytes for group in groups)
-        damaged: list[str] = []
-        done_bytes = 0
-        for group in groups:
-            if not is_intact(group, header):
-                damaged.append(group.name)
-            done_bytes += group.size_bytes
-            progress(done_bytes, total_bytes)
-        return damaged
 
     def add(
         self, source: str, name: str | None, progress: Progress, *, projector: Path | None = None
@@ -248,10 +197,6 @@ class ModelRegistry:
                     self._records.replace(record.model_id, new.model_id, without_name=new.name)
                     self._entries.forget()
                     (self._folder / record.place).unlink()
-
-    def _model(self, model_id: ModelId) -> InstalledModel:
-        entry = next(entry for entry in self._entries.by_name().values() if entry.record.model_id == model_id)
-        return entry.model
 
     def _default_marked(self, models: list[InstalledModel]) -> list[InstalledModel]:
         default = self._entries.default(self.default_name)

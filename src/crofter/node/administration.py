@@ -31,7 +31,7 @@ from crofter.api import (
 )
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
-from crofter.models import Wish, is_local
+from crofter.models import InstalledModel, Wish, is_local
 
 from . import settings
 from .config import LoadedConfig
@@ -87,7 +87,10 @@ class NodeAdministration:
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return [summary(model) for model in self._parts.registry.installed()]
+        return [self._judged(model) for model in self._parts.registry.installed()]
+
+    def _judged(self, model: InstalledModel) -> ModelSummary:
+        return summary(model, self._parts.engine.fit(model.file))
 
     async def model_details(self, name: str) -> ModelDetails:
         # In a thread: the header of a large vocabulary takes a while to read.
@@ -96,12 +99,13 @@ class NodeAdministration:
     def _details(self, name: str) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
-        return details(model, self._parts.registry, tuning, self._parts.hub.origin(model.file.model_id))
+        origin = self._parts.hub.origin(model.file.model_id)
+        return details(model, self._parts.registry, tuning, origin, self._parts.engine.fit(model.file))
 
     async def change_model(self, name: str, change: ModelChange) -> ModelDetails:
         model = self._parts.registry.resolve(name)
         self._parts.overrides.change(model, decided(model.settings, change))
-        self._parts.engine.heed(self._parts.registry.resolve(name).file)
+        self._parts.engine.update(self._parts.registry.resolve(name).file)
         return await self.model_details(name)
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
@@ -113,9 +117,9 @@ class NodeAdministration:
                 if request.quantization:
                     message = "A file is quantised already: leave out the quantisation."
                     raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="quantization")
-                return summary(self._parts.registry.add(request.source, request.name, report))
+                return self._judged(self._parts.registry.add(request.source, request.name, report))
             wish = msgspec.convert(request, Wish, from_attributes=True)
-            return summary(self._parts.hub.pull(wish, machine_now().total_bytes, report))
+            return self._judged(self._parts.hub.pull(wish, machine_now().total_bytes, report))
 
         return pulled(add)
 
@@ -123,7 +127,7 @@ class NodeAdministration:
         def check(report: Report) -> ModelSummary:
             model = self._parts.registry.resolve(name)
             report.stage("verifying")
-            damaged = self._parts.registry.damaged_groups(model, report)
+            damaged = self._parts.registry.contents.damaged_groups(model, report)
             if damaged:
                 places = ", ".join(damaged)
                 message = (

@@ -4,8 +4,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from crofter.api import CatalogueItem, FoundModel, FoundModels, ModelChange, ModelDetails, ModelPart, ModelSummary
+from crofter.api import (
+    CatalogueItem,
+    FoundModel,
+    FoundModels,
+    ModelChange,
+    ModelDetails,
+    ModelMemory,
+    ModelPart,
+    ModelSummary,
+)
 from crofter.core import ModelFile
+from crofter.engine import Fit
 from crofter.models import (
     Found,
     HubPulls,
@@ -17,6 +27,7 @@ from crofter.models import (
     anatomy,
     checked_capabilities,
     fits_memory,
+    needed_memory,
     recommended,
 )
 
@@ -32,7 +43,7 @@ class NamedFiles:
         return self._registry.resolve(name).file
 
 
-def summary(model: InstalledModel) -> ModelSummary:
+def summary(model: InstalledModel, fit: Fit | None = None) -> ModelSummary:
     """One line of `crofter ls`."""
     facts = model.facts
     return ModelSummary(
@@ -49,6 +60,24 @@ def summary(model: InstalledModel) -> ModelSummary:
         default=model.default,
         linked=model.linked,
         pinned=model.settings.pinned,
+        fit=fit.verdict if fit is not None else "",
+    )
+
+
+def memory(fit: Fit) -> ModelMemory:
+    """What `crofter show` says of a model's memory."""
+    devices = (fit.need.host, *fit.need.accelerators)
+    return ModelMemory(
+        context_tokens=fit.context_tokens,
+        kv_tokens=fit.kv_tokens,
+        weights_bytes=sum(device.weights_bytes for device in devices),
+        kv_bytes=sum(device.kv_bytes for device in devices),
+        compute_bytes=sum(device.compute_bytes for device in devices),
+        process_bytes=sum(device.process_bytes for device in devices),
+        total_bytes=fit.need.total_bytes,
+        accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
+        free_bytes=fit.free_bytes,
+        advice=fit.advice,
     )
 
 
@@ -57,14 +86,15 @@ def details(
     registry: ModelRegistry,
     tuning: Mapping[str, str | int | bool],
     origin: Origin | None = None,
+    fit: Fit | None = None,
 ) -> ModelDetails:
     """What `crofter show` prints. Reads the files' headers. Raises MODEL_INVALID if they cannot be read any more."""
     facts = model.facts
-    inside = anatomy(registry.header(model))
-    group_ids = registry.group_ids(model)
+    inside = anatomy(registry.contents.header(model))
+    group_ids = registry.contents.group_ids(model)
     parts = (msgspec.convert(part, ModelPart, from_attributes=True) for part in inside.parts)
     return ModelDetails(
-        summary=summary(model),
+        summary=summary(model, fit),
         path=str(model.file.path),
         license=facts.license,
         layer_count=facts.layer_count,
@@ -88,6 +118,7 @@ def details(
         sliding_window_tokens=inside.sliding_window_tokens,
         rope_scaling=inside.rope_scaling,
         sampling=facts.sampling,
+        memory=memory(fit) if fit is not None else None,
     )
 
 
@@ -153,6 +184,7 @@ def catalogue(hub: HubPulls, memory_bytes: int) -> list[CatalogueItem]:
             fits=fits_memory(entry.size_bytes, room),
             recommended=entry.name in chosen,
             installed=entry.name in installed,
+            needed_bytes=needed_memory(entry.size_bytes),
         )
         for entry in hub.entries
     ]

@@ -17,6 +17,7 @@ OFFER = PullOffer(
     page="https://hub.example/org/model-GGUF",
     pinned=False,
     consent="",
+    needed_bytes=3_050_000_000,
 )
 
 
@@ -24,6 +25,7 @@ def test_an_offer_says_what_why_and_under_which_terms() -> None:
     assert described(OFFER).splitlines() == [
         "org/model-GGUF: m-Q4_K_M.gguf, 2.5 GB",
         "  Q4_K_M (2.5 GB): because.",
+        "  memory: about 3.0 GB with a short context",
         "  license: apache-2.0",
         "  revision c0ffee000000; the content's hash must be the one the hub states",
     ]

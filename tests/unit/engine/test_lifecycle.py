@@ -10,12 +10,17 @@ import msgspec
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
-from crofter.engine import Engine, EngineSettings
+from crofter.engine import Engine, EngineSettings, resident_bytes
 
 from .conftest import MemoryTunings, ask, collect, tokens_of
 
 pytestmark = pytest.mark.anyio
 PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
+
+
+def room_for(count: int) -> int:
+    """Memory for so many tiny models: each is said to take 88 MB."""
+    return int((count + 0.5) * 90_000_000)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -144,6 +149,14 @@ async def test_a_file_that_is_no_model_gives_an_error_and_no_process(
     assert engine.loaded() == []
 
 
+async def test_what_llama_cpp_does_not_know_is_named(engine: Engine, tiny_model: ModelFile, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.gguf"
+    strange.write_bytes(tiny_model.path.read_bytes().replace(b"llama", b"lemma"))
+    model = msgspec.structs.replace(tiny_model, path=strange, model_id=ModelId("strange"))
+    with pytest.raises(CrofterError, match="unknown model architecture: 'lemma'"):
+        await collect(engine, model, ask())
+
+
 async def test_an_idle_model_is_unloaded(make_engine: Callable[..., Engine], tiny_model: ModelFile) -> None:
     async with make_engine(keep_alive_seconds=0.0) as engine:
         await collect(engine, tiny_model, ask())
@@ -155,11 +168,97 @@ async def test_the_least_recently_used_model_makes_room(
     make_engine: Callable[..., Engine], tiny_model: ModelFile
 ) -> None:
     models = [msgspec.structs.replace(tiny_model, model_id=ModelId(name), name=name) for name in ("a", "b", "c")]
-    # Each takes about 163 MiB by the plan: two fit.
-    async with make_engine(memory_limit_bytes=400 * 1024 * 1024) as engine:
+    async with make_engine(memory_limit_bytes=room_for(2)) as engine:
         for model in models:
             await collect(engine, model, ask())
         assert sorted(worker.name for worker in engine.loaded()) == ["b", "c"]
+        await collect(engine, models[1], ask())
+        await collect(engine, models[0], ask())
+        assert sorted(worker.name for worker in engine.loaded()) == ["a", "b"]
+
+
+async def test_a_pinned_model_stays_while_others_come_and_go(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    pinned = msgspec.structs.replace(tiny_model, model_id=ModelId("kept"), name="kept", pinned=True)
+    others = [msgspec.structs.replace(tiny_model, model_id=ModelId(name), name=name) for name in ("a", "b", "c")]
+    async with make_engine(memory_limit_bytes=room_for(2), keep_alive_seconds=0.0) as engine:
+        await collect(engine, pinned, ask())
+        process_id = engine.loaded()[0].process_id
+        for model in others:
+            await collect(engine, model, ask())
+            assert {worker.name for worker in engine.loaded()} >= {"kept"}
+        await until(lambda: [worker.name for worker in engine.loaded()] == ["kept"])
+        kept = engine.loaded()[0]
+        assert (kept.process_id, kept.pinned, kept.expires_in_seconds) == (process_id, True, None)
+
+
+async def test_a_pin_that_is_taken_back_counts_from_the_next_use(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    pinned = msgspec.structs.replace(tiny_model, pinned=True)
+    async with make_engine(keep_alive_seconds=0.0) as engine:
+        await collect(engine, pinned, ask())
+        assert engine.loaded()[0].pinned
+        await collect(engine, tiny_model, ask())
+        await until(lambda: engine.loaded() == [])
+        await collect(engine, pinned, ask())
+        engine.update(tiny_model)
+        await until(lambda: engine.loaded() == [])
+
+
+async def test_a_model_that_answers_is_never_unloaded_for_another(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    first, second, third = (
+        msgspec.structs.replace(tiny_model, model_id=ModelId(name), name=name, pinned=name == "third")
+        for name in ("first", "second", "third")
+    )
+    async with make_engine(memory_limit_bytes=room_for(1)) as engine:
+        stream = engine.generate(first, ask(max_tokens=200))
+        await anext(stream)
+        with pytest.raises(CrofterError) as caught:
+            await collect(engine, second, ask())
+        assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+        assert "first is answering" in caught.value.message
+        assert len(tokens_of([chunk async for chunk in stream])) == 199
+        await collect(engine, third, ask())
+        with pytest.raises(CrofterError) as caught:
+            await collect(engine, second, ask())
+        assert "third is pinned" in caught.value.message
+        assert [worker.name for worker in engine.loaded()] == ["third"]
+
+
+async def test_several_models_answer_at_once_and_take_what_fit_says(
+    make_engine: Callable[..., Engine], tiny_model: ModelFile
+) -> None:
+    models = [msgspec.structs.replace(tiny_model, model_id=ModelId(name), name=name) for name in ("a", "b", "c")]
+    answers: dict[str, int] = {}
+    async with make_engine(memory_limit_bytes=room_for(3)) as engine:
+
+        async def one(model: ModelFile) -> None:
+            answers[model.name] = len(tokens_of(await collect(engine, model, ask(max_tokens=100))))
+
+        async with anyio.create_task_group() as tasks:
+            for model in models:
+                tasks.start_soon(one, model)
+        assert answers == {"a": 100, "b": 100, "c": 100}
+        assert len(engine.loaded()) == 3
+        free = engine.fit(models[0]).free_bytes
+        assert free == room_for(3)
+        stream = engine.generate(models[1], ask(max_tokens=300))
+        await anext(stream)
+        # What answers is not there for others.
+        assert engine.fit(models[0]).free_bytes <= free - engine.fit(models[1]).need.total_bytes
+        await stream.aclose()
+
+
+async def test_unloading_gives_the_memory_back(engine: Engine, tiny_model: ModelFile) -> None:
+    await collect(engine, tiny_model, ask())
+    loaded = engine.loaded()[0]
+    assert loaded.resident_bytes > 30_000_000
+    await engine.unload(tiny_model.model_id)
+    assert resident_bytes(loaded.process_id) == 0
 
 
 async def test_what_can_never_fit_is_refused_with_the_numbers(
@@ -169,7 +268,8 @@ async def test_what_can_never_fit_is_refused_with_the_numbers(
         with pytest.raises(CrofterError) as caught:
             await collect(engine, tiny_model, ask())
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
-    assert "MiB" in caught.value.message
+    assert "52.4 MB free" in caught.value.message
+    assert "choose a smaller" in caught.value.message
 
 
 async def test_unload_ends_the_process(engine: Engine, tiny_model: ModelFile) -> None:

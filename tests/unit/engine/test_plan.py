@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
 from crofter.engine import EngineSettings, Machine, Tuning
-from crofter.engine.plan import GIBIBYTE, MEBIBYTE, LoadedSize, evictions, gpu_layers, plan_load, worth_tuning
+from crofter.engine.plan import GIBIBYTE, MEBIBYTE, LoadedSize, evictions, judge, plan_load, worth_tuning
 
 LAPTOP = Machine(physical_cores=4, total_bytes=16 * GIBIBYTE, available_bytes=12 * GIBIBYTE)
 MODEL = ModelFile(
@@ -45,7 +45,19 @@ def test_a_context_that_was_asked_for_is_given_or_refused() -> None:
     with pytest.raises(CrofterError) as caught:
         plan_load(MODEL, machine, wanted, None)
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
-    assert "engine.context_tokens" in caught.value.message
+    advised = judge(MODEL, machine, wanted, None).most_context_tokens
+    assert 0 < advised < 32_768
+    assert f"a context of {advised} or less" in caught.value.message
+    assert plan_load(MODEL, machine, EngineSettings(context_tokens=advised), None).context_tokens == advised
+
+
+def test_what_never_fits_is_refused_with_the_weights_that_would() -> None:
+    machine = msgspec.structs.replace(LAPTOP, available_bytes=700 * MEBIBYTE)
+    with pytest.raises(CrofterError) as caught:
+        plan_load(MODEL, machine, EngineSettings(), None)
+    assert "needs 1." in caught.value.message or "needs 9" in caught.value.message
+    assert "734.0 MB free" in caught.value.message
+    assert "smaller quantisation (its weights may have" in caught.value.message
 
 
 def test_a_context_is_never_longer_than_the_models() -> None:
@@ -88,10 +100,10 @@ def test_the_smallest_models_are_computed_by_one_thread_and_not_tuned() -> None:
 def test_no_plan_takes_more_than_there_is(available: int, size: int, per_token: int, context: int) -> None:
     model = msgspec.structs.replace(MODEL, size_bytes=size, kv_bytes_per_token=per_token, context_length=context)
     machine = msgspec.structs.replace(LAPTOP, available_bytes=available)
-    smallest = size + 256 * per_token + 160 * MEBIBYTE
-    if smallest > available:
+    if not judge(model, machine, EngineSettings(), None).fits:
         with pytest.raises(CrofterError):
             plan_load(model, machine, EngineSettings(), None)
+        assert size + 256 * per_token + GIBIBYTE + size // 2 > available
         return
     load = plan_load(model, machine, EngineSettings(), None)
     assert load.estimated_bytes <= available
@@ -99,28 +111,25 @@ def test_no_plan_takes_more_than_there_is(available: int, size: int, per_token: 
     assert load.micro_batch_rows <= load.kv_tokens
 
 
-@pytest.mark.parametrize(
-    ("free_gibibytes", "expected"),
-    [(0, 0), (100, 17), (1, 8)],
-    ids=["no GPU", "all layers and the head", "some layers"],
-)
-def test_layers_go_to_the_gpu_as_its_memory_allows(free_gibibytes: int, expected: int) -> None:
-    layers = gpu_layers(
-        wanted=-1,
-        layer_count=16,
-        model_bytes=GIBIBYTE,
-        kv_bytes=GIBIBYTE // 2,
-        free_bytes=free_gibibytes * GIBIBYTE,
+def test_what_is_kept_for_reuse_fits_beside_the_model() -> None:
+    machine = msgspec.structs.replace(LAPTOP, available_bytes=1500 * MEBIBYTE)
+    load = plan_load(MODEL, machine, EngineSettings(), None)
+    assert load.estimated_bytes + load.prefix_cache_bytes <= machine.available_bytes
+
+
+def test_layers_on_accelerators_leave_the_hosts_memory_alone() -> None:
+    machine = msgspec.structs.replace(
+        LAPTOP, available_bytes=700 * MEBIBYTE, accelerator_free_bytes=(4 * GIBIBYTE, 4 * GIBIBYTE)
     )
-    assert layers == expected
+    load = plan_load(MODEL, machine, EngineSettings(), None)
+    assert load.estimated_bytes <= machine.available_bytes
+    assert all(bytes_taken > 400 * MEBIBYTE for bytes_taken in load.accelerator_bytes)
+    with pytest.raises(CrofterError):
+        plan_load(MODEL, machine, EngineSettings(gpu_layers=0), None)
 
 
-def test_the_owner_decides_about_the_gpu() -> None:
-    assert gpu_layers(wanted=3, layer_count=16, model_bytes=1, kv_bytes=1, free_bytes=0) == 3
-
-
-def loaded(name: str, last_used: float, *, in_use: bool = False) -> LoadedSize:
-    return LoadedSize(ModelId(name), 100, last_used, in_use)
+def loaded(name: str, last_used: float, *, in_use: bool = False, pinned: bool = False) -> LoadedSize:
+    return LoadedSize(ModelId(name), name, 100, last_used, in_use, pinned)
 
 
 def test_the_least_recently_used_idle_models_go_first() -> None:
@@ -130,8 +139,25 @@ def test_the_least_recently_used_idle_models_go_first() -> None:
     assert evictions(models, 100, 200) == ["old", "new"]
 
 
+def test_pinned_models_never_go() -> None:
+    models = [loaded("kept", 1.0, pinned=True), loaded("old", 2.0), loaded("new", 3.0)]
+    assert evictions(models, 100, 300) == ["old"]
+    assert evictions(models, 100, 200) == ["old", "new"]
+
+
 def test_models_in_use_stay_and_the_newcomer_is_told_to_wait() -> None:
     with pytest.raises(CrofterError) as caught:
         evictions([loaded("busy", 1.0, in_use=True)], 100, 150)
     assert caught.value.code is ErrorCode.OUT_OF_MEMORY
     assert caught.value.retry_after_seconds
+    assert "busy is answering" in caught.value.message
+    assert "50 bytes can be had" in caught.value.message
+
+
+def test_where_pins_take_the_room_they_are_named_and_waiting_is_not_advised() -> None:
+    with pytest.raises(CrofterError) as caught:
+        evictions([loaded("kept", 1.0, pinned=True), loaded("idle", 2.0)], 100, 150)
+    assert caught.value.retry_after_seconds is None
+    assert "kept is pinned" in caught.value.message
+    assert "crofter set kept --unpin" in caught.value.message
+    assert "idle" not in caught.value.message

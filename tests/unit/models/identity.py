@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from crofter.core import ModelId
-from crofter.models.manifest import manifest_id, manifest_of
-from crofter.models.parts import part_paths, read_model
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.storage.manifest import manifest_id, manifest_of
 
 
 def content_of(path: Path) -> ModelId:

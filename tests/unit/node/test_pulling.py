@@ -22,6 +22,7 @@ OFFER = Offer(
     page="https://hub.example/org/repo",
     pinned=False,
     consent="",
+    needed_bytes=1,
 )
 
 MODEL = ModelSummary(

@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from crofter.api.administration import ImportRequest, ModelChange, ModelSearch, PullRequest, QuantizeRequest
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.installing import ImportRequest, ModelSearch, PullRequest, QuantizeRequest
+from crofter.api.model_values import ModelChange
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
 from crofter.api.services import Services
 

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from crofter.api.administration import ModelSummary
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.model_values import ModelSummary
 from crofter.api.replies import JsonReply
 from crofter.api.services import Services
 

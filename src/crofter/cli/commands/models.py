@@ -27,13 +27,14 @@ def ls_command(as_json: bool) -> None:
             size(model.size_bytes),
             model.quantization,
             f"{model.context_length:,}",
+            model.fit,
             ", ".join(model.capabilities),
             "comes with Crofter" if model.embedded else ago(model.added_at, now),
         )
         for model in models
     ]
     print_table(
-        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "CAN", "ADDED"), rows, empty="no models; crofter pull --list"
+        ("NAME", "SIZE", "QUANTIZATION", "CONTEXT", "FIT", "CAN", "ADDED"), rows, empty="no models; crofter pull --list"
     )
 
 

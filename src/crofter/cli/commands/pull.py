@@ -55,7 +55,8 @@ def pull_command(
     if as_json:
         print_json(model)
     else:
-        say(f"installed {model.name} ({size(model.size_bytes)}, {model.quantization}). Try: {advice(model)}")
+        fit = f"; {model.fit}" if model.fit else ""
+        say(f"installed {model.name} ({size(model.size_bytes)}, {model.quantization}{fit}). Try: {advice(model)}")
 
 
 def _absolute(source: str) -> str:
@@ -92,6 +93,7 @@ def described(offer: PullOffer) -> str:
     lines = [
         f"{offer.repository}: {files}, {size(offer.size_bytes)}",
         f"  {offer.reason}",
+        f"  memory: about {size(offer.needed_bytes)} with a short context",
         f"  license: {offer.license or 'not stated'}{f' ({offer.license_link})' if offer.license_link else ''}",
         f"  revision {offer.revision[:12]}; the content's hash must be {known}",
     ]
@@ -121,5 +123,5 @@ def _verdict(item: CatalogueItem) -> str:
     if item.installed:
         return "installed"
     if not item.fits:
-        return "too large"
+        return f"needs about {size(item.needed_bytes)}"
     return "recommended" if item.recommended else "fits"

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from crofter.api import ModelDetails, ModelPart
+from crofter.api import ModelDetails, ModelMemory, ModelPart, ModelSummary
 from crofter.cli.client import ADMIN
 from crofter.cli.output import print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
@@ -67,10 +67,16 @@ def _identity(details: ModelDetails) -> list[tuple[str, str]]:
         *([("also called", ", ".join(others))] if others else []),
         ("id", model.model_id),
         ("file", details.path),
-        ("from", details.origin or ("comes with Crofter" if model.embedded else "a file")),
+        ("from", details.origin or _source(model)),
         ("license", details.license or "not stated"),
         ("usable by", ", ".join(details.usable_by)),
     ]
+
+
+def _source(model: ModelSummary) -> str:
+    if model.linked:
+        return "a file that lies elsewhere: used there, and never deleted"
+    return "comes with Crofter" if model.embedded else "a file"
 
 
 def _architecture(details: ModelDetails) -> list[tuple[str, str]]:
@@ -120,8 +126,25 @@ def _weights(details: ModelDetails) -> list[tuple[str, str]]:
         ("quantization", f"{details.summary.quantization}: {mix(details.bytes_by_type)}"),
         ("each layer", smallest if smallest == largest else f"{smallest} to {largest}"),
         ("outside layers", rest),
+        *memory_lines(details.memory),
         ("tuning", ", ".join(f"{key}={value}" for key, value in details.tuning.items()) or "none; crofter tune"),
     ]
+
+
+def memory_lines(memory: ModelMemory | None) -> list[tuple[str, str]]:
+    """What a model would take, where, and what to do if that is too much."""
+    if memory is None:
+        return []
+    parts = [
+        f"{size(memory.weights_bytes)} weights",
+        f"{size(memory.kv_bytes)} keys and values of {memory.kv_tokens:,} tokens",
+        f"{size(memory.compute_bytes)} computing",
+        f"{size(memory.process_bytes)} process",
+    ]
+    on_accelerators = [f"{size(taken)} on accelerator {index}" for index, taken in enumerate(memory.accelerator_bytes)]
+    total = [f"{size(memory.total_bytes)} with a context of {memory.context_tokens:,}", *on_accelerators]
+    lines = [("memory", f"{', '.join(total)}; {size(memory.free_bytes)} free"), ("of which", ", ".join(parts))]
+    return [*lines, ("advice", memory.advice)] if memory.advice else lines
 
 
 def _recommended(sampling: Sampling) -> str:

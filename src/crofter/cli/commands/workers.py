@@ -27,12 +27,19 @@ def ps_command(as_json: bool) -> None:
             f"{model.kv_tokens_used:,} of {model.kv_tokens:,}",
             f"{model.active_requests} + {model.queued_requests} waiting",
             f"{model.gpu_layers} GPU layers, {model.threads} threads",
-            "kept" if model.expires_in_seconds is None else f"in {duration(model.expires_in_seconds)}",
+            expiry(model),
         )
         for model in models
     ]
     titles = ("NAME", "STATE", "PROCESS", "MEMORY", "CONTEXT", "KV USED", "REQUESTS", "RUNS ON", "UNLOADS")
     print_table(titles, rows, empty="no model is loaded; the next question loads one.")
+
+
+def expiry(model: LoadedModel) -> str:
+    """When a model is unloaded for idleness."""
+    if model.pinned:
+        return "pinned"
+    return "kept" if model.expires_in_seconds is None else f"in {duration(model.expires_in_seconds)}"
 
 
 @click.command("stop")

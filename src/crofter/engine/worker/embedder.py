@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 
 from crofter.core import CrofterError, ErrorCode, TextPrompt
+from crofter.engine.plan import LONGEST_EMBEDDING_TOKENS
 from crofter.engine.wire import Embed, Embedded, Failed, FromWorker, LoadPlan
 
 from .library import Context, Model
 from .vocabulary import Vocabulary
 
-_LONGEST_INPUT_TOKENS = 8192
 _LONGEST_INPUT_TOKENS_OF_WRITERS = 2048
 """Models made for writing seldom embed; their context is kept small, for its buffers grow with it."""
 
@@ -20,7 +20,7 @@ class Embedder:
     """Works through embedding calls, one batch a step."""
 
     def __init__(self, model: Model, vocabulary: Vocabulary, load: LoadPlan, *, dedicated: bool) -> None:
-        longest = _LONGEST_INPUT_TOKENS if dedicated else _LONGEST_INPUT_TOKENS_OF_WRITERS
+        longest = LONGEST_EMBEDDING_TOKENS if dedicated else _LONGEST_INPUT_TOKENS_OF_WRITERS
         self._capacity = min(load.context_tokens, longest)
         self._model = model
         self._vocabulary = vocabulary

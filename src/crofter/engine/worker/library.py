@@ -10,7 +10,6 @@ Thin by intent: no scheduling, no text. Shapes and return codes are those of lla
 
 import ctypes
 import mmap
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
@@ -20,9 +19,11 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp as llama
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.engine.plan import gpu_layers
+from crofter.engine.fit import most_gpu_layers
+from crofter.engine.plan import load_choice
 from crofter.engine.wire import LoadPlan
 
+from .complaints import complaints
 from .devices import devices
 
 Logits = npt.NDArray[np.float32]
@@ -58,15 +59,12 @@ def start_library() -> None:
 
 
 def _gpu_layers(plan: LoadPlan) -> int:
-    free = sum(device.free_bytes for device in devices()) if llama.llama_supports_gpu_offload() else 0
-    size = os.path.getsize(plan.path)
-    return gpu_layers(
-        wanted=plan.gpu_layers,
-        layer_count=plan.layer_count,
-        model_bytes=size,
-        kv_bytes=max(0, plan.estimated_bytes - size),
-        free_bytes=free,
-    )
+    """How many layers go to accelerators: as many as they hold, unless the owner decided."""
+    if plan.gpu_layers >= 0:
+        return plan.gpu_layers
+    if not llama.llama_supports_gpu_offload():
+        return 0
+    return most_gpu_layers(plan.shape, load_choice(plan), [device.free_bytes for device in devices()])
 
 
 def _fresh_bytes(size: int) -> State:
@@ -89,9 +87,11 @@ class Model:
         if plan.repack:
             # Rewritten weights lie in memory of their own; a mapped file beside them would be held a second time.
             parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
-        self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
+        with complaints() as heard:
+            self.handle: NativeHandle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
         if not self.handle:
-            raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, "llama.cpp could not load the model")
+            reason = f": {heard.reason}" if heard.reason else ""
+            raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, f"llama.cpp could not load the model{reason}")
         self.vocabulary: NativeHandle = llama.llama_model_get_vocab(self.handle)
         self.vocabulary_size = int(llama.llama_vocab_n_tokens(self.vocabulary))
         self.recurrent = bool(llama.llama_model_is_recurrent(self.handle) or llama.llama_model_is_hybrid(self.handle))

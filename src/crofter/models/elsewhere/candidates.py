@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models.facts import facts_of
-from crofter.models.header import Header
+from crofter.models.facts.model_facts import facts_of
+from crofter.models.gguf.header import Header
+from crofter.models.gguf.parts import read_model
 from crofter.models.names import derived_name
-from crofter.models.parts import read_model
 
 from .listing import printable, unreadable
 

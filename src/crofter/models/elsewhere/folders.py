@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crofter.core import CrofterError
+from crofter.models.gguf.parts import part_paths
 from crofter.models.hub.variants import quantization_of, split_name
 from crofter.models.names import derived_name
-from crofter.models.parts import part_paths
 
 from .candidates import Candidate, Findings, Program
 from .listing import MAXIMUM_DEPTH, real_file, walk

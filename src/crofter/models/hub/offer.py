@@ -9,7 +9,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 
 from .catalogue import CatalogueEntry
-from .choose import Choice
+from .choose import Choice, needed_memory
 from .client import Repository
 from .faults import page_of
 from .license import restricts_use
@@ -35,6 +35,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the built-in catalogue knows the hash of every file; otherwise the hub's own is trusted."""
     consent: str
     """Why the owner has to agree first; empty: need not."""
+    needed_bytes: int
+    """About what it takes of memory when it runs."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,7 @@ def make_offer(repository: Repository, choice: Choice, entry: CatalogueEntry | N
         page=page_of(endpoint, repository.name),
         pinned=entry is not None and all(entry.pin(file) for file in files),
         consent=_consent(repository, entry, endpoint),
+        needed_bytes=needed_memory(choice.variant.size_bytes),
     )
 
 

@@ -78,6 +78,9 @@ def test_what_is_asked_for_is_given_also_when_it_is_too_large_for_memory() -> No
     assert choose(found, room(16), quantization="Q6_K").variant.quantization == "Q6_K"
     choice = choose(found, room(4), quantization="BF16")
     assert "but it needs about 9.2 GB" in choice.reason
+    assert choice.reason.endswith("Q2_K (1.7 GB) of the same repository fits.")
+    assert "the same repository" not in choose(found, room(16), quantization="Q6_K").reason
+    assert "Nothing in the repository is small enough" in choose(found, room(2.5), quantization="Q2_K").reason
     assert choose(found, room(16), file="model-Q2_K.gguf").variant.quantization == "Q2_K"
     with pytest.raises(CrofterError) as caught:
         choose(found, room(16, disk=2), quantization="Q6_K")

@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, ModelId
+from crofter.models.gguf.header import Header
+from crofter.models.gguf.parts import part_name, part_paths, read_model
 from crofter.store import Progress, flush_names, give_back, move_into_place, write_atomically
 
-from .header import Header
 from .manifest import Manifest, TensorGroup, groups_of
-from .parts import part_name, part_paths, read_model
 from .shards import write_group_shard, write_metadata_shard
 
 _MANIFEST_FILE = "manifest.json"

@@ -3,12 +3,13 @@ from pathlib import Path
 
 import gguf
 import msgspec
+import numpy as np
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, Sampling
 from crofter.models import ModelFacts, read_facts
 from tests.gguf_files import CHATML_TEMPLATE, write_tiny_llama
-from tests.unit.models import raw_gguf as raw
+from tests.unit.models.gguf import raw_gguf as raw
 
 
 def facts_with(tmp_path: Path, edit: Callable[[gguf.GGUFWriter], None]) -> ModelFacts:
@@ -136,6 +137,13 @@ def test_what_is_no_whole_model_is_refused_in_words(
     tmp_path: Path, edit: Callable[[gguf.GGUFWriter], None], said: str
 ) -> None:
     assert said in refusal(tmp_path, edit)
+
+
+def test_a_vision_part_in_the_same_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    def edit(writer: gguf.GGUFWriter) -> None:
+        writer.add_tensor("v.blk.0.attn_q.weight", np.zeros((4, 4), np.float32))
+
+    assert "only Ollama's own engine reads" in refusal(tmp_path, edit)
 
 
 def test_too_few_heads_for_the_layers_are_refused(tmp_path: Path) -> None:

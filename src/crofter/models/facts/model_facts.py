@@ -7,23 +7,24 @@ from pathlib import Path
 
 import msgspec
 
-from crofter.core import Sampling
+from crofter.core import ModelShape, Sampling
+from crofter.models.gguf.header import Header, read_header
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.gguf.tables import FILE_TYPES
 
-from .capabilities import ENCODERS, capabilities
-from .gguf import FILE_TYPES
-from .header import Header, read_header
-from .parts import part_paths, read_model
+from .capabilities import capabilities
+from .shape import layer_kv_bytes, per_layer, read_shape
 
 READING = 1
 """To be counted up when files are understood differently: facts that were kept before are then read again."""
 _MAXIMUM_LAYERS = 10_000
-_MAXIMUM_HEADS = 65_536
 _MAXIMUM_LENGTH = 1 << 24
 _GUESSED_FILE_TYPE = 1_024  # a flag
 _UNKNOWN_FILE_TYPE = 1_023
 _ARCHITECTURE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHOWN_CHARACTERS = 200
-_KEY_VALUE_ELEMENT_BYTES = 2
+_OLLAMA_VISION = ("v.", "mm.")
+"""How tensors of a vision part are called; llama.cpp has them in files of their own, and loads no model with tensors left over."""
 _OTHER_KINDS = {
     "adapter": "it is a LoRA adapter, which is applied to a model; name it in a request's `adapters` instead",
     "imatrix": "it is an importance matrix, used when quantising",
@@ -56,6 +57,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the model's makers recommend; None where they say nothing."""
     reading: int = 0
     """Of which READING they are."""
+    shape: ModelShape = ModelShape()
 
 
 def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
@@ -74,8 +76,8 @@ def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
     embedding_length = header.integer(f"{architecture}.embedding_length", limit=_MAXIMUM_LENGTH)
     if not layer_count or not embedding_length:
         raise header.invalid("it has no layers")
-    heads = _per_layer(header, f"{architecture}.attention.head_count", (0,) * layer_count)
-    kv_heads = _per_layer(header, f"{architecture}.attention.head_count_kv", heads)
+    heads = per_layer(header, f"{architecture}.attention.head_count", (0,) * layer_count)
+    kv_heads = per_layer(header, f"{architecture}.attention.head_count_kv", heads)
     return ModelFacts(
         name=_shown(header.text("general.name")),
         architecture=architecture,
@@ -87,13 +89,14 @@ def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
         head_count=max(heads),
         key_value_head_count=max(kv_heads),
         vocabulary_size=header.array_length("tokenizer.ggml.tokens"),
-        kv_bytes_per_token=_kv_bytes_per_token(header, architecture, kv_heads, embedding_length // max(1, *heads)),
+        kv_bytes_per_token=sum(layer_kv_bytes(header, architecture)),
         license=_shown(header.text("general.license")),
         chat_template=header.text("tokenizer.chat_template"),
         capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
         reading=READING,
+        shape=read_shape(header, architecture),
     )
 
 
@@ -104,34 +107,15 @@ def _refuse_other_kinds(header: Header) -> None:
         raise header.invalid(_OTHER_KINDS.get(kind, f"it is a {kind[:40]!r}, not a model"))
     if not _ARCHITECTURE.fullmatch(architecture):
         raise header.invalid("general.architecture is missing or not a name")
+    if any(tensor.name.startswith(_OLLAMA_VISION) for tensor in header.tensors):
+        raise header.invalid(
+            "its vision part is in the same file, which only Ollama's own engine reads; llama.cpp wants it apart: pull the model from"
+            " the hub"
+        )
     if not header.tensors:
         raise header.invalid("it has a vocabulary but no weights")
     if not header.array_length("tokenizer.ggml.tokens"):
         raise header.invalid("it has no vocabulary")
-
-
-def _per_layer(header: Header, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-    """A figure that is one number for all layers or an array with one for each."""
-    value = header.metadata.get(key)
-    layer_count = len(default)
-    if value is None:
-        return default
-    if not isinstance(value, tuple):
-        return (header.integer(key, limit=_MAXIMUM_HEADS),) * layer_count
-    if len(value) < layer_count or not all(isinstance(each, int) and 0 <= each <= _MAXIMUM_HEADS for each in value):
-        raise header.invalid(f"{key} should have a whole number for each of {layer_count} layers")
-    return tuple(int(each) for each in value[:layer_count])
-
-
-def _kv_bytes_per_token(header: Header, architecture: str, kv_heads: tuple[int, ...], head_length: int) -> int:
-    if architecture in ENCODERS:
-        return 0
-    key_length = header.integer(f"{architecture}.attention.key_length", head_length, limit=_MAXIMUM_LENGTH)
-    value_length = header.integer(f"{architecture}.attention.value_length", head_length, limit=_MAXIMUM_LENGTH)
-    # Hybrid models that give one head count for all name every how many layers one attends; the others are recurrent.
-    interval = header.integer(f"{architecture}.full_attention_interval", 1) or 1
-    attending_heads = sum(heads for layer, heads in enumerate(kv_heads, start=1) if layer % interval == 0)
-    return _KEY_VALUE_ELEMENT_BYTES * attending_heads * (key_length + value_length)
 
 
 def _quantization(header: Header) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models.facts import read_facts
-from crofter.models.header import read_header
+from crofter.models.facts.model_facts import read_facts
+from crofter.models.gguf.header import read_header
 from tests.gguf_files import write_tiny_llama
-from tests.unit.models import raw_gguf as raw
+from tests.unit.models.gguf import raw_gguf as raw
 
 EXTREMES = (
     *(struct.pack("<Q", value) for value in (0, 1, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 60, 1 << 63, (1 << 64) - 1)),

@@ -15,8 +15,8 @@ from blake3 import blake3
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import InstalledModel, ModelRegistry
-from crofter.models.manifest import Manifest, TensorEntry, group_name, groups_of, manifest_id, manifest_of
-from crofter.models.parts import part_paths, read_model
+from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.storage.manifest import Manifest, TensorEntry, group_name, groups_of, manifest_id, manifest_of
 from crofter.store import Database, ModelRecords, can_give_back
 from tests.gguf_files import write_tiny_llama
 from tests.unit.models.identity import content_of
@@ -164,13 +164,13 @@ def test_equal_groups_are_on_the_disk_once_and_removing_frees_what_nobody_needs(
     two = registry.add(str(retold(whole, tmp_path / "two.gguf", "{{ messages }}")), "two", ignore)
     assert two.file.model_id != one.file.model_id
     assert disk_bytes(folder) < alone * 1.3, "only metadata and manifest are new"
-    group = groups_of(registry.manifest(one))[1]
-    assert sorted(holder.model_id for holder in registry.holders(group.group_id)) == sorted(
+    group = groups_of(registry.contents.manifest(one))[1]
+    assert sorted(holder.model_id for holder in registry.contents.holders(group.group_id)) == sorted(
         [one.file.model_id, two.file.model_id]
     )
     registry.remove("one")
     assert content_of(registry.resolve("two").file.path) == two.file.model_id
-    assert [holder.model_id for holder in registry.holders(group.group_id)] == [two.file.model_id]
+    assert [holder.model_id for holder in registry.contents.holders(group.group_id)] == [two.file.model_id]
     registry.remove("two")
     assert disk_bytes(folder) == 0
 
@@ -207,7 +207,7 @@ def test_a_linked_model_is_used_where_it_lies_and_stays_when_it_is_removed(
     model = registry.link((whole,), "linked", "", ignore)
     assert (model.file.path, model.linked) == (whole, True)
     assert disk_bytes(tmp_path / "models") < 100_000
-    assert registry.manifest(model) == manifest_of(read_model((whole,)), ignore)
+    assert registry.contents.manifest(model) == manifest_of(read_model((whole,)), ignore)
     registry.remove("linked")
     assert whole.is_file()
     assert disk_bytes(tmp_path / "models") == 0
@@ -308,23 +308,25 @@ def test_any_group_can_be_given_to_a_peer_from_any_model_that_has_it(
 ) -> None:
     linked = registry.link((whole,), "linked", "", ignore)
     other = registry.add(str(retold(whole, tmp_path / "two.gguf", "{{ messages }}")), "two", ignore)
-    for group in groups_of(registry.manifest(linked)):
-        data = b"".join(registry.group_data(group.group_id))
+    for group in groups_of(registry.contents.manifest(linked)):
+        data = b"".join(registry.contents.group_data(group.group_id))
         assert len(data) == group.size_bytes
         for entry in group.tensors:
             assert blake3(data[entry.offset : entry.offset + entry.size_bytes]).hexdigest() == entry.hash
     layer = part_paths(other.file.path)[2]
-    assert registry.damaged_groups(other, ignore) == []
+    assert registry.contents.damaged_groups(other, ignore) == []
     layer.write_bytes(layer.read_bytes()[:-1] + b"!")
-    assert registry.damaged_groups(other, ignore) == ["blk.0"]
-    group = next(group for group in groups_of(registry.manifest(other)) if group.name == "blk.0")
-    assert len(b"".join(registry.group_data(group.group_id))) == group.size_bytes, "the linked model's is whole"
+    assert registry.contents.damaged_groups(other, ignore) == ["blk.0"]
+    group = next(group for group in groups_of(registry.contents.manifest(other)) if group.name == "blk.0")
+    assert len(b"".join(registry.contents.group_data(group.group_id))) == group.size_bytes, (
+        "the linked model's is whole"
+    )
     registry.remove("linked")
     with pytest.raises(CrofterError, match="damaged") as caught:
-        list(registry.group_data(group.group_id))
+        list(registry.contents.group_data(group.group_id))
     assert caught.value.code is ErrorCode.MODEL_INVALID
     with pytest.raises(CrofterError) as caught:
-        list(registry.group_data("0" * 64))
+        list(registry.contents.group_data("0" * 64))
     assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
 
 

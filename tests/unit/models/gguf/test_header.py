@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models import Array, Header, header, reader
-from crofter.models.facts import read_facts
-from crofter.models.header import read_header
+from crofter.models import Array, Header
+from crofter.models.facts.model_facts import read_facts
+from crofter.models.gguf import header, reader
+from crofter.models.gguf.header import read_header
 from tests.gguf_files import write_tiny_llama
-from tests.unit.models import raw_gguf as raw
+from tests.unit.models.gguf import raw_gguf as raw
 
 GOOD_PAIRS = (
     raw.text("general.architecture", "llama"),
@@ -75,7 +76,7 @@ def test_it_agrees_with_the_gguf_package(tmp_path: Path) -> None:
 def test_tensor_types_agree_with_the_gguf_package() -> None:
     from gguf import GGML_QUANT_SIZES
 
-    from crofter.models.gguf import TENSOR_TYPES
+    from crofter.models.gguf.tables import TENSOR_TYPES
 
     assert {number: (kind.name, kind.block_elements, kind.block_bytes) for number, kind in TENSOR_TYPES.items()} == {
         int(kind): (kind.name, *sizes)

@@ -1,6 +1,7 @@
 """What a model can be asked for, judged by its header the way llama.cpp judges it."""
 
-from .header import Header
+from crofter.models.gguf.header import Header
+
 from .template_marks import reasons, takes_tools
 
 ENCODERS = frozenset(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from crofter.models.template_marks import reasons, takes_tools
+from crofter.models.facts.template_marks import reasons, takes_tools
 
 TOOLS = [
     "{%- if tools %}{{- '<tools>' }}{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}{%- endif %}",  # Qwen, GLM

@@ -11,10 +11,10 @@ from pathlib import Path
 from blake3 import blake3
 
 from crofter.core import CrofterError, ErrorCode
+from crofter.models.gguf.header import Header
+from crofter.models.gguf.tables import MAGIC, TENSOR_TYPES, VERSIONS
 from crofter.store import new_file, read_range
 
-from .gguf import MAGIC, TENSOR_TYPES, VERSIONS
-from .header import Header
 from .manifest import TensorEntry, TensorGroup, metadata_entries, padded
 
 _UINT16, _INT32 = 2, 5

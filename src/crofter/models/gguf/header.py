@@ -10,8 +10,8 @@ import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
-from .gguf import ARRAY, BOOLEAN, DEFAULT_ALIGNMENT, MAGIC, SCALAR_FORMATS, STRING, TENSOR_TYPES, VERSIONS, TensorType
 from .reader import BoundedReader
+from .tables import ARRAY, BOOLEAN, DEFAULT_ALIGNMENT, MAGIC, SCALAR_FORMATS, STRING, TENSOR_TYPES, VERSIONS, TensorType
 
 _MAXIMUM_KEYS = 65_536
 _MAXIMUM_TENSORS = 65_536

@@ -13,11 +13,10 @@ import msgspec
 from blake3 import blake3
 
 from crofter.core import ModelId
+from crofter.models.gguf.header import Header, key_spans
+from crofter.models.gguf.parts import SPLIT_KEYS
+from crofter.models.gguf.tables import DEFAULT_ALIGNMENT
 from crofter.store import Progress, read_range
-
-from .gguf import DEFAULT_ALIGNMENT
-from .header import Header, key_spans
-from .parts import SPLIT_KEYS
 
 _LAYER = re.compile(r"(?P<group>(?:.+\.)?blk\.\d+)\.(?P<part>.+)", re.DOTALL)
 _DECODER_LAYER = re.compile(r"blk\.(\d+)")

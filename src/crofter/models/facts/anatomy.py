@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from .header import Header, Tensor
-from .manifest import group_name, tensor_place
+from crofter.models.gguf.header import Header, Tensor
+from crofter.models.storage.manifest import group_name, tensor_place
 
 _LAYER = re.compile(r"(?:.+\.)?blk\.\d+", re.DOTALL)
 _EXPERTS = re.compile(r"_exps\b")

@@ -1,0 +1,1 @@
+"""What a model's header says about it: facts, capabilities, sizes."""

@@ -1,0 +1,1 @@
+"""GGUF files: their tables, a bounded reader, headers, models of several parts."""
