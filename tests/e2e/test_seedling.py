@@ -34,6 +34,10 @@ def said(client: openai.OpenAI, prompt: str, **options: Any) -> str:  # noqa: AN
     return answer.choices[0].message.content or ""
 
 
+def test_its_draft_is_no_model_of_its_own(client: openai.OpenAI) -> None:
+    assert "seedling-draft" not in [model.id for model in client.models.list()]
+
+
 def test_a_story_is_about_its_subject(client: openai.OpenAI) -> None:
     told = said(client, "Tell me a short story about a dog.")
     assert told.startswith("Here is a story about a dog.")
