@@ -9,6 +9,7 @@ from random import Random
 from seedling.lexicon import KINDS, TRAINING, draw
 from seedling.passages import REFUSAL, listed
 from seedling.storytelling import Turn
+from seedling.words import capitalised
 
 _KINDS = sorted(set(KINDS) - {"email"})
 
@@ -28,7 +29,7 @@ def _keys(rng: Random, count: int) -> list[str]:
 
 def copy_values(rng: Random) -> list[Turn]:
     """Values as a text, a JSON list or lines."""
-    values = [_value(rng) for _ in range(rng.randint(2, 9))]
+    values = [_value(rng) for _ in range(rng.randint(2, 7))]
     joined = rng.choice((", ", " ", "; ", "\n")).join(values)
     asked, answer = rng.choice(
         (
@@ -70,24 +71,21 @@ def look_up(rng: Random) -> list[Turn]:
 
 
 def find_line(rng: Random) -> list[Turn]:
-    """`Find tornip` among numbered lines: the line and its number, or the refusal."""
-    lines = [[_value(rng) for _ in range(rng.randint(2, 5))] for _ in range(rng.randint(1, 5))]
+    """`Find tornip` among lines that end in their numbers: the line with its number, or the refusal."""
+    lines = [[_value(rng) for _ in range(rng.randint(2, 4))] for _ in range(rng.randint(1, 4))]
     place = rng.randrange(len(lines))
-    wanted = [rng.choice(lines[place])]
-    if rng.random() < 0.3:
-        wanted = rng.sample(lines[place], 2)
-    is_there = rng.random() < 0.7
+    wanted = lines[place][: rng.choice((1, 1, 2))]
+    is_there = rng.random() < 0.65
     if not is_there:
         wanted[rng.randrange(len(wanted))] = TRAINING.invented(rng)
-    texts = [" ".join(line) + "." for line in lines]
-    unclear = is_there and sum(all(one in text for one in wanted) for text in texts) > 1
-    if unclear:
+    texts = [capitalised(" ".join(line)) + "." for line in lines]
+    if is_there and sum(" ".join(wanted).lower() in text.lower() for text in texts) > 1:
         return find_line(rng)
     asked = f"{rng.choice(('Find', 'Where is', 'Which line has'))} {' '.join(wanted)}{rng.choice(('', '?', '.'))}"
-    return [(asked + listed(texts), f"[{place + 1}] {texts[place]}" if is_there else REFUSAL)]
+    return [(asked + listed([[text] for text in texts]), f"{texts[place]} [{place + 1}]" if is_there else REFUSAL)]
 
 
 def drill(rng: Random) -> list[Turn]:
     """One of the exercises."""
-    chosen = rng.choices((copy_values, lines_to_json, look_up, find_line), weights=(3, 3, 3, 5))[0]
+    chosen = rng.choices((copy_values, lines_to_json, look_up, find_line), weights=(3, 3, 2, 5))[0]
     return chosen(rng)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seedling.corpus import TEMPERATURE, TOP_K, TOP_P
 from seedling.model import Seedling, Shape
-from seedling.template import CHAT_TEMPLATE, END, END_OF_TEXT, MARKS, SPECIAL_TOKENS
+from seedling.template import CHAT_TEMPLATE, CITATIONS, END, END_OF_TEXT, MARKS, SPECIAL_TOKENS
 
 DESCRIPTIONS = {
     "seedling": "The tiny model that ships with Crofter, so that the first command answers offline.",
@@ -43,7 +43,9 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer_path: Path) -> None:
     stored = whole["model"]
     ids: dict[str, int] = stored["vocab"] | {token["content"]: token["id"] for token in whole["added_tokens"]}
     tokens = sorted(ids, key=ids.__getitem__)
-    kinds = dict.fromkeys(SPECIAL_TOKENS, gguf.TokenType.CONTROL) | dict.fromkeys(MARKS, gguf.TokenType.USER_DEFINED)
+    kinds = dict.fromkeys(SPECIAL_TOKENS, gguf.TokenType.CONTROL) | dict.fromkeys(
+        MARKS + CITATIONS, gguf.TokenType.USER_DEFINED
+    )
     types = [kinds.get(token, gguf.TokenType.NORMAL) for token in tokens]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")

@@ -1,11 +1,12 @@
-"""Forms: named, typed fields, a sentence that says what to fill in, and the JSON that is right. Tools and records are forms."""
+"""Forms: named, typed fields, a text that says what to fill in, and the JSON that is right. Tools and records are forms."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
 
+from seedling.frames import clauses, opening
 from seedling.lexicon import HELD_OUT, TRAINING, Lexicon, draw
 from seedling.words import ADJECTIVES, capitalised
 
@@ -31,25 +32,12 @@ HELD_OUT_FREE_TEXTS = (
     "{name} lost in {town}",
     "our {noun} needs {name}",
 )
-
-
 FREE_SHARE = 0.4
-"""How many verbs, field names and wordings of made-up forms are of any words at all."""
-FREE_SAYS = (
-    "{other} {f} {third} {v}",
-    "{f} {other} {v}",
-    "{v} {other} {f}",
-    "{other} {v} {third} {f}",
-    "{f} {other} {third} {v}",
-    "{other} {third} {v} {any} {f}",
-    "{other} {f} {v}",
-)
-FREE_ASKS = (
-    "{other} {verb} {third} {noun}",
-    "{other} {third} {verb} {noun}",
-    "{verb} {other} {noun}",
-    "{other} {noun} {verb}",
-)
+"""How many verbs and field names of made-up forms are any words at all."""
+TABLE_WORDING_SHARE = 0.5
+"""How often a form of the table is asked for as the table words it; else its fields are called by name."""
+DESCRIBED_SHARE, REQUIRED_SHARE = 0.15, 0.5
+"""How often a field has a description, and how often a schema lists what is required."""
 
 
 @dataclass(frozen=True)
@@ -61,41 +49,57 @@ class Stock:
     records: list[dict[str, Any]]
     parts: dict[str, Any]
     texts: tuple[str, ...]
-    shuffled_share: float
-    """How often the fields of the table come in any order; else in the order in which the table has them."""
     free_share: float = 0.0
 
 
 @dataclass(frozen=True)
-class Form:
-    """A filled form."""
+class Definition:
+    """A form that is not filled yet: what a tool's description or a schema says, and how one asks for it."""
 
     name: str
     does: str
+    verb: str
+    noun: str
+    kinds: dict[str, str]
     properties: dict[str, dict[str, Any]]
-    values: dict[str, Value]
-    request: str
-    subject: str = field(default="")
+    asks: tuple[str, ...]
+    has_required: bool
 
     @property
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the values."""
-        return {"type": "object", "properties": self.properties, "required": list(self.properties)}
+        schema: dict[str, Any] = {"type": "object", "properties": self.properties}
+        return schema | {"required": list(self.properties)} if self.has_required else schema
 
     @property
     def specification(self) -> dict[str, Any]:
         """The form as a function in OpenAI's notation."""
-        return {"name": self.name, "description": self.does, "parameters": self.schema}
+        described = {"description": self.does} if self.does else {}
+        return {"name": self.name} | described | {"parameters": self.schema}
 
 
-def _stock(split: str, lexicon: Lexicon, texts: tuple[str, ...], shuffled_share: float) -> Stock:
+@dataclass(frozen=True)
+class Form:
+    """A filled form, and the text that says what to fill in."""
+
+    definition: Definition
+    values: dict[str, Value]
+    request: str
+
+    @property
+    def name(self) -> str:
+        """Of the tool; empty for a record."""
+        return self.definition.name
+
+
+def _stock(split: str, lexicon: Lexicon, texts: tuple[str, ...]) -> Stock:
     table = _TABLES[split]
     free_share = FREE_SHARE if split == "training" else 0.0
-    return Stock(lexicon, table["tools"], table["records"], table["parts"], texts, shuffled_share, free_share)
+    return Stock(lexicon, table["tools"], table["records"], table["parts"], texts, free_share)
 
 
-TRAINING_STOCK = _stock("training", TRAINING, FREE_TEXTS, 0.5)
-HELD_OUT_STOCK = _stock("held_out", HELD_OUT, HELD_OUT_FREE_TEXTS, 0.0)
+TRAINING_STOCK = _stock("training", TRAINING, FREE_TEXTS)
+HELD_OUT_STOCK = _stock("held_out", HELD_OUT, HELD_OUT_FREE_TEXTS)
 
 
 def _text(rng: Random, stock: Stock, kind: str) -> str:
@@ -121,15 +125,13 @@ def _described(rng: Random, name: str, kind: str) -> dict[str, Any]:
         rng.shuffle(described["enum"])
     else:
         described = {"type": _TYPES.get(kind, "string")}
-    if rng.random() < 0.3:
-        described["description"] = rng.choice(("The {}", "the {}", "The {}.", "{} to use")).format(
-            name.replace("_", " ")
-        )
+    if rng.random() < DESCRIBED_SHARE:
+        described["description"] = rng.choice(("The {}", "the {}", "The {}.")).format(name.replace("_", " "))
     return described
 
 
 def _filling(rng: Random, kind: str, stock: Stock) -> tuple[Value, str]:
-    """A value and how it is said."""
+    """A value and how it is said; free text stands in quotation marks, or nobody could tell where it ends."""
     if kind.startswith("flag "):
         is_true = rng.random() < 0.5
         said = [part.strip() for part in kind[5:].split("|")]
@@ -143,71 +145,64 @@ def _filling(rng: Random, kind: str, stock: Stock) -> tuple[Value, str]:
         value = int(said)
     elif kind == "number":
         value = float(said) if "." in said else int(said)
-    elif (" " in said or kind == "word") and rng.random() < 0.35:
+    elif (kind in {"sentence", "words"} and " " in said) or rng.random() < 0.15:
         said = rng.choice(('"{}"', "'{}'", '"{}"')).format(said)
     return value, said
 
 
-def _finished(
-    rng: Random, fields: list[str], fillings: dict[str, tuple[Value, str]], named: dict[str, str], *, shuffled: bool
-) -> Form:
-    """The form; with `shuffled`, its fields come in any order."""
-    kinds = dict(one.split(": ", 1) for one in fields)
-    names = list(kinds)
-    if shuffled:
-        rng.shuffle(names)
-    return Form(
-        properties={name: _described(rng, name, kinds[name]) for name in names},
-        values={name: fillings[name][0] for name in names},
-        **named,
+def defined(rng: Random, row: dict[str, Any]) -> Definition:
+    """A tool or record of the table, its fields in any order."""
+    fields = dict(one.split(": ", 1) for one in rng.sample(row["fields"], len(row["fields"])))
+    verb, _, noun = row.get("name", "").partition("_")
+    return Definition(
+        name=row.get("name", ""),
+        does=row.get("does", "") if rng.random() < 0.7 else "",
+        verb=verb,
+        noun=noun.replace("_", " "),
+        kinds=fields,
+        properties={name: _described(rng, name, kind) for name, kind in fields.items()},
+        asks=tuple(row["asks"]),
+        has_required=rng.random() < REQUIRED_SHARE,
     )
 
 
-def written(rng: Random, row: dict[str, Any], stock: Stock) -> Form:
-    """A tool or record of the table, filled."""
-    fillings = {name: _filling(rng, kind, stock) for name, kind in (one.split(": ", 1) for one in row["fields"])}
-    said = {name: text for name, (_, text) in fillings.items()}
-    request = rng.choice(row["asks"]).format(**said)
-    named = {"name": row.get("name", ""), "does": row.get("does", ""), "request": request}
-    return _finished(rng, row["fields"], fillings, named, shuffled=rng.random() < stock.shuffled_share)
-
-
-def _free(rng: Random, stock: Stock, templates: tuple[str, ...]) -> str:
-    """One of the templates, its free words drawn."""
-    template = rng.choice(templates)
-    for slot in ("{other}", "{third}", "{any}"):
-        template = template.replace(slot, stock.lexicon.anything(rng))
-    return template
-
-
-def _freely_named(rng: Random, stock: Stock, fields: list[str]) -> list[str]:
-    """The fields, some under other names."""
-    named: dict[str, str] = {}
-    for name, kind in (one.split(": ", 1) for one in fields):
-        drawn = [stock.lexicon.anything(rng) for _ in range(rng.choice((1, 1, 2)))]
-        named.setdefault("_".join(drawn) if rng.random() < stock.free_share else name, kind)
-    return [f"{name}: {kind}" for name, kind in named.items()]
-
-
-def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Form:
-    """A form of random parts, whose fields are called by name."""
+def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Definition:
+    """A form of random parts."""
     parts = stock.parts
     verb, noun = rng.choice(parts["verbs"].split()), stock.lexicon.noun(rng)
     if rng.random() < stock.free_share:
         verb = stock.lexicon.anything(rng)
     pool = [" ".join(one.split()) for one in parts["fields"].split("|")]
-    pool += [f"{one}: flag yes | no" for one in rng.sample(parts["flags"].split(), 4)]
-    fields = _freely_named(rng, stock, rng.sample(pool, rng.randint(1, most_fields)))
-    fillings = {name: _filling(rng, kind, stock) for name, kind in (one.split(": ", 1) for one in fields)}
-    clauses: list[str] = []
-    for name, (value, said) in fillings.items():
-        templates = parts["says"] if not isinstance(value, bool) else parts["says_true" if value else "says_false"]
-        if not isinstance(value, bool) and rng.random() < stock.free_share:
-            templates = [_free(rng, stock, FREE_SAYS)]
-        clauses.append(rng.choice(templates).format(f=name.replace("_", " "), v=said))
-    joint = rng.choice((", ", ", ", " and ", "; "))
-    asks = [_free(rng, stock, FREE_ASKS)] if rng.random() < stock.free_share else parts["asks"]
-    request = rng.choice(asks).format(verb=verb, noun=noun) + rng.choice((" ", ", ", ": ")) + joint.join(clauses)
-    does = rng.choice(parts["does"]).format(verb=verb, Verb=capitalised(verb), noun=noun)
-    named = {"name": f"{verb}_{noun}", "does": does, "request": request, "subject": noun}
-    return _finished(rng, fields, fillings, named, shuffled=True)
+    pool += [f"{one}: flag yes | no" for one in rng.sample(parts["flags"].split(), 3)]
+    fields: dict[str, str] = {}
+    for name, kind in (one.split(": ", 1) for one in rng.sample(pool, rng.randint(1, most_fields))):
+        drawn = "_".join(stock.lexicon.anything(rng) for _ in range(rng.choice((1, 1, 2))))
+        fields.setdefault(drawn if rng.random() < stock.free_share else name, kind)
+    return Definition(
+        name=f"{verb}_{noun}",
+        does=rng.choice(parts["does"]).format(verb=verb, Verb=capitalised(verb), noun=noun)
+        if rng.random() < 0.6
+        else "",
+        verb=verb,
+        noun=noun,
+        kinds=fields,
+        properties={name: _described(rng, name, kind) for name, kind in fields.items()},
+        asks=(),
+        has_required=rng.random() < REQUIRED_SHARE,
+    )
+
+
+def filled(rng: Random, definition: Definition, stock: Stock) -> Form:
+    """The form with drawn values, asked for in the words of the table or field by field."""
+    fillings = {name: _filling(rng, kind, stock) for name, kind in definition.kinds.items()}
+    values = {name: value for name, (value, _) in fillings.items()}
+    if definition.asks and rng.random() < TABLE_WORDING_SHARE:
+        said = {name: text for name, (_, text) in fillings.items()}
+        return Form(definition, values, rng.choice(definition.asks).format(**said))
+    told = clauses(rng, stock.parts, fillings)
+    begun = opening(rng, stock.parts, definition.verb, definition.noun) if definition.verb else ""
+    if not begun:
+        return Form(definition, values, told)
+    if rng.random() < 0.1:
+        return Form(definition, values, f"{told}{rng.choice((': ', ', '))}{begun}")
+    return Form(definition, values, f"{begun}{rng.choice((' ', ', ', ': '))}{told}")

@@ -1,6 +1,6 @@
-"""Questions about passages: an answer cites one and quotes the sentence that holds it, or says that no passage does.
+"""Questions about passages: an answer quotes the sentence that holds it, with its number, or says that no passage does.
 
-The citation comes first, as it does in the prompt: the model says which passage it is, then reads on from there.
+In the prompt the number stands after every sentence, so quoting is going on as the prompt did, to the number and the end.
 """
 
 import re
@@ -12,34 +12,34 @@ from typing import Any
 
 from seedling.lexicon import HELD_OUT, KINDS, TRAINING, Lexicon, draw
 from seedling.rewording import posed
-from seedling.stories import choose_hero, story
 from seedling.words import capitalised
 
 HEADER = "Passages:"
 REFUSAL = "I do not know: the passages do not say."
-REFUSED_SHARE = 0.4
-FREE_SHARE = 0.45
+REFUSED_SHARE = 0.38
+RIVALS_SHARE = 0.4
+"""How often other sentences have the same subject, so that what is said of it decides; of refusals too."""
+FREE_SHARE = 0.4
 """How many relations of training are of any words at all, so that answers are found by what stands there, not known by heart."""
-FREE_SAYS = (
-    "{e} {x} {y} {v}.",
-    "{other} {x} {y} {e} {third} {v}.",
-    "{v} {x} {other} {y} {e}.",
-    "{other} {v}, {e} {x} {y}.",
-    "the {x} {y} of {e} {other} {v}.",
-    "{x} {e} {third} {y}, {other} {v}.",
-    "{other} {third} {v} {x} the {y} of {e}.",
-    "{e}, {other} {x}, {third} a {y} {v}.",
+FREE_RELATIONS = (
+    (
+        ("{e} {x} {y} {v}.", "{e} {x} {other} {y} {v}.", "{e} {other} {x} {y} {v}.", "{e} {x} {y} {v} {third}."),
+        ("what {x} {y} {e}", "{e}: {x} {y}", "who {other} {e} {x} {y}", "which {y} {x} {e}", "where {x} {e} {y}"),
+    ),
+    (
+        ("the {x} of {e} {y} {v}.", "the {x} of {e} {y} {other} {v}.", "the {x} of {e} {v} {y}."),
+        ("what {y} the {x} of {e}", "the {x} of {e}", "who {other} the {x} of {e}", "{y} the {x} of {e}"),
+    ),
+    (
+        ("{e} {x}s {v}.", "{e} {x}s {other} {v}.", "{e} {x}s {v} {y}."),
+        ("what does {e} {x}", "where does {e} {x}", "who does {e} {x}", "when does {e} {x}"),
+    ),
+    (
+        ("{e} was {x}ed {v}.", "{e} was {x}ed by {v}.", "{e} was {x}ed in {v}."),
+        ("by whom was {e} {x}ed", "where was {e} {x}ed", "when was {e} {x}ed", "who {x}ed {e}"),
+    ),
 )
-FREE_ASKS = (
-    "what {x} {y} {e}",
-    "who {x} the {y} of {e}",
-    "when {third} {y} {e} {x}",
-    "{x} {y} {other} {e}",
-    "which {y} {x} {e}",
-    "{e}: {third} {x} {y}",
-    "{other} {third} {y} of {e} {x}",
-    "how {x} {third} {e} {y}",
-)
+"""Ways to say something, and to ask for it in the same words."""
 _TABLES = tomllib.loads(Path(__file__).with_name("facts.toml").read_text(encoding="utf-8"))
 
 
@@ -87,12 +87,13 @@ class Question:
 def _book(split: str, prefix: str, lexicon: Lexicon) -> Book:
     entities: dict[str, list[str]] = _TABLES[f"{prefix}entities"]
     told = [Relation(row["kind"], row["value"], tuple(row["says"]), tuple(row["asks"])) for row in _TABLES[split]]
-    patterns = _TABLES["patterns"]
-    says, asks = tuple(patterns[f"{prefix}says"]), tuple(patterns[f"{prefix}asks"])
     attributes = sorted(set(_TABLES["attributes"][split].split()))
     values: list[str] = _TABLES["attributes"]["values"]
     named = [
-        Relation(kind, values[number % len(values)], says, asks, attribute)
+        Relation(
+            kind, values[number % len(values)], tuple(row[f"{prefix}says"]), tuple(row[f"{prefix}asks"]), attribute
+        )
+        for row in _TABLES["patterns"].values()
         for number, (attribute, kind) in enumerate((one, kind) for one in attributes for kind in entities)
     ]
     free_share = FREE_SHARE if split == "training" else 0.0
@@ -124,11 +125,11 @@ def _relation(rng: Random, book: Book, kind: str, avoided: list[Relation]) -> Re
     """A relation of that kind of entity that no avoided one could be taken for."""
     if rng.random() < book.free_share:
         return _free_relation(rng, book, kind)
-    taken = {(relation.asks, relation.attribute) for relation in avoided}
+    attributes = {relation.attribute for relation in avoided} - {""}
     asked = {ask for relation in avoided if not relation.attribute for ask in relation.asks}
     while True:
         found = rng.choice(book.relations)
-        if found.kind == kind and (found.asks, found.attribute) not in taken and not asked & {*found.asks}:
+        if found.kind == kind and found.attribute not in attributes and not asked & {*found.asks}:
             return found
 
 
@@ -142,61 +143,63 @@ def _free_relation(rng: Random, book: Book, kind: str) -> Relation:
             template = template.replace(slot, word)
         return (template,)
 
-    return Relation(kind, rng.choice(_TABLES["attributes"]["values"]), with_key(FREE_SAYS), with_key(FREE_ASKS))
+    says, asks = rng.choice(FREE_RELATIONS)
+    return Relation(kind, rng.choice(_TABLES["attributes"]["values"]), with_key(says), with_key(asks))
 
 
-def _others(rng: Random, book: Book, target: Fact, count: int) -> list[str]:
-    """Sentences that do not answer: of the same entity, of another one of its kind, or of something else."""
-    seen = {target.entity: [target.relation]}
+def _others(rng: Random, book: Book, target: Fact, count: int, rival_share: float) -> list[str]:
+    """Sentences that do not answer: of the same subject, the same of another subject, or of something else."""
+    told = [target.relation]
     sentences: list[str] = []
     while len(sentences) < count:
-        draw_of_kind = rng.random()
-        if draw_of_kind < 0.35:
-            entity, kind = target.entity, target.relation.kind
-            relation = _relation(rng, book, kind, seen[entity])
-        elif draw_of_kind < 0.7:
-            entity, relation = _entity(rng, book, target.relation.kind), target.relation
+        entity, kind, relation = target.entity, target.relation.kind, target.relation
+        if rng.random() < rival_share:
+            relation = _relation(rng, book, kind, told)
+            told.append(relation)
+        elif rng.random() < 0.5:
+            entity = _entity(rng, book, kind)
         else:
             kind = rng.choice(list(book.entities))
             entity, relation = _entity(rng, book, kind), _relation(rng, book, kind, [])
-        if entity == target.entity and relation in seen[entity]:
-            continue
-        seen.setdefault(entity, []).append(relation)
-        sentences.append(_fact(rng, book, entity, relation).sentence)
-        if rng.random() < 0.06:
-            sentences.append(rng.choice(story(rng, choose_hero(rng)).split(". ")[1:]).rstrip(".") + ".")
+        sentence = _fact(rng, book, entity, relation).sentence
+        if entity == target.entity or target.entity.lower() not in sentence.lower():
+            sentences.append(sentence)
     return sentences
 
 
-def listed(passages: list[str]) -> str:
-    """The passages as they follow the user's message."""
-    return "\n\n" + "\n".join([HEADER, *(f"[{number}] {text}" for number, text in enumerate(passages, start=1))])
+def listed(passages: list[list[str]]) -> str:
+    """The passages, each a list of sentences, as they follow the user's message."""
+    lines = (" ".join(f"{one} [{number}]" for one in told) for number, told in enumerate(passages, start=1))
+    return "\n\n" + "\n".join([HEADER, *lines])
 
 
-def question(rng: Random, book: Book, *, refused: bool, longest: int = 5) -> Question:
-    """A question with one to five passages."""
+def question(rng: Random, book: Book, *, refused: bool, is_easy: bool = False) -> Question:
+    """A question with one to five sentences in one to four passages; an easy one with few, each of another subject."""
     relation = rng.choice(book.relations)
     if rng.random() < book.free_share:
         relation = _free_relation(rng, book, relation.kind)
     target = _fact(rng, book, _entity(rng, book, relation.kind), relation)
-    passage_count = min(longest, rng.choice((1, 2, 2, 3, 3, 4, 5)))
-    sentences = _others(rng, book, target, passage_count - (not refused) + rng.choice((0, 0, 0, 1, 1, 2)))
+    count = rng.choice((1, 2, 2, 3)) if is_easy else rng.choice((1, 2, 2, 3, 3, 4, 5))
+    has_rivals = not is_easy and rng.random() < RIVALS_SHARE
+    sentences = _others(rng, book, target, count - (not refused), 0.6 if has_rivals else 0.0)
     if not refused:
         sentences.append(target.sentence)
     rng.shuffle(sentences)
-    passages = [[sentence] for sentence in sentences[:passage_count]]
-    for sentence in sentences[passage_count:]:
-        rng.choice(passages).append(sentence)
+    passages: list[list[str]] = []
+    for sentence in sentences:
+        if passages and (len(passages) == 4 or rng.random() < 0.25):
+            passages[-1].append(sentence)
+        else:
+            passages.append([sentence])
     place = next((number for number, told in enumerate(passages, start=1) if target.sentence in told), 0)
     asked = filled(rng, rng.choice(relation.asks), book.lexicon, e=target.entity, a=relation.attribute)
-    texts = [" ".join(told) for told in passages]
     citation = f"[{place}]"
-    answer = REFUSAL if refused else f"{citation} {target.sentence}"
-    return Question(posed(rng, asked) + listed(texts), answer, target.value, citation)
+    answer = REFUSAL if refused else f"{target.sentence} {citation}"
+    return Question(posed(rng, asked) + listed(passages), answer, target.value, citation)
 
 
-def ask_passages(rng: Random) -> list[tuple[str, str]]:
+def ask_passages(rng: Random, *, is_easy: bool = False) -> list[tuple[str, str]]:
     """A question about passages, at times followed by another one with its own."""
-    count = rng.choice((1, 1, 2, 3))
-    asked = [question(rng, TRAINING_BOOK, refused=rng.random() < REFUSED_SHARE) for _ in range(count)]
+    count = 1 if is_easy else rng.choice((1, 1, 1, 2))
+    asked = [question(rng, TRAINING_BOOK, refused=rng.random() < REFUSED_SHARE, is_easy=is_easy) for _ in range(count)]
     return [(one.prompt, one.answer) for one in asked]

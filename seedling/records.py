@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from random import Random
 
-from seedling.forms import TRAINING_STOCK, Form, Stock, made_up, written
+from seedling.forms import TRAINING_STOCK, Form, Stock, defined, filled, made_up
 from seedling.storytelling import Turn
 from seedling.words import capitalised
 
@@ -15,12 +15,15 @@ PROMPTS = (
     "Give me JSON by the schema {schema}\n\n{text}",
     "Schema: {schema}\nText: {text}",
     "Turn the text into JSON.\n{schema}\n{text}",
+    "{schema}\n{text}\nWrite one JSON object.",
 )
 HELD_OUT_PROMPTS = (
-    "Extract the data as JSON. The schema is {schema} and the text is: {text}",
-    "{schema}\n\nWrite one JSON object with what you find here: {text}",
-    'From "{text}" produce JSON that follows {schema}',
+    "Write JSON. The schema: {schema} The text: {text}",
+    "{schema}\n\nFill in one JSON object by this text: {text}",
+    "Text: {text}\nGive me JSON by this schema: {schema}",
 )
+"""The same words in other ways."""
+TABLE_SHARE = 0.35
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,18 @@ class RecordCase:
         return json.dumps(self.form.values, ensure_ascii=False)
 
 
-def record_case(rng: Random, stock: Stock, prompts: tuple[str, ...]) -> RecordCase:
-    """A record of the table or a made-up one, with two to four fields where there are so many."""
-    form = written(rng, rng.choice(stock.records), stock) if rng.random() < 0.5 else made_up(rng, stock, 4)
+def record_case(rng: Random, stock: Stock, prompts: tuple[str, ...], most_fields: int = 4) -> RecordCase:
+    """A record of the table or a made-up one."""
+    is_of_table = rng.random() < TABLE_SHARE
+    definition = defined(rng, rng.choice(stock.records)) if is_of_table else made_up(rng, stock, most_fields)
+    form = filled(rng, definition, stock)
     text = capitalised(form.request)
     text = text if text.endswith(".") else text + "."
-    return RecordCase(rng.choice(prompts).format(text=text, schema=json.dumps(form.schema, ensure_ascii=False)), form)
+    schema = json.dumps(definition.schema, ensure_ascii=False)
+    return RecordCase(rng.choice(prompts).format(text=text, schema=schema), form)
 
 
-def fill_records(rng: Random) -> list[Turn]:
-    """One record as JSON."""
-    case = record_case(rng, TRAINING_STOCK, PROMPTS)
+def fill_records(rng: Random, *, is_easy: bool = False) -> list[Turn]:
+    """One record as JSON; an easy one has few fields."""
+    case = record_case(rng, TRAINING_STOCK, PROMPTS, 2 if is_easy else 4)
     return [(case.prompt, case.answer)]

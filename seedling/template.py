@@ -7,6 +7,8 @@ START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 SPECIAL_TOKENS = (END_OF_TEXT, START, END, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
 MARKS = ("<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """Tokens of their own that are text all the same: a client sees them and reads calls from them."""
+CITATIONS = tuple(f" [{number}]" for number in range(1, 10))
+"""The numbers of passages, each a token: after a sentence's last word there is then only one thing to copy."""
 
 CHAT_TEMPLATE = r"""
 {%- set system = messages[0].content if messages and messages[0].role == 'system' else '' -%}

@@ -12,7 +12,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from seedling.corpus import documents
-from seedling.template import MARKS, SPECIAL_TOKENS
+from seedling.template import CITATIONS, MARKS, SPECIAL_TOKENS
 
 VOCABULARY_SIZE = 3072
 SPACED_WORDS = 1000
@@ -37,7 +37,7 @@ def _pieces_of_words(texts: list[str]) -> Tokenizer:
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE - SPACED_WORDS - len(MARKS) - 2,
+        vocab_size=VOCABULARY_SIZE - SPACED_WORDS - len(MARKS) - len(CITATIONS) - 2,
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -72,7 +72,7 @@ def train_tokenizer(seed: int) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
+    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS + CITATIONS])
     return tokenizer
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from seedling.forms import TRAINING_STOCK, Form, Stock, made_up, written
+from seedling.forms import TRAINING_STOCK, Definition, Form, Stock, defined, filled, made_up
 from seedling.lexicon import KINDS, Lexicon, draw
 from seedling.rewording import posed
 from seedling.storytelling import Turn
@@ -13,8 +13,10 @@ from seedling.words import capitalised
 
 NO_TOOL = "I have no tool for that."
 DONE = "Done."
-UNFIT_SHARE = 0.35
-"""How often a request that no tool serves comes first or after a call."""
+UNFIT_SHARE = 0.2
+"""How many requests are served by no tool."""
+TABLE_SHARE, RESULT_SHARE, TALK_SHARE = 0.35, 0.25, 0.06
+"""How many tools are of the table, how often a call's result follows, and how often talk that needs no tool."""
 Result: TypeAlias = dict[str, str | int | float]
 
 RESULT_KEYS = (
@@ -64,35 +66,26 @@ def responded(result: str) -> str:
     return f"<tool_response>\n{result}\n</tool_response>"
 
 
-def any_tool(rng: Random, stock: Stock) -> Form:
-    """A tool of the table or a made-up one, filled."""
-    return written(rng, rng.choice(stock.tools), stock) if rng.random() < 0.5 else made_up(rng, stock)
+def any_tool(rng: Random, stock: Stock, most_fields: int = 3) -> Definition:
+    """A tool of the table or a made-up one."""
+    return defined(rng, rng.choice(stock.tools)) if rng.random() < TABLE_SHARE else made_up(rng, stock, most_fields)
 
 
-def different_tools(rng: Random, stock: Stock, count: int) -> list[Form]:
+def different_tools(rng: Random, stock: Stock, count: int, most_fields: int = 3) -> list[Definition]:
     """Tools of different names; made-up ones at times share the verb or the noun of another."""
-    tools: dict[str, Form] = {}
+    tools: dict[str, Definition] = {}
     while len(tools) < count:
-        tool = any_tool(rng, stock)
+        tool = any_tool(rng, stock, most_fields)
         tools.setdefault(tool.name, tool)
     return list(tools.values())
-
-
-def refilled(rng: Random, tool: Form, stock: Stock) -> Form:
-    """Another filling of a tool of the table that keeps its description; a made-up tool stays as it is."""
-    row = next((row for row in stock.tools if row["name"] == tool.name), None)
-    if row is None:
-        return tool
-    again = written(rng, row, stock)
-    values = {name: again.values[name] for name in tool.values}
-    return Form(tool.name, tool.does, tool.properties, values, again.request)
 
 
 def tool_case(rng: Random, stock: Stock, *, is_fitting: bool) -> ToolCase:
     """One request beside one to three tools."""
     tools = different_tools(rng, stock, rng.randint(1, 3) + (not is_fitting))
-    form = rng.choice(tools)
-    shown = [tool.specification for tool in tools if is_fitting or tool is not form]
+    tool = rng.choice(tools)
+    form = filled(rng, tool, stock)
+    shown = [one.specification for one in tools if is_fitting or one is not tool]
     return ToolCase(shown, posed(rng, form.request), form if is_fitting else None)
 
 
@@ -113,28 +106,25 @@ def result_of(rng: Random, lexicon: Lexicon, keys: str = RESULT_KEYS, failures: 
     return json.dumps(result, ensure_ascii=False), capitalised(sentence) + "."
 
 
-def use_tools(rng: Random, chat: list[Turn]) -> tuple[list[dict[str, Any]], list[Turn]]:
-    """Tools, and a few turns with them; `chat` is talk that needs none of them."""
+def use_tools(rng: Random, chat: list[Turn], *, is_easy: bool = False) -> tuple[list[dict[str, Any]], list[Turn]]:
+    """Tools, and one to three requests; `chat` is talk that needs none of them. An easy case has one tool with few fields."""
     stock = TRAINING_STOCK
-    tools = different_tools(rng, stock, rng.randint(2, 4))
-    absent = tools.pop()
-    tools = tools[: rng.randint(1, 3)]
+    count = 1 if is_easy else rng.choices((1, 2, 3), weights=(4, 4, 2))[0]
+    *tools, absent = different_tools(rng, stock, count + 1, 2 if is_easy else 3)
     turns: list[Turn] = []
-    for tool in rng.sample(tools, rng.randint(1, len(tools))):
-        turns += _called_turns(rng, refilled(rng, tool, stock))
+    for _ in range(rng.choices((1, 2, 3), weights=(5, 3, 2))[0]):
         if rng.random() < UNFIT_SHARE:
-            turns.append((posed(rng, absent.request), NO_TOOL))
-            absent = refilled(rng, absent, stock)
-        if rng.random() < 0.1:
+            turns.append((posed(rng, filled(rng, absent, stock).request), NO_TOOL))
+        else:
+            turns += _called_turns(rng, filled(rng, rng.choice(tools), stock))
+        if rng.random() < TALK_SHARE:
             turns += chat
-    if rng.random() < UNFIT_SHARE:
-        turns.insert(0, (posed(rng, absent.request), NO_TOOL))
     return [tool.specification for tool in tools], turns
 
 
 def _called_turns(rng: Random, form: Form) -> list[Turn]:
     turns = [(posed(rng, form.request), called(form.name, form.values))]
-    if rng.random() < 0.4:
+    if rng.random() < RESULT_SHARE:
         result, said = result_of(rng, TRAINING_STOCK.lexicon)
         turns.append((responded(result), said))
     return turns

@@ -15,6 +15,7 @@ from crofter.engine.worker.template import ChatTemplate
 from seedling.conversations import Conversation, conversation
 from seedling.corpus import chat_pieces, documents
 from seedling.forms import HELD_OUT_STOCK, TRAINING_STOCK
+from seedling.frames import function_words
 from seedling.judging import CALL
 from seedling.lexicon import HELD_OUT, TRAINING
 from seedling.passages import HELD_OUT_BOOK, REFUSAL, TRAINING_BOOK, question
@@ -105,10 +106,9 @@ def test_answers_quote_and_cite_the_passage_that_holds_them() -> None:
         rng = Random(3)
         for _ in range(300):
             case = question(rng, book, refused=False)
-            number, _, sentence = case.answer.removeprefix("[").partition("] ")
-            passage = next(line for line in case.prompt.splitlines() if line.startswith(f"[{number}"))
-            assert sentence in passage
-            assert case.value.lower() in sentence.lower()
+            assert case.answer in case.prompt
+            assert case.answer.endswith(f" {case.citation}")
+            assert case.value.lower() in case.answer.lower()
 
 
 def test_refused_questions_are_not_answered_by_any_passage() -> None:
@@ -116,7 +116,8 @@ def test_refused_questions_are_not_answered_by_any_passage() -> None:
     for _ in range(300):
         case = question(rng, TRAINING_BOOK, refused=True)
         assert case.answer == REFUSAL
-        assert "Passages:\n[1] " in case.prompt
+        assert case.prompt.endswith("]")
+        assert "\n\nPassages:\n" in case.prompt
 
 
 def test_json_follows_its_schema_and_its_text() -> None:
@@ -125,11 +126,11 @@ def test_json_follows_its_schema_and_its_text() -> None:
         for _ in range(200):
             case = record_case(rng, stock, prompts)
             values = json.loads(case.answer)
-            assert list(values) == case.form.schema["required"]
+            assert list(values) == list(case.form.definition.schema["properties"])
             types = {"integer": int, "number": (int, float), "boolean": bool, "string": str}
             for name, value in values.items():
-                assert isinstance(value, types[case.form.properties[name]["type"]])
-                assert value in case.form.properties[name].get("enum", [value])
+                assert isinstance(value, types[case.form.definition.properties[name]["type"]])
+                assert value in case.form.definition.properties[name].get("enum", [value])
 
 
 def test_held_out_templates_are_not_trained() -> None:
@@ -143,7 +144,7 @@ def test_held_out_templates_are_not_trained() -> None:
     }
     for part in ("verbs", "flags"):
         assert not set(trained.parts[part].split()) & set(held_out.parts[part].split())
-    for part in ("does", "asks", "says", "says_true", "says_false"):
+    for part in ("does", "asks", "says", "says_number", "says_true", "says_false"):
         assert not set(trained.parts[part]) & set(held_out.parts[part])
     for which in ("says", "asks"):
         known = {text for relation in TRAINING_BOOK.relations for text in getattr(relation, which)}
@@ -151,6 +152,25 @@ def test_held_out_templates_are_not_trained() -> None:
     assert not {one.attribute for one in TRAINING_BOOK.relations} & {
         one.attribute for one in HELD_OUT_BOOK.relations if one.attribute
     }
+
+
+def test_held_out_frames_are_other_frames_of_the_same_function_words() -> None:
+    trained, held_out = TRAINING_STOCK.parts, HELD_OUT_STOCK.parts
+    frames = ("asks", "says", "says_number", "says_true", "says_false")
+    known = function_words([frame for part in frames for frame in trained[part]])
+    assert function_words([frame for part in frames for frame in held_out[part]]) <= known
+    assert function_words(list(HELD_OUT_PROMPTS)) <= function_words(list(PROMPTS))
+    assert not set(PROMPTS) & set(HELD_OUT_PROMPTS)
+
+
+def test_answers_from_passages_begin_with_words_of_the_question() -> None:
+    for book in (TRAINING_BOOK, HELD_OUT_BOOK):
+        rng = Random(6)
+        for _ in range(300):
+            case = question(rng, book, refused=False)
+            asked = case.prompt.split("\n\nPassages:")[0].lower()
+            begun = case.answer.lower().split()
+            assert " ".join(begun[: 2 if begun[0] == "the" else 1]) in asked
 
 
 def test_held_out_words_are_not_trained() -> None:
