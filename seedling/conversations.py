@@ -19,7 +19,8 @@ from seedling.words import capitalised
 
 MOST_COMMON_SHARE = 0.2
 """How often a question is put in the first of its wordings, beyond chance."""
-TOOLS_SHARE = 0.3
+TOOLS_SHARE = 0.23
+SYSTEM_SHARE = 0.1
 
 Skill: TypeAlias = Callable[[Random], list[Turn]]
 
@@ -60,13 +61,19 @@ TALK: tuple[tuple[Skill, float], ...] = (
     (admit_ignorance, 6.0),
 )
 SKILLS: tuple[tuple[Skill, float], ...] = (
-    *TALK,
-    (tell_story, 12.0),
-    (copying_task, 8.0),
-    (ask_passages, 42.0),
-    (fill_records, 22.0),
-    (write_function, 3.0),
-    (drill, 14.0),
+    *((skill, weight * 0.3) for skill, weight in TALK),
+    (tell_story, 9.0),
+    (copying_task, 4.0),
+    (ask_passages, 34.0),
+    (fill_records, 21.0),
+    (write_function, 2.0),
+    (drill, 6.0),
+)
+EXERCISES: tuple[tuple[Skill, float], ...] = (
+    (drill, 40.0),
+    (lambda rng: ask_passages(rng, is_easy=True), 25.0),
+    (lambda rng: fill_records(rng, is_easy=True), 12.0),
+    (tell_story, 3.0),
 )
 
 
@@ -76,14 +83,17 @@ def _chosen(rng: Random, skills: tuple[tuple[Skill, float], ...], count: int) ->
 
 
 def conversation(rng: Random) -> Conversation:
-    """One to three turns of any skills, or a few with tools."""
-    system = rng.choice(SYSTEM_MESSAGES) if rng.random() < 0.2 else ""
+    """One or two turns of any skills, or a few with tools."""
+    system = rng.choice(SYSTEM_MESSAGES) if rng.random() < SYSTEM_SHARE else ""
     if rng.random() < TOOLS_SHARE:
         tools, turns = use_tools(rng, _chosen(rng, TALK, 1))
         return Conversation(system, tools, turns)
-    return Conversation(system, [], _chosen(rng, SKILLS, rng.choices((1, 2, 3), weights=(65, 25, 10))[0]))
+    return Conversation(system, [], _chosen(rng, SKILLS, rng.choices((1, 2), weights=(85, 15))[0]))
 
 
 def exercise(rng: Random) -> Conversation:
-    """Two drills: what training begins with."""
-    return Conversation("", [], drill(rng) + drill(rng))
+    """Copying and finding in the formats of the skills, with little beside what is asked for: what training begins with."""
+    if rng.random() < TOOLS_SHARE:
+        tools, turns = use_tools(rng, [], is_easy=True)
+        return Conversation("", tools, turns)
+    return Conversation("", [], _chosen(rng, EXERCISES, 1))
