@@ -152,17 +152,16 @@ def _others(rng: Random, book: Book, target: Fact, count: int, rival_share: floa
     told = [target.relation]
     sentences: list[str] = []
     while len(sentences) < count:
-        entity, kind, relation = target.entity, target.relation.kind, target.relation
         if rng.random() < rival_share:
-            relation = _relation(rng, book, kind, told)
-            told.append(relation)
-        elif rng.random() < 0.5:
-            entity = _entity(rng, book, kind)
-        else:
+            told.append(_relation(rng, book, target.relation.kind, told))
+            sentences.append(_fact(rng, book, target.entity, told[-1]).sentence)
+            continue
+        kind, relation = target.relation.kind, target.relation
+        if rng.random() < 0.5:
             kind = rng.choice(list(book.entities))
-            entity, relation = _entity(rng, book, kind), _relation(rng, book, kind, [])
-        sentence = _fact(rng, book, entity, relation).sentence
-        if entity == target.entity or target.entity.lower() not in sentence.lower():
+            relation = _relation(rng, book, kind, [])
+        sentence = _fact(rng, book, _entity(rng, book, kind), relation).sentence
+        if target.entity.lower() not in sentence.lower():
             sentences.append(sentence)
     return sentences
 

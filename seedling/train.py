@@ -16,7 +16,7 @@ from seedling.muon import Muon
 from seedling.start import write_circuits
 
 BATCH_TOKENS = 3072
-EXERCISES_UNTIL, COOLING_FROM = 0.15, 0.5
+EXERCISES_UNTIL, COOLING_FROM = 0.1, 0.5
 """Shares of the training: it begins with exercises only, and ends with a learning rate that falls."""
 SEGMENT_STEPS = 50
 WARMUP_STEPS = 20

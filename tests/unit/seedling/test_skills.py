@@ -120,6 +120,15 @@ def test_refused_questions_are_not_answered_by_any_passage() -> None:
         assert "\n\nPassages:\n" in case.prompt
 
 
+def test_no_other_sentence_says_the_same_of_the_same_subject() -> None:
+    rng = Random(7)
+    for _ in range(2000):
+        case = question(rng, HELD_OUT_BOOK, refused=False)
+        sentences = re.split(r" \[\d\]\s*", case.prompt.split("Passages:\n")[1])
+        frame = case.answer.partition(" [")[0].split(case.value)
+        assert len([one for one in sentences if one.startswith(frame[0]) and one.endswith(frame[-1])]) == 1, case
+
+
 def test_json_follows_its_schema_and_its_text() -> None:
     for stock, prompts in ((TRAINING_STOCK, PROMPTS), (HELD_OUT_STOCK, HELD_OUT_PROMPTS)):
         rng = Random(5)
