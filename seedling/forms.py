@@ -193,16 +193,25 @@ def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Definition:
 
 
 def filled(rng: Random, definition: Definition, stock: Stock) -> Form:
-    """The form with drawn values, asked for in the words of the table or field by field."""
+    """The form with drawn values, asked for in the words of the table or field by field.
+
+    No request begins with a value in small letters: a capital at the beginning of a sentence would change it.
+    """
     fillings = {name: _filling(rng, kind, stock) for name, kind in definition.kinds.items()}
     values = {name: value for name, (value, _) in fillings.items()}
+    request = _request(rng, definition, stock, fillings)
+    if any(isinstance(value, str) and value[:1].islower() and request.startswith(value) for value in values.values()):
+        return filled(rng, definition, stock)
+    return Form(definition, values, request)
+
+
+def _request(rng: Random, definition: Definition, stock: Stock, fillings: dict[str, tuple[Value, str]]) -> str:
     if definition.asks and rng.random() < TABLE_WORDING_SHARE:
-        said = {name: text for name, (_, text) in fillings.items()}
-        return Form(definition, values, rng.choice(definition.asks).format(**said))
+        return rng.choice(definition.asks).format(**{name: text for name, (_, text) in fillings.items()})
     told = clauses(rng, stock.parts, fillings)
     begun = opening(rng, stock.parts, definition.verb, definition.noun) if definition.verb else ""
     if not begun:
-        return Form(definition, values, told)
+        return told
     if rng.random() < 0.1:
-        return Form(definition, values, f"{told}{rng.choice((': ', ', '))}{begun}")
-    return Form(definition, values, f"{begun}{rng.choice((' ', ', ', ': '))}{told}")
+        return f"{told}{rng.choice((': ', ', '))}{begun}"
+    return f"{begun}{rng.choice((' ', ', ', ': '))}{told}"

@@ -135,6 +135,7 @@ def test_json_follows_its_schema_and_its_text() -> None:
         for _ in range(200):
             case = record_case(rng, stock, prompts)
             values = json.loads(case.answer)
+            assert all(isinstance(value, bool) or str(value) in case.prompt for value in values.values()), case
             assert list(values) == list(case.form.definition.schema["properties"])
             types = {"integer": int, "number": (int, float), "boolean": bool, "string": str}
             for name, value in values.items():
