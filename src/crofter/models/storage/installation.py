@@ -14,7 +14,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.models.gguf.header import Header
 from crofter.models.gguf.parts import part_name, part_paths, read_model
-from crofter.store import Progress, flush_names, give_back, move_into_place, write_atomically
+from crofter.store import Progress, flush_names, give_back, move_into_place, remove_leftovers, write_atomically
 
 from .manifest import Manifest, TensorGroup, groups_of
 from .shards import write_group_shard, write_metadata_shard
@@ -99,6 +99,7 @@ class Installation:
 
     def go_on(self) -> tuple[Header, Manifest]:
         """What an interrupted installation was about. Raises MODEL_INVALID if the folder was tampered with."""
+        remove_leftovers(self._folder)
         return self._source(), read_manifest(self._folder)
 
     def build(self, source: Header, manifest: Manifest, find: FindGroup, progress: Progress) -> Path:

@@ -283,6 +283,8 @@ def test_a_takeover_killed_at_any_moment_loses_nothing(tmp_path: Path, after_ste
     assert [(model.name, model.file.model_id) for model in models] == [("survivor", expected)]
     assert content_of(models[0].file.path) == expected
     assert os.listdir(tmp_path / "models") == [expected]
+    names = {path.name for path in (tmp_path / "models" / expected).iterdir()}
+    assert names == {"manifest.json", *(part.name for part in part_paths(models[0].file.path))}, "nothing half written"
 
 
 def test_a_full_disk_during_a_takeover_is_said_and_the_rest_is_done_later(
