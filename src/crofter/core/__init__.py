@@ -26,6 +26,7 @@ from .values import (
     TokenPrompt,
     Usage,
 )
+from .words import shown_size
 
 __all__ = [
     "AdapterUse",
@@ -57,4 +58,5 @@ __all__ = [
     "TokenPrompt",
     "Usage",
     "new_request_id",
+    "shown_size",
 ]

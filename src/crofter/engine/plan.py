@@ -4,13 +4,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
+from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, shown_size
 
 from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of
 from .machine import Machine
 from .settings import EngineSettings
 from .values import Tuning
-from .verdict import Fit, shown_bytes
+from .verdict import Fit
 from .wire import LoadPlan
 
 MEBIBYTE = 1 << 20
@@ -177,7 +177,7 @@ def _no_room(staying: Sequence[LoadedSize], needed_bytes: int, limit_bytes: int)
     advice += [f"unpin one (`crofter set {pinned[0]} --unpin`)"] if pinned else []
     return CrofterError(
         ErrorCode.OUT_OF_MEMORY,
-        f"{shown_bytes(needed_bytes)} are needed and {shown_bytes(left)} can be had, as {' and '.join(reasons)}; "
+        f"{shown_size(needed_bytes)} are needed and {shown_size(left)} can be had, as {' and '.join(reasons)}; "
         f"{', '.join(advice)}, or unload one (`crofter stop {(busy + pinned)[0]}`)",
         # Answers end by themselves; a pin does not.
         retry_after_seconds=10.0 if busy else None,

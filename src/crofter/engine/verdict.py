@@ -2,10 +2,11 @@
 
 import msgspec
 
+from crofter.core import shown_size
+
 from .fit import MemoryNeed
 
 _SET_CONTEXT = "`crofter set MODEL --context TOKENS`, or engine.context_tokens for all"
-_UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     def verdict(self) -> str:
         """In a few words."""
         if not self.fits:
-            return f"needs {shown_bytes(self.need.host.total_bytes)}, {shown_bytes(self.free_bytes)} free"
+            return f"needs {shown_size(self.need.host.total_bytes)}, {shown_size(self.free_bytes)} free"
         if self.context_tokens < self.wanted_tokens:
             return f"fits with a context of {self.context_tokens:,}"
         return "fits"
@@ -44,18 +45,10 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
         if not self.fits:
             host = self.need.host
             weights = self.free_bytes - (host.total_bytes - host.weights_bytes)
-            smaller = f"its weights may have {shown_bytes(weights)}" if weights > 0 else "there is room for none"
+            smaller = f"its weights may have {shown_size(weights)}" if weights > 0 else "there is room for none"
             return (
                 f"choose a smaller quantisation ({smaller}) or a smaller model (`crofter pull --list`), or free memory"
             )
         if self.context_tokens < min(self.wanted_tokens, self.most_context_tokens):
             return f"it may have a context of up to {self.most_context_tokens} ({_SET_CONTEXT})"
         return ""
-
-
-def shown_bytes(count: int) -> str:
-    """2497280256 as `2.5 GB`."""
-    for unit, name in _UNITS:
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{max(0, count)} bytes"

@@ -4,13 +4,26 @@ from .elsewhere import Found, FoundModel, Places, find_models
 from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, read_facts
 from .gguf.header import Array, Header, Tensor, read_header
-from .hub import HubPulls, HubSettings, Offer, Origin, Room, Wish, fits_memory, needed_memory, recommended
+from .hub import (
+    RESERVED_DISK_BYTES,
+    HubPulls,
+    HubSettings,
+    Offer,
+    Origin,
+    Room,
+    Wish,
+    fits_memory,
+    needed_memory,
+    recommended,
+)
 from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
+from .storage.installation import free_for_installing
 
 __all__ = [
+    "RESERVED_DISK_BYTES",
     "Anatomy",
     "Array",
     "Found",
@@ -34,6 +47,7 @@ __all__ = [
     "checked_name",
     "find_models",
     "fits_memory",
+    "free_for_installing",
     "is_local",
     "needed_memory",
     "read_facts",

@@ -54,6 +54,7 @@ class Admission:
         progress: Progress,
         projector: Path | None = None,
     ) -> Candidate:
+        """What the files are and what they can be called. Raises INVALID_REQUEST, MODEL_INVALID, CONFLICT, or what `progress` raises."""
         wanted = checked_name(name) if name else ""
         header = read_model(parts)
         facts = facts_of(header, projector)
@@ -77,10 +78,13 @@ class Admission:
         return True
 
     def register(self, new: Candidate, first: Path, projector: Path | None = None) -> None:
+        """Write down that a candidate's files are there, from `first` on. Raises CONFLICT if the name was taken meanwhile."""
         self._register_files(new.model_id, first, new.facts, new.manifest, new.name, projector)
 
     def copy_projector(self, model_id: ModelId, source: Path) -> None:
         """Keep a copy of what turns images or sound into a model's input beside the model. Raises as `new_file`."""
+        if model_id not in self._records.models():
+            return  # the embedded model, which is kept as it is
         target = self._folder / model_id / _PROJECTOR_FILE
         size_bytes = source.stat().st_size
         with new_file(target, size_bytes) as file:
@@ -156,6 +160,7 @@ class Admission:
         forget_takeover(self._folder / model_id)
 
     def save(self, record: ModelRecord, name: str, groups: Sequence[GroupRecord] | None = None) -> None:
+        """Let a name mean a model, whose groups stay as they are without new ones. To be called with `changing` held."""
         self._records.register(record, ModelName(name=name, model_id=record.model_id, added_at=time.time()), groups)
         self._entries.forget()
 

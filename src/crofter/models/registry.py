@@ -179,12 +179,16 @@ class ModelRegistry:
     def finish(self) -> None:
         """Finish what was interrupted, and divide the whole files that earlier versions kept. Takes as long as installing.
 
-        Raises DISK_FULL, STORE_FAILED; what is left is for the next time.
+        Raises what the first installation raised that could not be finished, after the others; it is for the next time.
         """
+        failures: list[CrofterError] = []
         with self._one_at_a_time():
             for installation in Installation.interrupted(self._folder):
-                header, manifest = installation.go_on()
-                installation.build(header, manifest, self._admission.shared, _silent)
+                try:
+                    header, manifest = installation.go_on()
+                    installation.build(header, manifest, self._admission.shared, _silent)
+                except CrofterError as error:
+                    failures.append(error)
             self._admission.register_complete()
             self._admission.read_old_facts_again()
             for record in self._records.models().values():
@@ -197,6 +201,8 @@ class ModelRegistry:
                     self._records.replace(record.model_id, new.model_id, without_name=new.name)
                     self._entries.forget()
                     (self._folder / record.place).unlink()
+        if failures:
+            raise failures[0]
 
     def _default_marked(self, models: list[InstalledModel]) -> list[InstalledModel]:
         default = self._entries.default(self.default_name)

@@ -1,22 +1,18 @@
 """Making a smaller model of an installed one: names and room checked, llama.cpp run, the result installed. Blocking."""
 
 import os
-import shutil
 import time
 from pathlib import Path
 
 from crofter.api import QuantizeRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import QuantizeWish, checked_kind, quantize
-from crofter.models import InstalledModel, Origin, checked_name
-from crofter.store import can_give_back, incoming_path
+from crofter.models import RESERVED_DISK_BYTES, InstalledModel, Origin, checked_name, free_for_installing
+from crofter.store import incoming_path
 
 from .parts import Parts
 from .pulling import Report
 from .release import library_version
-
-_RESERVED_DISK_BYTES = 500_000_000
-"""Left free, as by a pull."""
 
 
 def quantized(parts: Parts, request: QuantizeRequest, report: Report) -> InstalledModel:
@@ -31,9 +27,7 @@ def quantized(parts: Parts, request: QuantizeRequest, report: Report) -> Install
     target = incoming_path(parts.home.models_folder)
     report.stage("quantizing")
     try:
-        room = shutil.disk_usage(target.parent).free - _RESERVED_DISK_BYTES
-        if not can_give_back(target.parent):
-            room //= 2  # installing writes it once more
+        room = free_for_installing(target.parent) - RESERVED_DISK_BYTES
         wish = QuantizeWish(kind, target, request.requantize, most_bytes=max(0, room))
         quantize(source.file, wish, parts.home.logs_folder / "quantize.log", report)
         _flush(target)

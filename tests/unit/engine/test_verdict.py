@@ -1,5 +1,6 @@
+from crofter.core import shown_size
 from crofter.engine.fit import DeviceNeed, MemoryNeed
-from crofter.engine.verdict import Fit, shown_bytes
+from crofter.engine.verdict import Fit
 
 
 def fit(needed: int, free: int, context: int = 8192, most: int = 8192) -> Fit:
@@ -33,7 +34,7 @@ def test_what_does_not_fit_is_told_in_numbers_with_a_way_out() -> None:
 
 
 def test_sizes_are_short() -> None:
-    assert [shown_bytes(count) for count in (-5, 999, 1_500, 2_497_280_256)] == [
+    assert [shown_size(count) for count in (-5, 999, 1_500, 2_497_280_256)] == [
         "0 bytes",
         "999 bytes",
         "1.5 kB",

@@ -23,8 +23,8 @@ from crofter.engine.fit import most_gpu_layers
 from crofter.engine.plan import load_choice
 from crofter.engine.wire import LoadPlan
 
-from .complaints import complaints
 from .devices import devices
+from .native_log import complaints
 
 Logits = npt.NDArray[np.float32]
 NativeHandle: TypeAlias = Any

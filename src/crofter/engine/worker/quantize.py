@@ -19,11 +19,11 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.engine.quantization import Finished, FromQuantizer, QuantizeJob, Refused, Working
 
 from .library import start_library
+from .native_log import ERROR, log_heard
 
 _TELL_SECONDS = 0.2
 _NICENESS = 10
 _MEBIBYTE = 1 << 20
-_ERROR_LEVEL = 4  # ggml.h: GGML_LOG_LEVEL_ERROR
 _FULL_BYTES = 16 * _MEBIBYTE
 """Less than this free after a failure: that was why."""
 
@@ -35,19 +35,15 @@ _RESULT_SIZE = re.compile(r".*\bquant size\s*=\s*([\d.]+) MiB")
 
 
 class _Log:
-    """llama.cpp's log: passed on to standard error, and read for what only it tells."""
+    """What only llama.cpp's log tells."""
 
     def __init__(self) -> None:
         self.done_bytes = self.total_bytes = self.result_bytes = 0
         self.last_error = ""
-        # Kept referenced as long as llama.cpp may call it.
-        self._callback = llama.llama_log_callback(self._hear)
-        llama.llama_log_set(self._callback, ctypes.c_void_p(0))
 
-    def _hear(self, level: int, text: bytes, _data: object) -> None:
-        words = text.decode(errors="replace")
-        sys.stderr.write(words)
-        if level == _ERROR_LEVEL:
+    def hear(self, level: int, words: str) -> None:
+        """Take note of a piece of the log."""
+        if level == ERROR:
             self.last_error = " ".join(words.split())
         elif found := _TENSOR_SIZE.match(words):
             self.done_bytes += int(float(found[1]) * _MEBIBYTE)
@@ -107,9 +103,8 @@ def _keep_telling(output: BinaryIO, log: _Log, over: threading.Event) -> None:
             return
 
 
-def _quantize(job: QuantizeJob, output: BinaryIO) -> None:
+def _quantize(job: QuantizeJob, output: BinaryIO, log: _Log) -> None:
     start_library()
-    log = _Log()
     _run(job, log, dry=True)
     _check_size(job, log)
     log.done_bytes = 0
@@ -129,7 +124,9 @@ def main() -> None:
     os.dup2(2, 1)  # Whatever prints must not end up between the lines.
     psutil.Process().nice(_NICENESS if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
     try:
-        _quantize(msgspec.json.decode(sys.argv[1], type=QuantizeJob), output)
+        log = _Log()
+        with log_heard(log.hear):
+            _quantize(msgspec.json.decode(sys.argv[1], type=QuantizeJob), output, log)
         _tell(output, Finished())
     except CrofterError as error:
         _tell(output, Refused(error.report()))

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, shown_size
 
 from .variants import BALANCE, BALANCED, NEARLY_LOSSLESS, Variant
 
@@ -185,11 +185,3 @@ def disk_full(smallest: Variant, room: Room) -> CrofterError:
         f" {shown_size(max(0, room.disk_bytes - RESERVED_DISK_BYTES))} can be used. Free some space (`crofter rm` removes models),"
         " move the home (CROFTER_HOME), or choose a smaller model.",
     )
-
-
-def shown_size(size_bytes: int) -> str:
-    """2497280256 as `2.5 GB`."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size_bytes >= unit:
-            return f"{size_bytes / unit:.1f} {name}"
-    return f"{size_bytes} bytes"

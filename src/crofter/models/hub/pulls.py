@@ -1,7 +1,6 @@
 """From what somebody asked for to an installed model: look up, choose, put before the owner, fetch, check, register. Blocking."""
 
 import contextlib
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +11,8 @@ from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.models.installed import InstalledModel
 from crofter.models.names import checked_name
 from crofter.models.registry import ModelRegistry
-from crofter.store import OriginRecord, OriginRecords, Progress, can_give_back
+from crofter.models.storage.installation import free_for_installing
+from crofter.store import OriginRecord, OriginRecords, Progress
 
 from .catalogue import CatalogueEntry, built_in_catalogue, find_entry
 from .choose import Room, choose
@@ -84,7 +84,9 @@ class HubPulls:
         Raises LICENSE_NOT_ACCEPTED after `report.offered` when the owner has to agree first; OFFLINE; what `choose` and `Downloads`
         raise; CONFLICT for a name that is taken.
         """
-        self._registry.finish()
+        with contextlib.suppress(CrofterError):
+            # It may be what is asked for; what cannot be finished is no reason to refuse another model.
+            self._registry.finish()
         wanted, entry = self._meant(wish, memory_bytes)
         there = self._installed(wish, wanted, entry)
         if there is not None:
@@ -158,10 +160,7 @@ class HubPulls:
 
     def _disk_bytes(self, files: Sequence[RepositoryFile]) -> int:
         self.downloads.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.downloads.folder).free
-        usable = free + sum(self.downloads.taken_bytes(file) for file in files)
-        # Installing writes a model anew; where the download cannot shrink meanwhile, both are there for a moment.
-        return usable if can_give_back(self.downloads.folder) else usable // 2
+        return free_for_installing(self.downloads.folder) + sum(self.downloads.taken_bytes(file) for file in files)
 
     def _fetch(
         self,

@@ -61,7 +61,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def split(self) -> bool:
-        """Whether it comes in parts that have to be joined."""
+        """Whether it comes in parts."""
         return len(self.files) > 1
 
     @property

@@ -14,7 +14,15 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.models.gguf.header import Header
 from crofter.models.gguf.parts import part_name, part_paths, read_model
-from crofter.store import Progress, flush_names, give_back, move_into_place, remove_leftovers, write_atomically
+from crofter.store import (
+    Progress,
+    can_give_back,
+    flush_names,
+    give_back,
+    move_into_place,
+    remove_leftovers,
+    write_atomically,
+)
 
 from .manifest import Manifest, TensorGroup, groups_of
 from .shards import write_group_shard, write_metadata_shard
@@ -58,8 +66,16 @@ def taken_over_name(folder: Path) -> str:
 
 
 def forget_takeover(folder: Path) -> None:
-    """The model is registered: nothing is left to finish."""
+    """The model is registered: what it was made from is not needed any more, and nothing is left to finish. Raises OSError."""
+    for path in folder.glob(f"{_SOURCE_STEM}-*"):
+        path.unlink()
     (folder / _TAKEOVER_FILE).unlink(missing_ok=True)
+
+
+def free_for_installing(models_folder: Path) -> int:
+    """How large a model on that disk may be installed there: installing writes it anew, and not everywhere it shrinks meanwhile."""
+    free_bytes = shutil.disk_usage(models_folder).free
+    return free_bytes if can_give_back(models_folder) else free_bytes // 2
 
 
 class Installation:
@@ -113,8 +129,7 @@ class Installation:
         try:
             self._write(source, manifest, find, progress, taken_over=taken_over)
             flush_names(self._folder)
-            for path in self._folder.glob(f"{_SOURCE_STEM}-*"):
-                path.unlink()
+            # The source goes along and is deleted at the very end: without it an interrupted installation could not go on.
             delete_folder(self.target)
             move_into_place(self._folder, self.target)
         except BaseException:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.core import CrofterError, ErrorCode
-from crofter.models.hub.choose import Room, choose, fits_memory, shown_size
+from crofter.core import CrofterError, ErrorCode, shown_size
+from crofter.models.hub.choose import Room, choose, fits_memory
 from crofter.models.hub.variants import RepositoryFile, variants
 
 GB = 10**9

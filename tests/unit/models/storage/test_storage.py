@@ -16,6 +16,7 @@ from blake3 import blake3
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import InstalledModel, ModelRegistry
 from crofter.models.gguf.parts import part_paths, read_model
+from crofter.models.storage import installation
 from crofter.models.storage.manifest import Manifest, TensorEntry, group_name, groups_of, manifest_id, manifest_of
 from crofter.store import Database, ModelRecords, can_give_back
 from tests.gguf_files import write_tiny_llama
@@ -285,6 +286,43 @@ def test_a_takeover_killed_at_any_moment_loses_nothing(tmp_path: Path, after_ste
     assert os.listdir(tmp_path / "models") == [expected]
     names = {path.name for path in (tmp_path / "models" / expected).iterdir()}
     assert names == {"manifest.json", *(part.name for part in part_paths(models[0].file.path))}, "nothing half written"
+
+
+def test_a_takeover_killed_around_its_last_step_is_finished(
+    registry: ModelRegistry, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = content_of(whole)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_of: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(installation, "delete_folder", die)
+        with pytest.raises(Killed):
+            registry.adopt((whole,), "mine", "", ignore, ignore)
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelRecords, "register", die)
+        registry.tidy()
+        with pytest.raises(Killed):
+            registry.finish()
+    registry.tidy()
+    (model,) = registry.installed()
+    assert (model.name, content_of(model.file.path)) == ("mine", expected)
+    assert not [path.name for path in model.file.path.parent.iterdir() if path.name.startswith(("source", "name"))]
+
+
+def test_an_installation_that_cannot_be_finished_is_said_and_holds_nothing_else_up(
+    registry: ModelRegistry, whole: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "models" / f".installing-{'0' * 64}"
+    broken.mkdir(parents=True)
+    (broken / "name-to-be").write_text("lost")
+    with pytest.raises(CrofterError):
+        registry.finish()
+    assert registry.add(str(whole), "mine", ignore).name == "mine"
 
 
 def test_a_full_disk_during_a_takeover_is_said_and_the_rest_is_done_later(

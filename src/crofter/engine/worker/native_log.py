@@ -1,4 +1,4 @@
-"""What llama.cpp says when it refuses something: its log goes on to standard error, and its errors are kept for the message."""
+"""llama.cpp's log: it goes on to standard error, and whoever needs to know what only the log tells hears it."""
 
 # The binding's functions are ctypes objects made by a decorator; their types are only partly known to a checker.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -6,12 +6,12 @@
 
 import ctypes
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from llama_cpp import llama_cpp as llama
 
-_ERROR = 4
+ERROR = 4
 """ggml.h: GGML_LOG_LEVEL_ERROR."""
 _MOST_CHARACTERS = 200
 _PREAMBLES = ("error loading model architecture: ", "error loading model hyperparameters: ", "error loading model: ")
@@ -35,20 +35,32 @@ class Complaints:
 
 
 @contextmanager
-def complaints() -> Generator[Complaints]:
-    """Listen while the block runs. llama.cpp has one log for the process: not for two at once."""
-    heard = Complaints()
+def log_heard(hear: Callable[[int, str], None]) -> Generator[None]:
+    """Call `hear(level, text)` for what llama.cpp says while the block runs. It has one log for the process: not for two at once."""
 
-    def hear(level: int, text: bytes, _data: object) -> None:
+    def pass_on(level: int, text: bytes, _data: object) -> None:
         sys.stderr.buffer.write(text)
         sys.stderr.buffer.flush()
-        if level == _ERROR:
-            heard.lines.append(text.decode("utf-8", "replace").strip())
+        hear(level, text.decode("utf-8", "replace"))
 
-    callback = llama.llama_log_callback(hear)
+    # Kept referenced as long as llama.cpp may call it.
+    callback = llama.llama_log_callback(pass_on)
     llama.llama_log_set(callback, ctypes.c_void_p(0))
     try:
-        yield heard
+        yield
     finally:
         # None: llama.cpp writes to standard error by itself again.
         llama.llama_log_set(llama.llama_log_callback(), ctypes.c_void_p(0))
+
+
+@contextmanager
+def complaints() -> Generator[Complaints]:
+    """Collect what goes wrong while the block runs."""
+    heard = Complaints()
+
+    def hear(level: int, text: str) -> None:
+        if level == ERROR:
+            heard.lines.append(text.strip())
+
+    with log_heard(hear):
+        yield heard
