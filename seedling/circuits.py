@@ -3,7 +3,7 @@
 Small models need very many tokens before attention learns to continue a text as it went on before ("induction heads", Olsson et al.,
 2022); two processor cores do not give so many. So the circuit is written into the first weights ("mimetic initialisation", Trockman
 and Kolter, 2023), and training makes of it what it needs. The hidden dimensions start with a share for each purpose: the token itself,
-the token before, the one before that, and a constant, which the queries and keys of heads that look at a distance read.
+the three tokens before it, and a constant, which the queries and keys of heads that look at a distance read.
 """
 
 import math
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+TOKENS_BEFORE = 3
+"""How far the heads of the first layer look back: a value stands behind its name, a verb and a space."""
 TOKEN_SCALE = 0.3
 """Of embeddings; large beside what one step of training changes, or the circuit would be lost before it is of use."""
 SPACE = "Ġ"
@@ -34,7 +36,7 @@ class Plan:
     """Which hidden dimensions hold what at the start, and the directions in which tokens are compared."""
 
     token: slice
-    before: tuple[slice, slice]
+    before: tuple[slice, ...]
     constant: slice
     compared: Tensor
     copied: Tensor
@@ -45,12 +47,13 @@ def _orthogonal(size: int) -> Tensor:
 
 
 def plan_for(hidden_size: int) -> Plan:
-    """Half for the token, 7/32 for each of the two before it, a sixteenth for the constant."""
-    token, before = hidden_size // 2, hidden_size * 7 // 32
+    """Half for the token, 5/32 for each of the three before it, the rest for the constant."""
+    token, before = hidden_size // 2, hidden_size * 5 // 32
+    starts = range(token, token + TOKENS_BEFORE * before, before)
     return Plan(
         slice(0, token),
-        (slice(token, token + before), slice(token + before, token + 2 * before)),
-        slice(token + 2 * before, hidden_size),
+        tuple(slice(start, start + before) for start in starts),
+        slice(token + TOKENS_BEFORE * before, hidden_size),
         _orthogonal(token)[:before],
         _orthogonal(token),
     )
@@ -84,7 +87,7 @@ def set_embeddings(embeddings: Tensor, plan: Plan, tokens: list[str]) -> None:
 
 
 def look_back(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, distance: int) -> None:
-    """A head that reads the token `distance` places before (1 or 2) and writes it where `before` says."""
+    """A head that reads the token `distance` places before (1 to 3) and writes it where `before` says."""
     _, direction = constant_part(plan)
     share = 0.5 * plan.token.stop / (1.5 * plan.token.stop)
     squared_norm = share * head["query"].shape[1]  # of the constant part after the norm of the first layer
@@ -112,8 +115,7 @@ def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan,
     directions = torch.arange(count).roll(-part * (count // 2))
     root = math.sqrt(head["query"].shape[0])
     hidden_size = head["query"].shape[1]
-    energy = 1.5 * plan.token.stop + 2 * count
-    read = hidden_size / energy  # squared, of one dimension after the norm
+    read = _read_squared(plan, hidden_size)
     for group, score in ((own, MATCH), (earlier, MATCH_BEFORE)):
         size = math.sqrt(score * root / (len(group) * read))
         for row, direction in zip(group, directions.tolist(), strict=False):
@@ -124,6 +126,11 @@ def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan,
                 head["query"][row, plan.before[0].start + direction] = size
                 head["key"][row, plan.before[1].start + direction] = size
     _copy(head, plan, part, strength, read)
+
+
+def _read_squared(plan: Plan, hidden_size: int) -> float:
+    """The square of one dimension after the norm: of the token, the constant and what the first layer adds."""
+    return hidden_size / (1.5 * plan.token.stop + TOKENS_BEFORE * len(plan.compared))
 
 
 def _still_rows(frequencies: Tensor) -> list[int]:
@@ -142,7 +149,7 @@ def _not_here(head: dict[str, Tensor], plan: Plan, read: float, pairs: int) -> N
 def find_equal(head: dict[str, Tensor], frequencies: Tensor, plan: Plan) -> None:
     """A head that looks at earlier places of the same token, not at its own: what was asked for is marked where it is told."""
     rows = _still_rows(frequencies)
-    read = head["query"].shape[1] / (1.5 * plan.token.stop + 2 * len(plan.compared))
+    read = _read_squared(plan, head["query"].shape[1])
     size = math.sqrt(MATCH * math.sqrt(head["query"].shape[0]) / (len(rows) * read))
     for row, number in zip(rows, torch.randperm(len(plan.compared)).tolist(), strict=False):
         head["query"][row, plan.token] = size * plan.compared[number]
@@ -151,15 +158,15 @@ def find_equal(head: dict[str, Tensor], frequencies: Tensor, plan: Plan) -> None
 
 
 def read_after(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, part: int, strength: float) -> None:
-    """A head for values: two places after a name (`name": "`) it looks one or two places after the name elsewhere (`name is Anna`)."""
+    """A head for values: two places after a name (`name": "`) it looks one to three places after the name elsewhere (`name is Anna`)."""
     rows = _still_rows(frequencies)
     count = len(plan.compared)
     directions = torch.arange(count).roll(-part * (count // 2)).tolist()
-    read = head["query"].shape[1] / (1.5 * plan.token.stop + 2 * count)
-    size = math.sqrt(MATCH * math.sqrt(head["query"].shape[0]) / (len(rows) // 2 * read))
+    read = _read_squared(plan, head["query"].shape[1])
+    size = math.sqrt(MATCH * math.sqrt(head["query"].shape[0]) / (len(rows) // TOKENS_BEFORE * read))
     for index, (row, number) in enumerate(zip(rows, directions, strict=False)):
         head["query"][row, plan.before[1].start + number] = size
-        head["key"][row, plan.before[index * 2 // len(rows)].start + number] = size
+        head["key"][row, plan.before[index * TOKENS_BEFORE // len(rows)].start + number] = size
     _not_here(head, plan, read, rows[0] // 2 - 1)
     _copy(head, plan, part, strength, read)
 

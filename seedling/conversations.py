@@ -19,7 +19,7 @@ from seedling.words import capitalised
 
 MOST_COMMON_SHARE = 0.2
 """How often a question is put in the first of its wordings, beyond chance."""
-TOOLS_SHARE = 0.23
+TOOLS_SHARE = 0.3
 SYSTEM_SHARE = 0.1
 
 Skill: TypeAlias = Callable[[Random], list[Turn]]
@@ -64,15 +64,15 @@ SKILLS: tuple[tuple[Skill, float], ...] = (
     *((skill, weight * 0.3) for skill, weight in TALK),
     (tell_story, 9.0),
     (copying_task, 4.0),
-    (ask_passages, 34.0),
-    (fill_records, 21.0),
+    (ask_passages, 38.0),
+    (fill_records, 10.0),
     (write_function, 2.0),
-    (drill, 6.0),
+    (drill, 8.0),
 )
 EXERCISES: tuple[tuple[Skill, float], ...] = (
     (drill, 40.0),
-    (lambda rng: ask_passages(rng, is_easy=True), 25.0),
-    (lambda rng: fill_records(rng, is_easy=True), 12.0),
+    (lambda rng: ask_passages(rng, is_easy=True), 30.0),
+    (lambda rng: fill_records(rng, is_easy=True), 6.0),
     (tell_story, 3.0),
 )
 

@@ -48,7 +48,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer_path: Path) -> None:
     )
     types = [kinds.get(token, gguf.TokenType.NORMAL) for token in tokens]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges([" ".join(pair) for pair in stored["merges"]])

@@ -146,7 +146,7 @@ def _filling(rng: Random, kind: str, stock: Stock) -> tuple[Value, str]:
     elif kind == "number":
         value = float(said) if "." in said else int(said)
     elif (kind in {"sentence", "words"} and " " in said) or rng.random() < 0.15:
-        said = rng.choice(('"{}"', "'{}'", '"{}"')).format(said)
+        said = f'"{said}"'
     return value, said
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from seedling.words import ADJECTIVES, COLOURS, HELD_OUT_SUBJECTS, NAMES, SUBJECTS, capitalised, words
+from seedling.words import ADJECTIVES, COLOURS, FUNCTION_WORDS, HELD_OUT_SUBJECTS, NAMES, SUBJECTS, capitalised, words
 
 INVENTED_SHARE = 0.55
 """How often a name, town or noun is an invented one."""
@@ -98,13 +98,13 @@ def _words_of(value: Any, *, held_out: bool) -> set[str]:  # noqa: ANN401 - a ta
 
 
 def _all_words() -> list[str]:
-    """The words of the tables that are not only in a held-out part."""
+    """The words of the tables that carry a meaning and are not only in a held-out part."""
     tables = [
         tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
         for name in ("words", "facts", "forms", "answers")
     ]
     held_out = {word for table in tables for word in _words_of(table, held_out=True)}
-    return sorted({word for table in tables for word in _words_of(table, held_out=False)} - held_out)
+    return sorted({word for table in tables for word in _words_of(table, held_out=False)} - held_out - set(FUNCTION_WORDS))
 
 
 ALL_WORDS = _all_words()

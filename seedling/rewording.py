@@ -2,7 +2,7 @@
 
 from random import Random
 
-from seedling.words import capitalised
+from seedling.words import FUNCTION_WORDS, capitalised
 
 QUESTION_WORDS = frozenset(
     ("who", "what", "how", "are", "is", "can", "do", "does", "why", "where", "which", "when", "will", "what's")
@@ -120,9 +120,13 @@ def reworded(rng: Random, prompt: str, *, is_free: bool = False) -> str:
 def posed(
     rng: Random, sentence: str, *, lead_ins: tuple[str, ...] = ("", "", "", "please: ", "hi, ", "so, ", "ok, ")
 ) -> str:
-    """The sentence as someone might put it when every word has to be kept as it is: capital, end and a word before it."""
+    """The sentence as someone might put it when every word has to be kept as it is: capital, end and a word before it.
+
+    A word that has to be copied rarely gets the capital: its tokens are others then.
+    """
     sentence = rng.choice(lead_ins) + sentence
-    if rng.random() < 0.8:
+    is_copied = sentence.split()[0].strip(":,") not in FUNCTION_WORDS
+    if rng.random() < (0.2 if is_copied else 0.8):
         sentence = capitalised(sentence)
     if sentence[-1] in "?!.":
         return sentence

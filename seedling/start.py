@@ -3,6 +3,7 @@
 import torch
 
 from seedling.circuits import (
+    TOKENS_BEFORE,
     continue_as_before,
     find_equal,
     head_of,
@@ -29,7 +30,7 @@ def write_circuits(model: Seedling, tokens: list[str]) -> None:
     frequencies = shape.frequencies
     set_embeddings(model.token_embd.weight, plan, tokens)
     model.output_norm.weight.fill_(OUTPUT_SCALE)
-    for distance in (1, 2):
+    for distance in range(1, min(TOKENS_BEFORE, shape.head_count) + 1):
         look_back(head_of(model.blk[0], distance - 1, shape.head_size), frequencies, plan, distance)
     for layer in range(1, shape.layer_count):
         heads = [head_of(model.blk[layer], number, shape.head_size) for number in range(shape.head_count)]

@@ -1,4 +1,4 @@
-"""The chat template: ChatML with tools as JSON lines, in the notation that Qwen and Hermes models use."""
+"""The chat template: ChatML with calls of tools in the notation that Qwen and Hermes models use, and tools as calls with examples."""
 
 import json
 from typing import Any
@@ -11,11 +11,22 @@ CITATIONS = tuple(f" [{number}]" for number in range(1, 10))
 """The numbers of passages, each a token: after a sentence's last word there is then only one thing to copy."""
 
 CHAT_TEMPLATE = r"""
+{%- set examples = {'integer': '1', 'number': '1.5', 'boolean': 'true', 'array': '[]', 'object': '{}'} -%}
 {%- set system = messages[0].content if messages and messages[0].role == 'system' else '' -%}
 {%- if tools -%}
     {{- '<|im_start|>system\n' + (system + '\n\n' if system else '') + '<tools>\n' -}}
     {%- for tool in tools -%}
-        {{- (tool.function if tool.function is defined else tool) | tojson -}}{{- '\n' -}}
+        {%- set function = tool.function if tool.function is defined else tool -%}
+        {%- set properties = (function.parameters or {}).properties or {} -%}
+        {{- '{"name": ' + (function.name | tojson) + ', "arguments": {' -}}
+        {%- for name, schema in properties.items() -%}
+            {{- (name | tojson) + ': ' -}}
+            {%- if schema.enum -%}{{- schema.enum | join('/') | tojson -}}
+            {%- elif schema.type in examples -%}{{- examples[schema.type] -}}
+            {%- else -%}{{- '"text"' -}}{%- endif -%}
+            {{- '' if loop.last else ', ' -}}
+        {%- endfor -%}
+        {{- '}}' + (' ' + function.description if function.description else '') + '\n' -}}
     {%- endfor -%}
     {{- '</tools><|im_end|>\n' -}}
 {%- elif system -%}
@@ -41,10 +52,28 @@ CHAT_TEMPLATE = r"""
 """.strip()
 
 
+EXAMPLES = {"integer": "1", "number": "1.5", "boolean": "true", "array": "[]", "object": "{}"}
+"""What stands for a value of each type in the description of a tool."""
+
+
+def signature(function: dict[str, Any]) -> str:
+    """A tool as the template renders it: a call of it with examples for values, then what it does. Far shorter than its schema."""
+
+    def example(schema: dict[str, Any]) -> str:
+        if "enum" in schema:
+            return json.dumps("/".join(str(one) for one in schema["enum"]), ensure_ascii=False)
+        return EXAMPLES.get(schema.get("type", ""), '"text"')
+
+    properties: dict[str, Any] = function["parameters"]["properties"]
+    fields = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {example(schema)}" for name, schema in properties.items())
+    described = f" {function['description']}" if function.get("description") else ""
+    return f'{{"name": {json.dumps(function["name"])}, "arguments": {{{fields}}}}}{described}'
+
+
 def system_turn(system: str, tools: list[dict[str, Any]]) -> str:
     """The first turn as the template renders it; empty without a system message and tools."""
     if not tools:
         return f"{START}system\n{system}{END}\n" if system else ""
-    lines = "".join(json.dumps(tool, ensure_ascii=False) + "\n" for tool in tools)
+    lines = "".join(signature(tool) + "\n" for tool in tools)
     before = f"{system}\n\n" if system else ""
     return f"{START}system\n{before}<tools>\n{lines}</tools>{END}\n"

@@ -1,11 +1,11 @@
-"""A byte-level BPE tokenizer trained on the corpus; it splits text as GPT-2 does, which llama.cpp knows as `gpt-2`.
+"""A byte-level BPE tokenizer trained on the corpus; it splits text as Llama 3 does, which llama.cpp knows as `llama-bpe`.
 
-A word has the same pieces wherever it stands, or the model could not copy what it never saw: first come merges inside words alone,
-then merges of a space with common whole words. So `Tornip` after a space and after a quotation mark differ in the space at most.
+A word has the same tokens wherever it stands, after a space, a quotation mark or an underline, or the model could not copy what it
+never saw: the space before it is a token of its own. Only function words, which nobody copies into an argument, are one token with
+their space; Llama 3's rule that a whole word of the vocabulary is taken before any merge keeps ` instor` from beginning with ` in`.
 """
 
 import json
-from collections import Counter
 from itertools import islice
 from pathlib import Path
 
@@ -13,31 +13,41 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from seedling.corpus import documents
 from seedling.template import CITATIONS, MARKS, SPECIAL_TOKENS
+from seedling.words import FUNCTION_WORDS
 
 VOCABULARY_SIZE = 3072
-SPACED_WORDS = 1000
-"""How many tokens are a whole word with the space before it."""
 SAMPLE_DOCUMENTS = 12_000
 SPACE = "Ġ"
+SPACED_MARKS = ('"', '{"', '["', "=", "-", "+", "*", "->", "/")
+"""Punctuation that is one token with the space before it."""
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Llama 3's."""
+TWO_DIGITS = tuple(f"{number:02}" for number in range(100))
+"""A number is copied digit by digit, and goes on in one way only where no digits repeat; pairs of digits repeat less."""
 
 
 def _texts(seed: int) -> list[str]:
     return ["".join(text for text, _ in pieces) for pieces in islice(documents(seed), SAMPLE_DOCUMENTS)]
 
 
+def _spaced() -> list[str]:
+    return [SPACE * 2, SPACE * 3, *(SPACE + word for word in (*FUNCTION_WORDS, *SPACED_MARKS))]
+
+
 def _pieces_of_words(texts: list[str]) -> Tokenizer:
-    """Merges inside words and punctuation; spaces and digits stay alone."""
+    """Merges inside words and punctuation; spaces, line ends and digits stay alone."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex("<[|/]?[a-z_]+[|]?>"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-            pre_tokenizers.Split(SPACE, "isolated"),
-            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(Regex(r"\p{L}+|[ \r\n]|\p{N}"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE - SPACED_WORDS - len(MARKS) - len(CITATIONS) - 2,
+        vocab_size=VOCABULARY_SIZE - len(_spaced()) - len(TWO_DIGITS) - len(MARKS) - len(CITATIONS),
         special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -46,30 +56,21 @@ def _pieces_of_words(texts: list[str]) -> Tokenizer:
     return tokenizer
 
 
-def _spaced_words(texts: list[str], known: dict[str, int]) -> list[str]:
-    """The words most often seen after a space, of those that are one token."""
-    split = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    counts = Counter(word for text in texts for word, _ in split.pre_tokenize_str(text) if word.startswith(SPACE))
-    spaced = [
-        word
-        for word, _ in counts.most_common()
-        if word[1:] in known and word[1:].strip(SPACE) and not word[1:].isdigit()
-    ]
-    return spaced[:SPACED_WORDS]
-
-
 def train_tokenizer(seed: int) -> Tokenizer:
     """A tokenizer for the corpus of `seed`; special tokens come first, so their ids never move."""
-    texts = _texts(seed)
-    model = json.loads(_pieces_of_words(texts).to_str())["model"]
+    model = json.loads(_pieces_of_words(_texts(seed)).to_str())["model"]
     ids: dict[str, int] = model["vocab"]
     merges = [(first, second) for first, second in model["merges"]]
-    indents = [(SPACE, SPACE), (SPACE * 2, SPACE)]
-    for first, second in [*indents, *((SPACE, word[1:]) for word in _spaced_words(texts, ids))]:
-        ids[first + second] = len(ids)
-        merges.append((first, second))
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    merges += [(digits[0], digits[1]) for digits in TWO_DIGITS]
+    for token in (*TWO_DIGITS, *_spaced()):
+        ids[token] = len(ids)
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS + CITATIONS])
