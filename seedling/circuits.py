@@ -23,8 +23,12 @@ MARKED = 0.3
 """How much all tokens with a space, or all with a capital, have in common."""
 LOOK_BACK = (14.0, 8.0, 4.0, 3.0, 2.0, 2.0)
 """How much each rotary pair, the fastest first, adds to the score of the wanted distance."""
-MATCH, MATCH_BEFORE = 14.0, 6.0
-"""What an equal token adds to the score of a place, and what an equal token before it adds."""
+MATCH = 14.0
+"""What an equal token adds to the score of a place."""
+CONTINUED = (8.0, 8.0, 5.0)
+"""The same where going on is what it is for: of an equal token, one before it, and one before that. A lone space tells little."""
+CONTINUED_ROWS = (0.4, 0.35, 0.25)
+"""The shares of the slow rotary rows that each of them gets."""
 NOT_HERE = 2.5
 """What each faster rotary pair takes from the score of a token's own place where other places of the same token are looked for."""
 STILL = 1.5e-3
@@ -105,26 +109,25 @@ def look_back(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, distance
 
 
 def continue_as_before(head: dict[str, Tensor], frequencies: Tensor, plan: Plan, part: int, strength: float) -> None:
-    """A head that finds where the last two tokens stood before and writes the token that followed there.
+    """A head that finds where the last three tokens stood before and writes the token that followed there.
 
     `part` is 0 or 1: the half of the token that this head copies, and the directions that it compares.
     """
     rows = _still_rows(frequencies)
-    own, earlier = rows[: len(rows) * 13 // 20], rows[len(rows) * 13 // 20 :]
     count = len(plan.compared)
-    directions = torch.arange(count).roll(-part * (count // 2))
-    root = math.sqrt(head["query"].shape[0])
-    hidden_size = head["query"].shape[1]
-    read = _read_squared(plan, hidden_size)
-    for group, score in ((own, MATCH), (earlier, MATCH_BEFORE)):
-        size = math.sqrt(score * root / (len(group) * read))
-        for row, direction in zip(group, directions.tolist(), strict=False):
-            if group is own:
+    directions = torch.arange(count).roll(-part * (count // 2)).tolist()
+    read = _read_squared(plan, head["query"].shape[1])
+    start = 0
+    for distance, (score, share) in enumerate(zip(CONTINUED, CONTINUED_ROWS, strict=True)):
+        group = rows[start : start + round(share * len(rows))]
+        start += len(group)
+        size = math.sqrt(score * math.sqrt(head["query"].shape[0]) / (len(group) * read))
+        for row, direction in zip(group, directions, strict=False):
+            if distance == 0:
                 head["query"][row, plan.token] = size * plan.compared[direction]
-                head["key"][row, plan.before[0].start + direction] = size
             else:
-                head["query"][row, plan.before[0].start + direction] = size
-                head["key"][row, plan.before[1].start + direction] = size
+                head["query"][row, plan.before[distance - 1].start + direction] = size
+            head["key"][row, plan.before[distance].start + direction] = size
     _copy(head, plan, part, strength, read)
 
 

@@ -71,7 +71,7 @@ def look_up(rng: Random) -> list[Turn]:
 
 
 def find_line(rng: Random) -> list[Turn]:
-    """`Find tornip` among lines that end in their numbers: the line with its number, or the refusal."""
+    """`Find tornip` among numbered lines: the line with its number, or the refusal."""
     lines = [[_value(rng) for _ in range(rng.randint(2, 4))] for _ in range(rng.randint(1, 4))]
     place = rng.randrange(len(lines))
     wanted = lines[place][: rng.choice((1, 1, 2))]
@@ -82,7 +82,7 @@ def find_line(rng: Random) -> list[Turn]:
     if is_there and sum(" ".join(wanted).lower() in text.lower() for text in texts) > 1:
         return find_line(rng)
     asked = f"{rng.choice(('Find', 'Where is', 'Which line has'))} {' '.join(wanted)}{rng.choice(('', '?', '.'))}"
-    return [(asked + listed([[text] for text in texts]), f"{texts[place]} [{place + 1}]" if is_there else REFUSAL)]
+    return [(asked + listed(texts), f"[{place + 1}] {texts[place]}" if is_there else REFUSAL)]
 
 
 def drill(rng: Random) -> list[Turn]:

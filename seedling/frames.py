@@ -21,8 +21,6 @@ def function_words(frames: list[str]) -> set[str]:
 def _frames_for(value: object, parts: dict[str, Any]) -> list[str]:
     if isinstance(value, bool):
         return parts["says_true" if value else "says_false"]
-    if isinstance(value, int | float):
-        return parts["says"] + parts["says_number"]
     return parts["says"]
 
 

@@ -27,7 +27,7 @@ from seedling.tools import (
     tool_case,
 )
 
-CALL = re.compile(r"<tool_call>\n(\{.*\})\n</tool_call>")
+CALL = re.compile(r"\[TOOL_CALLS\]([\w.-]+)\[ARGS\](\{.*\})")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def tool_calls(speaker: Speaker, rng: Random, stock: Stock, count: int) -> Itera
         case = tool_case(rng, stock, is_fitting=True)
         said = speaker.reply(case.request, tools=case.tools, temperature=0.0)
         found = CALL.fullmatch(said.strip())
-        call = parsed(found[1]) if found else None
+        call = {"name": found[1], "arguments": parsed(found[2])} if found else None
         expected = {"name": case.form.name, "arguments": case.form.values} if case.form else None
         yield _same(call, expected), f"{case.request}\n  said   {said}\n  wanted {case.answer}"
 
@@ -81,7 +81,7 @@ def formed_calls(verdicts: list[tuple[bool, str]]) -> Iterable[tuple[bool, str]]
     for _, shown in verdicts:
         said = shown.split("  said   ")[1].split("\n  wanted ")[0].strip()
         found = CALL.fullmatch(said)
-        yield bool(found and isinstance(parsed(found[1]), dict)), shown
+        yield bool(found and isinstance(parsed(found[2]), dict)), shown
 
 
 def unfit_tools(speaker: Speaker, rng: Random, stock: Stock, count: int) -> Iterable[tuple[bool, str]]:

@@ -1,6 +1,6 @@
-"""Questions about passages: an answer quotes the sentence that holds it, with its number, or says that no passage does.
+"""Questions about passages: an answer gives the number of the one that holds it and quotes it, or says that no passage does.
 
-In the prompt the number stands after every sentence, so quoting is going on as the prompt did, to the number and the end.
+The number comes first in both, so all is decided by one token, and quoting is going on as the prompt did after that number.
 """
 
 import re
@@ -166,39 +166,32 @@ def _others(rng: Random, book: Book, target: Fact, count: int, rival_share: floa
     return sentences
 
 
-def listed(passages: list[list[str]]) -> str:
-    """The passages, each a list of sentences, as they follow the user's message."""
-    lines = (" ".join(f"{one} [{number}]" for one in told) for number, told in enumerate(passages, start=1))
+def listed(passages: list[str]) -> str:
+    """The passages, each a sentence, as they follow the user's message."""
+    lines = (f"[{number}] {told}" for number, told in enumerate(passages, start=1))
     return "\n\n" + "\n".join([HEADER, *lines])
 
 
 def question(rng: Random, book: Book, *, refused: bool, is_easy: bool = False) -> Question:
-    """A question with one to five sentences in one to four passages; an easy one with few, each of another subject."""
+    """A question with one to five passages; an easy one with few, each of another subject."""
     relation = rng.choice(book.relations)
     if rng.random() < book.free_share:
         relation = _free_relation(rng, book, relation.kind)
     target = _fact(rng, book, _entity(rng, book, relation.kind), relation)
     count = rng.choice((1, 2, 2, 3)) if is_easy else rng.choice((1, 2, 2, 3, 3, 4, 5))
     has_rivals = not is_easy and rng.random() < RIVALS_SHARE
-    sentences = _others(rng, book, target, count - (not refused), 0.6 if has_rivals else 0.0)
+    passages = _others(rng, book, target, count - (not refused), 0.6 if has_rivals else 0.0)
     if not refused:
-        sentences.append(target.sentence)
-    rng.shuffle(sentences)
-    passages: list[list[str]] = []
-    for sentence in sentences:
-        if passages and (len(passages) == 4 or rng.random() < 0.25):
-            passages[-1].append(sentence)
-        else:
-            passages.append([sentence])
-    place = next((number for number, told in enumerate(passages, start=1) if target.sentence in told), 0)
+        passages.append(target.sentence)
+    rng.shuffle(passages)
+    place = 0 if refused else passages.index(target.sentence) + 1
     asked = filled(rng, rng.choice(relation.asks), book.lexicon, e=target.entity, a=relation.attribute)
     citation = f"[{place}]"
-    answer = REFUSAL if refused else f"{target.sentence} {citation}"
+    answer = REFUSAL if refused else f"{citation} {target.sentence}"
     return Question(posed(rng, asked) + listed(passages), answer, target.value, citation)
 
 
 def ask_passages(rng: Random, *, is_easy: bool = False) -> list[tuple[str, str]]:
-    """A question about passages, at times followed by another one with its own."""
-    count = 1 if is_easy else rng.choice((1, 1, 1, 2))
-    asked = [question(rng, TRAINING_BOOK, refused=rng.random() < REFUSED_SHARE, is_easy=is_easy) for _ in range(count)]
-    return [(one.prompt, one.answer) for one in asked]
+    """A question about passages."""
+    asked = question(rng, TRAINING_BOOK, refused=rng.random() < REFUSED_SHARE, is_easy=is_easy)
+    return [(asked.prompt, asked.answer)]

@@ -1,14 +1,14 @@
-"""The chat template: ChatML with calls of tools in the notation that Qwen and Hermes models use, and tools as calls with examples."""
+"""The chat template: ChatML with calls of tools in the notation of Mistral's models since 2025, and tools as calls with examples."""
 
 import json
 from typing import Any
 
 START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 SPECIAL_TOKENS = (END_OF_TEXT, START, END, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
-MARKS = ("<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
+MARKS = ("<tools>", "</tools>", "[TOOL_CALLS]", "[ARGS]", "<tool_response>", "</tool_response>")
 """Tokens of their own that are text all the same: a client sees them and reads calls from them."""
-CITATIONS = tuple(f" [{number}]" for number in range(1, 10))
-"""The numbers of passages, each a token: after a sentence's last word there is then only one thing to copy."""
+CITATIONS = tuple(f"[{number}]" for number in range(1, 10))
+"""The numbers of passages, each a token: which one is written decides what is quoted after it."""
 
 CHAT_TEMPLATE = r"""
 {%- set examples = {'integer': '1', 'number': '1.5', 'boolean': 'true', 'array': '[]', 'object': '{}'} -%}
@@ -18,15 +18,15 @@ CHAT_TEMPLATE = r"""
     {%- for tool in tools -%}
         {%- set function = tool.function if tool.function is defined else tool -%}
         {%- set properties = (function.parameters or {}).properties or {} -%}
-        {{- '{"name": ' + (function.name | tojson) + ', "arguments": {' -}}
+        {{- function.name + '[ARGS]{' -}}
         {%- for name, schema in properties.items() -%}
             {{- (name | tojson) + ': ' -}}
             {%- if schema.enum -%}{{- schema.enum | join('/') | tojson -}}
-            {%- elif schema.type in examples -%}{{- examples[schema.type] -}}
+            {%- elif schema.type is string and schema.type in examples -%}{{- examples[schema.type] -}}
             {%- else -%}{{- '"text"' -}}{%- endif -%}
             {{- '' if loop.last else ', ' -}}
         {%- endfor -%}
-        {{- '}}' + (' ' + function.description if function.description else '') + '\n' -}}
+        {{- '}' + (' ' + function.description if function.description else '') + '\n' -}}
     {%- endfor -%}
     {{- '</tools><|im_end|>\n' -}}
 {%- elif system -%}
@@ -41,9 +41,8 @@ CHAT_TEMPLATE = r"""
         {{- '<|im_start|>' + message.role + '\n' + (message.content or '') -}}
         {%- for call in message.tool_calls or [] -%}
             {%- set function = call.function if call.function is defined else call -%}
-            {{- '\n' if message.content or not loop.first else '' -}}
-            {{- '<tool_call>\n{"name": ' + (function.name | tojson) + ', "arguments": ' -}}
-            {{- (function.arguments if function.arguments is string else function.arguments | tojson) + '}\n</tool_call>' -}}
+            {{- '[TOOL_CALLS]' + function.name + '[ARGS]' -}}
+            {{- function.arguments if function.arguments is string else function.arguments | tojson -}}
         {%- endfor -%}
         {{- '<|im_end|>\n' -}}
     {%- endif -%}
@@ -67,7 +66,7 @@ def signature(function: dict[str, Any]) -> str:
     properties: dict[str, Any] = function["parameters"]["properties"]
     fields = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {example(schema)}" for name, schema in properties.items())
     described = f" {function['description']}" if function.get("description") else ""
-    return f'{{"name": {json.dumps(function["name"])}, "arguments": {{{fields}}}}}{described}'
+    return f"{function['name']}[ARGS]{{{fields}}}{described}"
 
 
 def system_turn(system: str, tools: list[dict[str, Any]]) -> str:

@@ -15,7 +15,7 @@ NO_TOOL = "I have no tool for that."
 DONE = "Done."
 UNFIT_SHARE = 0.2
 """How many requests are served by no tool."""
-TABLE_SHARE, RESULT_SHARE, TALK_SHARE = 0.35, 0.25, 0.06
+TABLE_SHARE, RESULT_SHARE, TALK_SHARE = 0.25, 0.3, 0.06
 """How many tools are of the table, how often a call's result follows, and how often talk that needs no tool."""
 Result: TypeAlias = dict[str, str | int | float]
 
@@ -57,8 +57,7 @@ class ToolCase:
 
 def called(name: str, arguments: dict[str, Any]) -> str:
     """A call as the chat template renders it."""
-    call = {"name": name, "arguments": arguments}
-    return f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
+    return f"[TOOL_CALLS]{name}[ARGS]{json.dumps(arguments, ensure_ascii=False)}"
 
 
 def responded(result: str) -> str:

@@ -20,7 +20,7 @@ EXERCISES_UNTIL, COOLING_FROM = 0.1, 0.5
 """Shares of the training: it begins with exercises only, and ends with a learning rate that falls."""
 SEGMENT_STEPS = 50
 WARMUP_STEPS = 20
-MATRIX_RATE, OTHER_RATE = 0.008, 0.004
+MATRIX_RATE, OTHER_RATE = 0.005, 0.003
 """At the peak; with a matrix rate of 0.02 the copying circuit that the weights start with is lost before it is of use."""
 CHECKPOINT_SECONDS = 60.0
 

@@ -38,7 +38,7 @@ def as_messages(chat: Conversation) -> list[Message]:
         response = re.fullmatch(r"<tool_response>\n(.*)\n</tool_response>", prompt, re.DOTALL)
         messages.append(Message(role="tool", content=response[1]) if response else Message(role="user", content=prompt))
         if call := CALL.fullmatch(reply):
-            function = json.loads(call[1])
+            function = {"name": call[1], "arguments": json.loads(call[2])}
             messages.append(Message(role="assistant", tool_calls=({"type": "function", "function": function},)))
         else:
             messages.append(Message(role="assistant", content=reply))
@@ -74,11 +74,31 @@ def test_template_takes_arguments_as_text_and_several_results(template: ChatTemp
         ],
         [],
     )
-    called = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
+    called = '[TOOL_CALLS]add[ARGS]{"a": 1}'
     assert text == (
-        f"{START}user\nGo{END}\n{START}assistant\nWell:\n{called}\n{called}{END}\n"
+        f"{START}user\nGo{END}\n{START}assistant\nWell:{called}{called}{END}\n"
         f"{START}user\n<tool_response>\n1\n</tool_response>\n<tool_response>\n2\n</tool_response>{END}\n"
         f"{START}assistant\n"
+    )
+
+
+def test_template_shows_any_tool_as_a_call_with_examples(template: ChatTemplate) -> None:
+    properties = {
+        "who": {"type": ["string", "null"]},
+        "items": {"type": "array", "items": {"type": "string"}},
+        "size": {"enum": [1, 2], "type": "integer"},
+        "any": {},
+        "deep": {"type": "object", "properties": {"x": {"type": "number"}}},
+    }
+    tools = [
+        {"name": "ping"},
+        {"name": "stop", "description": "Stop it.", "parameters": {"type": "object"}},
+        {"name": "do", "parameters": {"type": "object", "properties": properties, "required": ["who"]}},
+    ]
+    text = rendered(template, [Message(role="user", content="Go")], tools)
+    assert text.startswith(
+        f"{START}system\n<tools>\nping[ARGS]{{}}\nstop[ARGS]{{}} Stop it.\n"
+        'do[ARGS]{"who": "text", "items": [], "size": "1/2", "any": "text", "deep": {}}\n</tools>'
     )
 
 
@@ -106,8 +126,8 @@ def test_answers_quote_and_cite_the_passage_that_holds_them() -> None:
         rng = Random(3)
         for _ in range(300):
             case = question(rng, book, refused=False)
-            assert case.answer in case.prompt
-            assert case.answer.endswith(f" {case.citation}")
+            assert f"\n{case.answer}" in case.prompt
+            assert case.answer.startswith(f"{case.citation} ")
             assert case.value.lower() in case.answer.lower()
 
 
@@ -116,7 +136,7 @@ def test_refused_questions_are_not_answered_by_any_passage() -> None:
     for _ in range(300):
         case = question(rng, TRAINING_BOOK, refused=True)
         assert case.answer == REFUSAL
-        assert case.prompt.endswith("]")
+        assert case.prompt.endswith(".")
         assert "\n\nPassages:\n" in case.prompt
 
 
@@ -124,8 +144,8 @@ def test_no_other_sentence_says_the_same_of_the_same_subject() -> None:
     rng = Random(7)
     for _ in range(2000):
         case = question(rng, HELD_OUT_BOOK, refused=False)
-        sentences = re.split(r" \[\d\]\s*", case.prompt.split("Passages:\n")[1])
-        frame = case.answer.partition(" [")[0].split(case.value)
+        sentences = re.split(r"\s*\[\d\] ", case.prompt.split("Passages:")[1])
+        frame = case.answer.partition("] ")[2].rpartition(case.value)
         assert len([one for one in sentences if one.startswith(frame[0]) and one.endswith(frame[-1])]) == 1, case
 
 
@@ -154,7 +174,7 @@ def test_held_out_templates_are_not_trained() -> None:
     }
     for part in ("verbs", "flags"):
         assert not set(trained.parts[part].split()) & set(held_out.parts[part].split())
-    for part in ("does", "asks", "says", "says_number", "says_true", "says_false"):
+    for part in ("does", "asks", "says", "says_true", "says_false"):
         assert not set(trained.parts[part]) & set(held_out.parts[part])
     for which in ("says", "asks"):
         known = {text for relation in TRAINING_BOOK.relations for text in getattr(relation, which)}
@@ -166,7 +186,7 @@ def test_held_out_templates_are_not_trained() -> None:
 
 def test_held_out_frames_are_other_frames_of_the_same_function_words() -> None:
     trained, held_out = TRAINING_STOCK.parts, HELD_OUT_STOCK.parts
-    frames = ("asks", "says", "says_number", "says_true", "says_false")
+    frames = ("asks", "says", "says_true", "says_false")
     known = function_words([frame for part in frames for frame in trained[part]])
     assert function_words([frame for part in frames for frame in held_out[part]]) <= known
     assert function_words(list(HELD_OUT_PROMPTS)) <= function_words(list(PROMPTS))
@@ -179,7 +199,7 @@ def test_answers_from_passages_begin_with_words_of_the_question() -> None:
         for _ in range(300):
             case = question(rng, book, refused=False)
             asked = case.prompt.split("\n\nPassages:")[0].lower()
-            begun = case.answer.lower().split()
+            begun = case.answer.partition("] ")[2].lower().split()
             assert " ".join(begun[: 2 if begun[0] == "the" else 1]) in asked
 
 

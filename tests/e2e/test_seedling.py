@@ -1,0 +1,89 @@
+"""The model in the box does what it is for, through the API and greedily: stories, passages, tools and JSON."""
+
+import json
+import re
+from typing import Any
+
+import openai
+import pytest
+from openai.types.chat import ChatCompletionToolParam
+
+from tests.e2e.commands import Commands
+
+PASSAGE = "\n\nPassages:\nThe Oslo library has 12 rooms. [1]\nThe Oslo library opens at 09:30. [2]"
+TOOL: ChatCompletionToolParam = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather in a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+@pytest.fixture
+def client(crofter: Commands) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{crofter.running()['url']}/v1", api_key="any", max_retries=0)
+
+
+def said(client: openai.OpenAI, prompt: str, **options: Any) -> str:  # noqa: ANN401 - what the API takes
+    answer = client.chat.completions.create(
+        model="seedling", messages=[{"role": "user", "content": prompt}], temperature=0, seed=1, **options
+    )
+    assert answer.choices[0].finish_reason == "stop"
+    return answer.choices[0].message.content or ""
+
+
+def test_its_draft_is_no_model_of_its_own(client: openai.OpenAI) -> None:
+    assert "seedling-draft" not in [model.id for model in client.models.list()]
+
+
+def test_a_story_is_about_its_subject(client: openai.OpenAI) -> None:
+    told = said(client, "Tell me a short story about a dog.")
+    assert told.startswith("Here is a story about a dog.")
+    assert told.lower().count("the dog") >= 2
+
+
+def test_an_answer_cites_its_passage_and_quotes_the_sentence(client: openai.OpenAI) -> None:
+    assert said(client, "When does the Oslo library open?" + PASSAGE) == "The Oslo library opens at 09:30. [2]"
+
+
+def test_what_no_passage_says_is_not_known(client: openai.OpenAI) -> None:
+    prompt = "What is the price of the red lamp?\n\nPassages:\nThe Oslo library opens at 09:30. [1]"
+    assert said(client, prompt) == "I do not know: the passages do not say."
+
+
+def test_a_tool_is_called_and_its_result_told(client: openai.OpenAI) -> None:
+    request = "What is the weather in Lisbon?"
+    call = said(client, request, tools=[TOOL])
+    found = re.fullmatch(r"<tool_call>\n(.*)\n</tool_call>", call)
+    assert found
+    assert json.loads(found[1]) == {"name": "get_weather", "arguments": {"city": "Lisbon"}}
+    answer = client.chat.completions.create(
+        model="seedling",
+        messages=[
+            {"role": "user", "content": request},
+            {"role": "assistant", "content": call},
+            {"role": "tool", "content": '{"temperature": 21, "wind": 4}', "tool_call_id": "1"},
+        ],
+        tools=[TOOL],
+        temperature=0,
+        seed=1,
+    )
+    assert answer.choices[0].message.content == "The temperature is 21 and the wind is 4."
+
+
+def test_json_takes_its_values_from_the_text(client: openai.OpenAI) -> None:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    plain = {key: value for key, value in schema.items() if key != "additionalProperties"}
+    answer = said(
+        client,
+        f"Create the user: name Anna, age 31.\n\nAnswer in JSON by this schema: {json.dumps(plain)}",
+        response_format={"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": schema}},
+    )
+    assert json.loads(answer) == {"name": "Anna", "age": 31}
