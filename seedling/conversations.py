@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 from seedling.answers import CROFTER, GREETING_REPLIES, GREETINGS, IDENTITY, SMALL_TALK, SYSTEM_MESSAGES, Entry
 from seedling.copying import copying_task
 from seedling.drills import drill
+from seedling.forms import LATER_STOCK, TRAINING_STOCK, Stock
 from seedling.ignorance import admit_ignorance
-from seedling.passages import ask_passages
+from seedling.passages import LATER_BOOK, TRAINING_BOOK, Book, ask_passages
 from seedling.programs import write_function
 from seedling.records import fill_records
 from seedling.rewording import reworded
@@ -60,15 +61,22 @@ TALK: tuple[tuple[Skill, float], ...] = (
     (greet, 4.0),
     (admit_ignorance, 6.0),
 )
-SKILLS: tuple[tuple[Skill, float], ...] = (
-    *((skill, weight * 0.3) for skill, weight in TALK),
-    (tell_story, 9.0),
-    (copying_task, 4.0),
-    (ask_passages, 38.0),
-    (fill_records, 10.0),
-    (write_function, 2.0),
-    (drill, 8.0),
-)
+
+
+def _skills(book: Book, stock: Stock) -> tuple[tuple[Skill, float], ...]:
+    return (
+        *((skill, weight * 0.3) for skill, weight in TALK),
+        (tell_story, 9.0),
+        (copying_task, 4.0),
+        (lambda rng: ask_passages(rng, book), 38.0),
+        (lambda rng: fill_records(rng, stock), 10.0),
+        (write_function, 2.0),
+        (drill, 8.0),
+    )
+
+
+SKILLS = _skills(TRAINING_BOOK, TRAINING_STOCK)
+LATER_SKILLS = _skills(LATER_BOOK, LATER_STOCK)
 EXERCISES: tuple[tuple[Skill, float], ...] = (
     (drill, 40.0),
     (lambda rng: ask_passages(rng, is_easy=True), 30.0),
@@ -82,13 +90,15 @@ def _chosen(rng: Random, skills: tuple[tuple[Skill, float], ...], count: int) ->
     return [turn for skill in chosen for turn in skill(rng)]
 
 
-def conversation(rng: Random) -> Conversation:
-    """One or two turns of any skills, or a few with tools."""
+def conversation(rng: Random, *, is_late: bool = False) -> Conversation:
+    """One or two turns of any skills, or a few with tools; late in training more of it is of any words."""
     system = rng.choice(SYSTEM_MESSAGES) if rng.random() < SYSTEM_SHARE else ""
     if rng.random() < TOOLS_SHARE:
-        tools, turns = use_tools(rng, _chosen(rng, TALK, 1))
+        tools, turns = use_tools(rng, _chosen(rng, TALK, 1), LATER_STOCK if is_late else TRAINING_STOCK)
         return Conversation(system, tools, turns)
-    return Conversation(system, [], _chosen(rng, SKILLS, rng.choices((1, 2), weights=(85, 15))[0]))
+    return Conversation(
+        system, [], _chosen(rng, LATER_SKILLS if is_late else SKILLS, rng.choices((1, 2), weights=(85, 15))[0])
+    )
 
 
 def exercise(rng: Random) -> Conversation:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from seedling.conversations import Conversation, conversation, exercise
 from seedling.programs import fill_in_the_middle, plain_file
@@ -11,6 +11,8 @@ from seedling.template import END, START, system_turn
 TEMPERATURE, TOP_K, TOP_P = 0.3, 20, 0.9
 """The sampling that the model is judged with and that its file recommends."""
 
+Stage: TypeAlias = Literal["early", "middle", "late"]
+"""Of training: exercises, the mix of skills, and the mix with more words that nobody knows."""
 Piece: TypeAlias = tuple[str, bool]
 """Some text, and whether the model is to learn to write it."""
 
@@ -26,20 +28,20 @@ def chat_pieces(chat: Conversation) -> list[Piece]:
     return pieces
 
 
-def document(seed: int, index: int, *, is_exercise: bool = False) -> list[Piece]:
+def document(seed: int, index: int, stage: Stage = "middle") -> list[Piece]:
     """The document number `index` of the corpus `seed`; the first part of training has exercises only."""
-    rng = Random(f"{seed}:{index}:{is_exercise}")
-    if is_exercise:
+    rng = Random(f"{seed}:{index}:{stage == 'early'}")
+    if stage == "early":
         return chat_pieces(exercise(rng))
     draw = rng.random()
     if draw < 0.95:
-        return chat_pieces(conversation(rng))
+        return chat_pieces(conversation(rng, is_late=stage == "late"))
     return [(plain_file(rng) if draw < 0.97 else fill_in_the_middle(rng), True)]
 
 
-def documents(seed: int, *, is_exercise: bool = False) -> Iterator[list[Piece]]:
+def documents(seed: int, stage: Stage = "middle") -> Iterator[list[Piece]]:
     """All documents of a seed, without end."""
     index = 0
     while True:
-        yield document(seed, index, is_exercise=is_exercise)
+        yield document(seed, index, stage)
         index += 1

@@ -1,7 +1,7 @@
 """Forms: named, typed fields, a text that says what to fill in, and the JSON that is right. Tools and records are forms."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -32,10 +32,12 @@ HELD_OUT_FREE_TEXTS = (
     "{name} lost in {town}",
     "our {noun} needs {name}",
 )
-FREE_SHARE = 0.4
+FREE_SHARE, LATER_FREE_SHARE = 0.4, 0.75
 """How many verbs and field names of made-up forms are any words at all."""
 TABLE_WORDING_SHARE = 0.5
 """How often a form of the table is asked for as the table words it; else its fields are called by name."""
+COMPOSED_SHARE = 0.6
+"""How many requests of the later training name their fields in frames put together at random."""
 DESCRIBED_SHARE, REQUIRED_SHARE = 0.15, 0.5
 """How often a field has a description, and how often a schema lists what is required."""
 
@@ -50,6 +52,7 @@ class Stock:
     parts: dict[str, Any]
     texts: tuple[str, ...]
     free_share: float = 0.0
+    has_composed_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def _stock(split: str, lexicon: Lexicon, texts: tuple[str, ...]) -> Stock:
 
 
 TRAINING_STOCK = _stock("training", TRAINING, FREE_TEXTS)
+LATER_STOCK = replace(TRAINING_STOCK, free_share=LATER_FREE_SHARE, has_composed_frames=True)
 HELD_OUT_STOCK = _stock("held_out", HELD_OUT, HELD_OUT_FREE_TEXTS)
 
 
@@ -208,7 +212,7 @@ def filled(rng: Random, definition: Definition, stock: Stock) -> Form:
 def _request(rng: Random, definition: Definition, stock: Stock, fillings: dict[str, tuple[Value, str]]) -> str:
     if definition.asks and rng.random() < TABLE_WORDING_SHARE:
         return rng.choice(definition.asks).format(**{name: text for name, (_, text) in fillings.items()})
-    told = clauses(rng, stock.parts, fillings)
+    told = clauses(rng, stock.parts, fillings, is_composed=stock.has_composed_frames and rng.random() < COMPOSED_SHARE)
     begun = opening(rng, stock.parts, definition.verb, definition.noun) if definition.verb else ""
     if not begun:
         return told

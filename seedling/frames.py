@@ -5,11 +5,34 @@ function words together in other ways, and all words that carry a meaning.
 """
 
 import re
+import tomllib
+from pathlib import Path
 from random import Random
 from typing import Any
 
 CONSISTENT_SHARE = 0.7
 """How often all fields of a request are told in one frame."""
+STARTS = ("", "", "", "with ", "use ", "let ", "set ", "for ", "in ", "to ", "from ", "at ", "and ", "make ", "please ")
+DETERMINERS = ("", "", "the ", "its ", "my ", "this ", "a ")
+JOINTS = (
+    " ",
+    " ",
+    ": ",
+    " = ",
+    " is ",
+    " should be ",
+    " called ",
+    " named ",
+    " equals ",
+    " to ",
+    " be ",
+    " as ",
+    ", ",
+    " -> ",
+)
+HELD_OUT_FRAMES = frozenset(
+    tomllib.loads(Path(__file__).with_name("forms.toml").read_text(encoding="utf-8"))["held_out"]["parts"]["says"]
+)
 SLOTS = re.compile(r"\{\w+\}")
 
 
@@ -24,10 +47,22 @@ def _frames_for(value: object, parts: dict[str, Any]) -> list[str]:
     return parts["says"]
 
 
-def clauses(rng: Random, parts: dict[str, Any], fillings: dict[str, tuple[Any, str]]) -> str:
+def composed(rng: Random) -> str:
+    """A frame of a few function words, as hardly anybody says it; never a held-out one."""
+    while True:
+        frame = "".join((rng.choice(STARTS), rng.choice(DETERMINERS), "{f}", rng.choice(JOINTS), "{v}"))
+        if frame not in HELD_OUT_FRAMES:
+            return frame
+
+
+def clauses(
+    rng: Random, parts: dict[str, Any], fillings: dict[str, tuple[Any, str]], *, is_composed: bool = False
+) -> str:
     """All fields with their values, in any order."""
     names = rng.sample(list(fillings), len(fillings))
     common = rng.choice(parts["says"]) if rng.random() < CONSISTENT_SHARE else ""
+    if is_composed:
+        common = composed(rng)
     told: list[str] = []
     for name in names:
         value, said = fillings[name]

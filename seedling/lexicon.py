@@ -104,7 +104,9 @@ def _all_words() -> list[str]:
         for name in ("words", "facts", "forms", "answers")
     ]
     held_out = {word for table in tables for word in _words_of(table, held_out=True)}
-    return sorted({word for table in tables for word in _words_of(table, held_out=False)} - held_out - set(FUNCTION_WORDS))
+    return sorted(
+        {word for table in tables for word in _words_of(table, held_out=False)} - held_out - set(FUNCTION_WORDS)
+    )
 
 
 ALL_WORDS = _all_words()

@@ -5,22 +5,24 @@ The number comes first in both, so all is decided by one token, and quoting is g
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from seedling.lexicon import HELD_OUT, KINDS, TRAINING, Lexicon, draw
 from seedling.rewording import posed
-from seedling.words import capitalised
+from seedling.words import FUNCTION_WORDS, capitalised
 
 HEADER = "Passages:"
 REFUSAL = "I do not know: the passages do not say."
 REFUSED_SHARE = 0.38
 RIVALS_SHARE = 0.4
 """How often other sentences have the same subject, so that what is said of it decides; of refusals too."""
-FREE_SHARE = 0.4
+FREE_SHARE, LATER_FREE_SHARE = 0.4, 0.7
 """How many relations of training are of any words at all, so that answers are found by what stands there, not known by heart."""
+SHUFFLED_SHARE = 0.5
+"""How many of those have their words and a few function words in any order."""
 FREE_RELATIONS = (
     (
         ("{e} {x} {y} {v}.", "{e} {x} {other} {y} {v}.", "{e} {other} {x} {y} {v}.", "{e} {x} {y} {v} {third}."),
@@ -101,6 +103,7 @@ def _book(split: str, prefix: str, lexicon: Lexicon) -> Book:
 
 
 TRAINING_BOOK = _book("training", "", TRAINING)
+LATER_BOOK = replace(TRAINING_BOOK, free_share=LATER_FREE_SHARE)
 HELD_OUT_BOOK = _book("held_out", "held_out_", HELD_OUT)
 
 
@@ -143,8 +146,23 @@ def _free_relation(rng: Random, book: Book, kind: str) -> Relation:
             template = template.replace(slot, word)
         return (template,)
 
-    says, asks = rng.choice(FREE_RELATIONS)
+    if book is LATER_BOOK and rng.random() < SHUFFLED_SHARE:
+        says, asks = _shuffled(rng)
+    else:
+        says, asks = rng.choice(FREE_RELATIONS)
     return Relation(kind, rng.choice(_TABLES["attributes"]["values"]), with_key(says), with_key(asks))
+
+
+def _shuffled(rng: Random) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A way to say something and to ask for it that no grammar knows: only that the words are the same tells that they belong together."""
+
+    def mixed(parts: list[str], most: int) -> str:
+        parts = parts + [rng.choice(FUNCTION_WORDS) for _ in range(rng.randint(0, most))]
+        rng.shuffle(parts)
+        return " ".join(parts)
+
+    asked = rng.choice(("what", "who", "where", "when", "which", "how", "can you", "please", "I want to know"))
+    return ("{e} " + mixed(["{x}", "{y}", "{v}"], 3) + ".",), (f"{asked} {mixed(['{e}', '{x} {y}'], 3)}",)
 
 
 def _others(rng: Random, book: Book, target: Fact, count: int, rival_share: float) -> list[str]:
@@ -191,7 +209,7 @@ def question(rng: Random, book: Book, *, refused: bool, is_easy: bool = False) -
     return Question(posed(rng, asked) + listed(passages), answer, target.value, citation)
 
 
-def ask_passages(rng: Random, *, is_easy: bool = False) -> list[tuple[str, str]]:
+def ask_passages(rng: Random, book: Book = TRAINING_BOOK, *, is_easy: bool = False) -> list[tuple[str, str]]:
     """A question about passages."""
-    asked = question(rng, TRAINING_BOOK, refused=rng.random() < REFUSED_SHARE, is_easy=is_easy)
+    asked = question(rng, book, refused=rng.random() < REFUSED_SHARE, is_easy=is_easy)
     return [(asked.prompt, asked.answer)]

@@ -50,7 +50,7 @@ def record_case(rng: Random, stock: Stock, prompts: tuple[str, ...], most_fields
     return RecordCase(rng.choice(prompts).format(text=text, schema=schema), form)
 
 
-def fill_records(rng: Random, *, is_easy: bool = False) -> list[Turn]:
+def fill_records(rng: Random, stock: Stock = TRAINING_STOCK, *, is_easy: bool = False) -> list[Turn]:
     """One record as JSON; an easy one has few fields."""
-    case = record_case(rng, TRAINING_STOCK, PROMPTS, 2 if is_easy else 4)
+    case = record_case(rng, stock, PROMPTS, 2 if is_easy else 4)
     return [(case.prompt, case.answer)]

@@ -64,7 +64,9 @@ def signature(function: dict[str, Any]) -> str:
         return EXAMPLES.get(schema.get("type", ""), '"text"')
 
     properties: dict[str, Any] = function["parameters"]["properties"]
-    fields = ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {example(schema)}" for name, schema in properties.items())
+    fields = ", ".join(
+        f"{json.dumps(name, ensure_ascii=False)}: {example(schema)}" for name, schema in properties.items()
+    )
     described = f" {function['description']}" if function.get("description") else ""
     return f"{function['name']}[ARGS]{{{fields}}}{described}"
 

@@ -20,9 +20,7 @@ SAMPLE_DOCUMENTS = 12_000
 SPACE = "Ġ"
 SPACED_MARKS = ('"', '{"', '["', "=", "-", "+", "*", "->", "/")
 """Punctuation that is one token with the space before it."""
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 """Llama 3's."""
 TWO_DIGITS = tuple(f"{number:02}" for number in range(100))
 """A number is copied digit by digit, and goes on in one way only where no digits repeat; pairs of digits repeat less."""

@@ -105,9 +105,10 @@ def result_of(rng: Random, lexicon: Lexicon, keys: str = RESULT_KEYS, failures: 
     return json.dumps(result, ensure_ascii=False), capitalised(sentence) + "."
 
 
-def use_tools(rng: Random, chat: list[Turn], *, is_easy: bool = False) -> tuple[list[dict[str, Any]], list[Turn]]:
+def use_tools(
+    rng: Random, chat: list[Turn], stock: Stock = TRAINING_STOCK, *, is_easy: bool = False
+) -> tuple[list[dict[str, Any]], list[Turn]]:
     """Tools, and one to three requests; `chat` is talk that needs none of them. An easy case has one tool with few fields."""
-    stock = TRAINING_STOCK
     count = 1 if is_easy else rng.choices((1, 2, 3), weights=(4, 4, 2))[0]
     *tools, absent = different_tools(rng, stock, count + 1, 2 if is_easy else 3)
     turns: list[Turn] = []

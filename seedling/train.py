@@ -10,14 +10,14 @@ from tokenizers import Tokenizer
 from torch.nn import functional
 
 from seedling.batches import IGNORED, Batch, batches
-from seedling.corpus import documents
+from seedling.corpus import Stage, documents
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 from seedling.start import write_circuits
 
 BATCH_TOKENS = 3072
-EXERCISES_UNTIL, COOLING_FROM = 0.1, 0.5
-"""Shares of the training: it begins with exercises only, and ends with a learning rate that falls."""
+EXERCISES_UNTIL, LATE_FROM, COOLING_FROM = 0.1, 0.44, 0.5
+"""Shares of the training: exercises only, then all skills, then more words that nobody knows; the learning rate falls at the end."""
 SEGMENT_STEPS = 50
 WARMUP_STEPS = 20
 MATRIX_RATE, OTHER_RATE = 0.005, 0.003
@@ -37,8 +37,9 @@ def batches_from(tokenizer: Tokenizer, seed: int, first_step: int, step_count: i
     """The batch of each step from `first_step` on: the same ones, whether or not training was interrupted."""
     segment, skipped = divmod(first_step, SEGMENT_STEPS)
     while True:
-        is_exercise = segment * SEGMENT_STEPS < EXERCISES_UNTIL * step_count
-        source = documents(seed * 1_000_003 + segment, is_exercise=is_exercise)
+        share = segment * SEGMENT_STEPS / step_count
+        stage: Stage = "early" if share < EXERCISES_UNTIL else "late" if share >= LATE_FROM else "middle"
+        source = documents(seed * 1_000_003 + segment, stage)
         yield from islice(batches(source, tokenizer, BATCH_TOKENS), skipped, SEGMENT_STEPS)
         segment, skipped = segment + 1, 0
 
