@@ -16,7 +16,7 @@ from seedling.muon import Muon
 from seedling.start import write_circuits
 
 BATCH_TOKENS = 3072
-EXERCISES_UNTIL, LATE_FROM, COOLING_FROM = 0.1, 0.44, 0.5
+EXERCISES_UNTIL, LATE_FROM, COOLING_FROM = 0.1, 0.45, 0.5
 """Shares of the training: exercises only, then all skills, then more words that nobody knows; the learning rate falls at the end."""
 SEGMENT_STEPS = 50
 WARMUP_STEPS = 20
