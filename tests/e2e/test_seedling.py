@@ -1,16 +1,15 @@
 """The model in the box does what it is for, through the API and greedily: stories, passages, tools and JSON."""
 
 import json
-import re
 from typing import Any
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletionToolParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.e2e.commands import Commands
 
-PASSAGE = "\n\nPassages:\nThe Oslo library has 12 rooms. [1]\nThe Oslo library opens at 09:30. [2]"
+PASSAGE = "\n\nPassages:\n[1] The Oslo library has 12 rooms.\n[2] The Oslo library opens at 09:30."
 TOOL: ChatCompletionToolParam = {
     "type": "function",
     "function": {
@@ -45,32 +44,53 @@ def test_a_story_is_about_its_subject(client: openai.OpenAI) -> None:
 
 
 def test_an_answer_cites_its_passage_and_quotes_the_sentence(client: openai.OpenAI) -> None:
-    assert said(client, "When does the Oslo library open?" + PASSAGE) == "The Oslo library opens at 09:30. [2]"
+    assert said(client, "When does the Oslo library open?" + PASSAGE) == "[2] The Oslo library opens at 09:30."
 
 
 def test_what_no_passage_says_is_not_known(client: openai.OpenAI) -> None:
-    prompt = "What is the price of the red lamp?\n\nPassages:\nThe Oslo library opens at 09:30. [1]"
+    prompt = "What is the price of the red lamp?\n\nPassages:\n[1] The Oslo library opens at 09:30."
     assert said(client, prompt) == "I do not know: the passages do not say."
 
 
 def test_a_tool_is_called_and_its_result_told(client: openai.OpenAI) -> None:
-    request = "What is the weather in Lisbon?"
-    call = said(client, request, tools=[TOOL])
-    found = re.fullmatch(r"<tool_call>\n(.*)\n</tool_call>", call)
-    assert found
-    assert json.loads(found[1]) == {"name": "get_weather", "arguments": {"city": "Lisbon"}}
+    asked: ChatCompletionMessageParam = {"role": "user", "content": "What is the weather in Lisbon?"}
+    first = client.chat.completions.create(model="seedling", messages=[asked], tools=[TOOL], temperature=0, seed=1)
+    assert first.choices[0].finish_reason == "tool_calls"
+    [call] = first.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", {"city": "Lisbon"})
     answer = client.chat.completions.create(
         model="seedling",
         messages=[
-            {"role": "user", "content": request},
-            {"role": "assistant", "content": call},
-            {"role": "tool", "content": '{"temperature": 21, "wind": 4}', "tool_call_id": "1"},
+            asked,
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {
+                        "id": call.id,
+                        "type": "function",
+                        "function": {"name": call.function.name, "arguments": call.function.arguments},
+                    }
+                ],
+            },
+            {"role": "tool", "content": '{"temperature": 21, "wind": 4}', "tool_call_id": call.id},
         ],
         tools=[TOOL],
         temperature=0,
         seed=1,
     )
     assert answer.choices[0].message.content == "The temperature is 21 and the wind is 4."
+
+
+def test_a_request_that_no_tool_serves_is_not_called_for(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="seedling",
+        messages=[{"role": "user", "content": "Please paint the lamp: colour green."}],
+        tools=[TOOL],
+        temperature=0,
+        seed=1,
+    )
+    assert answer.choices[0].message.content == "I have no tool for that."
 
 
 def test_json_takes_its_values_from_the_text(client: openai.OpenAI) -> None:
