@@ -1,6 +1,6 @@
 """Packs documents into rows of equal length, with targets only where the model is to learn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,16 +73,16 @@ def stacked(rows: list[list[Encoded]], row_length: int) -> Batch:
     return Batch(tokens[:, :-1], targets[:, 1:].contiguous(), numbers[:, :-1])
 
 
-def batches(source: Iterator[list[Piece]], tokenizer: Tokenizer, token_count: int) -> Iterator[Batch]:
-    """Batches without end, the same for the same documents.
+def batches(source: Iterator[list[Piece]], tokenizers: Sequence[Tokenizer], token_count: int) -> Iterator[Batch]:
+    """Batches without end, the same for the same documents, which take turns with the tokenizers.
 
     A batch has rows of one of ROW_LENGTHS, so that short documents do not pay for the attention over long rows. A document longer
     than the longest row is cut.
     """
     pools: dict[int, list[Encoded]] = {length: [] for length in ROW_LENGTHS}
     rows: dict[int, list[list[Encoded]]] = {length: [] for length in ROW_LENGTHS}
-    for pieces in source:
-        whole = encode(tokenizer, pieces)
+    for number, pieces in enumerate(source):
+        whole = encode(tokenizers[number % len(tokenizers)], pieces)
         encoded = Encoded(whole.tokens[: ROW_LENGTHS[-1] + 1], whole.learnt[: ROW_LENGTHS[-1] + 1])
         length = next(length for length in ROW_LENGTHS if len(encoded.tokens) <= length + 1)
         pools[length].append(encoded)

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from seedling.answers import CROFTER, GREETING_REPLIES, GREETINGS, IDENTITY, SMALL_TALK, SYSTEM_MESSAGES, Entry
 from seedling.copying import copying_task
 from seedling.drills import drill
-from seedling.forms import LATER_STOCK, TRAINING_STOCK, Stock
+from seedling.forms import LAST_STOCK, LATER_STOCK, TRAINING_STOCK, Stock
 from seedling.ignorance import admit_ignorance
 from seedling.passages import LATER_BOOK, TRAINING_BOOK, Book, ask_passages
 from seedling.programs import write_function
@@ -23,6 +23,8 @@ MOST_COMMON_SHARE = 0.2
 TOOLS_SHARE = 0.3
 SYSTEM_SHARE = 0.1
 
+Stage: TypeAlias = Literal["early", "middle", "late", "last"]
+"""Of training: exercises, the mix of skills, then more words that nobody knows, then tools that are alike and words in other pieces."""
 Skill: TypeAlias = Callable[[Random], list[Turn]]
 
 
@@ -77,6 +79,7 @@ def _skills(book: Book, stock: Stock) -> tuple[tuple[Skill, float], ...]:
 
 SKILLS = _skills(TRAINING_BOOK, TRAINING_STOCK)
 LATER_SKILLS = _skills(LATER_BOOK, LATER_STOCK)
+STOCKS: dict[Stage, Stock] = {"late": LATER_STOCK, "last": LAST_STOCK}
 EXERCISES: tuple[tuple[Skill, float], ...] = (
     (drill, 40.0),
     (lambda rng: ask_passages(rng, is_easy=True), 30.0),
@@ -90,14 +93,14 @@ def _chosen(rng: Random, skills: tuple[tuple[Skill, float], ...], count: int) ->
     return [turn for skill in chosen for turn in skill(rng)]
 
 
-def conversation(rng: Random, *, is_late: bool = False) -> Conversation:
+def conversation(rng: Random, stage: Stage = "middle") -> Conversation:
     """One or two turns of any skills, or a few with tools; late in training more of it is of any words."""
     system = rng.choice(SYSTEM_MESSAGES) if rng.random() < SYSTEM_SHARE else ""
     if rng.random() < TOOLS_SHARE:
-        tools, turns = use_tools(rng, _chosen(rng, TALK, 1), LATER_STOCK if is_late else TRAINING_STOCK)
+        tools, turns = use_tools(rng, _chosen(rng, TALK, 1), STOCKS.get(stage, TRAINING_STOCK))
         return Conversation(system, tools, turns)
     return Conversation(
-        system, [], _chosen(rng, LATER_SKILLS if is_late else SKILLS, rng.choices((1, 2), weights=(85, 15))[0])
+        system, [], _chosen(rng, LATER_SKILLS if stage in STOCKS else SKILLS, rng.choices((1, 2), weights=(85, 15))[0])
     )
 
 

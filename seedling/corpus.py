@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from seedling.conversations import Conversation, conversation, exercise
+from seedling.conversations import Conversation, Stage, conversation, exercise
 from seedling.programs import fill_in_the_middle, plain_file
 from seedling.template import END, START, system_turn
 
 TEMPERATURE, TOP_K, TOP_P = 0.3, 20, 0.9
 """The sampling that the model is judged with and that its file recommends."""
 
-Stage: TypeAlias = Literal["early", "middle", "late"]
-"""Of training: exercises, the mix of skills, and the mix with more words that nobody knows."""
 Piece: TypeAlias = tuple[str, bool]
 """Some text, and whether the model is to learn to write it."""
 
@@ -35,7 +33,7 @@ def document(seed: int, index: int, stage: Stage = "middle") -> list[Piece]:
         return chat_pieces(exercise(rng))
     draw = rng.random()
     if draw < 0.95:
-        return chat_pieces(conversation(rng, is_late=stage == "late"))
+        return chat_pieces(conversation(rng, stage))
     return [(plain_file(rng) if draw < 0.97 else fill_in_the_middle(rng), True)]
 
 

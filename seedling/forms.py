@@ -53,6 +53,8 @@ class Stock:
     texts: tuple[str, ...]
     free_share: float = 0.0
     has_composed_frames: bool = False
+    is_crowded: bool = False
+    """Whether tools of one prompt often share verbs, nouns and fields, and flags are told in composed frames too."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def _stock(split: str, lexicon: Lexicon, texts: tuple[str, ...]) -> Stock:
 
 TRAINING_STOCK = _stock("training", TRAINING, FREE_TEXTS)
 LATER_STOCK = replace(TRAINING_STOCK, free_share=LATER_FREE_SHARE, has_composed_frames=True)
+LAST_STOCK = replace(LATER_STOCK, is_crowded=True)
 HELD_OUT_STOCK = _stock("held_out", HELD_OUT, HELD_OUT_FREE_TEXTS)
 
 
@@ -173,7 +176,8 @@ def defined(rng: Random, row: dict[str, Any]) -> Definition:
 def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Definition:
     """A form of random parts."""
     parts = stock.parts
-    verb, noun = rng.choice(parts["verbs"].split()), stock.lexicon.noun(rng)
+    verb = rng.choice(parts["verbs"].split())
+    noun = rng.choice(parts["nouns"]) if "nouns" in parts else stock.lexicon.noun(rng)
     if rng.random() < stock.free_share:
         verb = stock.lexicon.anything(rng)
     pool = [" ".join(one.split()) for one in parts["fields"].split("|")]
@@ -196,6 +200,23 @@ def made_up(rng: Random, stock: Stock, most_fields: int = 3) -> Definition:
     )
 
 
+def crowded(rng: Random, stock: Stock) -> Stock:
+    """The stock with so few verbs, nouns and fields that tools made of it share them."""
+
+    def renamed(name: str) -> str:
+        return stock.lexicon.anything(rng) if rng.random() < stock.free_share else name
+
+    pool = [" ".join(one.split()).split(": ", 1) for one in stock.parts["fields"].split("|")]
+    fields = {renamed(name): kind for name, kind in rng.sample(pool, 4)}
+    parts = stock.parts | {
+        "verbs": " ".join(renamed(verb) for verb in rng.sample(stock.parts["verbs"].split(), 2)),
+        "nouns": [stock.lexicon.noun(rng) for _ in range(2)],
+        "fields": " | ".join(f"{name}: {kind}" for name, kind in fields.items()),
+        "flags": " ".join(renamed(flag) for flag in rng.sample(stock.parts["flags"].split(), 3)),
+    }
+    return replace(stock, parts=parts, free_share=0.0)
+
+
 def filled(rng: Random, definition: Definition, stock: Stock) -> Form:
     """The form with drawn values, asked for in the words of the table or field by field.
 
@@ -212,7 +233,8 @@ def filled(rng: Random, definition: Definition, stock: Stock) -> Form:
 def _request(rng: Random, definition: Definition, stock: Stock, fillings: dict[str, tuple[Value, str]]) -> str:
     if definition.asks and rng.random() < TABLE_WORDING_SHARE:
         return rng.choice(definition.asks).format(**{name: text for name, (_, text) in fillings.items()})
-    told = clauses(rng, stock.parts, fillings, is_composed=stock.has_composed_frames and rng.random() < COMPOSED_SHARE)
+    is_composed = stock.has_composed_frames and rng.random() < COMPOSED_SHARE
+    told = clauses(rng, stock.parts, fillings, is_composed=is_composed, has_composed_flags=stock.is_crowded)
     begun = opening(rng, stock.parts, definition.verb, definition.noun) if definition.verb else ""
     if not begun:
         return told

@@ -56,7 +56,12 @@ def composed(rng: Random) -> str:
 
 
 def clauses(
-    rng: Random, parts: dict[str, Any], fillings: dict[str, tuple[Any, str]], *, is_composed: bool = False
+    rng: Random,
+    parts: dict[str, Any],
+    fillings: dict[str, tuple[Any, str]],
+    *,
+    is_composed: bool = False,
+    has_composed_flags: bool = False,
 ) -> str:
     """All fields with their values, in any order."""
     names = rng.sample(list(fillings), len(fillings))
@@ -66,6 +71,9 @@ def clauses(
     told: list[str] = []
     for name in names:
         value, said = fillings[name]
+        if is_composed and has_composed_flags and isinstance(value, bool):
+            told.append(composed(rng).format(f=name.replace("_", " "), v="true" if value else "false"))
+            continue
         frame = common if common and not isinstance(value, bool) else rng.choice(_frames_for(value, parts))
         told.append(frame.format(f=name.replace("_", " "), v=said))
     if len(told) > 1 and rng.random() < 0.4:

@@ -8,6 +8,7 @@ their space; Llama 3's rule that a whole word of the vocabulary is taken before 
 import json
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -22,6 +23,8 @@ SPACED_MARKS = ('"', '{"', '["', "=", "-", "+", "*", "->", "/")
 """Punctuation that is one token with the space before it."""
 SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 """Llama 3's."""
+DROPPED_SHARE = 0.25
+"""Of the pieces of words, in each variant."""
 TWO_DIGITS = tuple(f"{number:02}" for number in range(100))
 """A number is copied digit by digit, and goes on in one way only where no digits repeat; pairs of digits repeat less."""
 
@@ -73,6 +76,28 @@ def train_tokenizer(seed: int) -> Tokenizer:
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS + CITATIONS])
     return tokenizer
+
+
+def variants(tokenizer: Tokenizer, count: int, seed: int) -> list[Tokenizer]:
+    """Tokenizers with the same ids that lack some pieces of words.
+
+    Pieces inside longer ones hardly ever stand alone in the training text, and what was never written is not written later. A
+    document keeps one tokenizer, so that a word still has the same tokens wherever it stands.
+    """
+    whole = json.loads(tokenizer.to_str())
+    # Added tokens get new ids where the vocabulary does not hold them, as it is shorter then.
+    known: dict[str, int] = whole["model"]["vocab"] | {one["content"]: one["id"] for one in whole["added_tokens"]}
+    pieces = sorted(first + second for first, second in whole["model"]["merges"] if (first + second).isalpha())
+    made: list[Tokenizer] = []
+    for number in range(count):
+        rng = Random(f"{seed}:{number}")
+        dropped = {piece for piece in pieces if rng.random() < DROPPED_SHARE}
+        model = whole["model"] | {
+            "vocab": {token: index for token, index in known.items() if token not in dropped},
+            "merges": [pair for pair in whole["model"]["merges"] if not {*pair, "".join(pair)} & dropped],
+        }
+        made.append(Tokenizer.from_str(json.dumps(whole | {"model": model})))
+    return made
 
 
 def load_or_train(path: Path, seed: int) -> Tokenizer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from seedling.forms import TRAINING_STOCK, Definition, Form, Stock, defined, filled, made_up
+from seedling.forms import TRAINING_STOCK, Definition, Form, Stock, crowded, defined, filled, made_up
 from seedling.lexicon import KINDS, Lexicon, draw
 from seedling.rewording import posed
 from seedling.storytelling import Turn
@@ -15,6 +15,8 @@ NO_TOOL = "I have no tool for that."
 DONE = "Done."
 UNFIT_SHARE = 0.2
 """How many requests are served by no tool."""
+CROWDED_SHARE = 0.5
+"""How often the tools of one prompt share their words, at the end of training."""
 TABLE_SHARE, RESULT_SHARE, TALK_SHARE = 0.25, 0.3, 0.06
 """How many tools are of the table, how often a call's result follows, and how often talk that needs no tool."""
 Result: TypeAlias = dict[str, str | int | float]
@@ -110,6 +112,8 @@ def use_tools(
 ) -> tuple[list[dict[str, Any]], list[Turn]]:
     """Tools, and one to three requests; `chat` is talk that needs none of them. An easy case has one tool with few fields."""
     count = 1 if is_easy else rng.choices((1, 2, 3), weights=(4, 4, 2))[0]
+    if stock.is_crowded and rng.random() < CROWDED_SHARE:
+        stock = crowded(rng, stock)
     *tools, absent = different_tools(rng, stock, count + 1, 2 if is_easy else 3)
     turns: list[Turn] = []
     for _ in range(rng.choices((1, 2, 3), weights=(5, 3, 2))[0]):

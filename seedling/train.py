@@ -10,15 +10,18 @@ from tokenizers import Tokenizer
 from torch.nn import functional
 
 from seedling.batches import IGNORED, Batch, batches
-from seedling.corpus import Stage, documents
+from seedling.conversations import Stage
+from seedling.corpus import documents
 from seedling.model import Seedling, Shape
 from seedling.muon import Muon
 from seedling.start import write_circuits
+from seedling.tokenizer import variants
 
 BATCH_TOKENS = 3072
-EXERCISES_UNTIL, LATE_FROM, COOLING_FROM = 0.1, 0.45, 0.5
+EXERCISES_UNTIL, LATE_FROM, LAST_FROM, COOLING_FROM = 0.1, 0.45, 0.7, 0.5
 """Shares of the training: exercises only, then all skills, then more words that nobody knows; the learning rate falls at the end."""
 SEGMENT_STEPS = 50
+VARIANTS = 24
 WARMUP_STEPS = 20
 MATRIX_RATE, OTHER_RATE = 0.005, 0.003
 """At the peak; with a matrix rate of 0.02 the copying circuit that the weights start with is lost before it is of use."""
@@ -33,14 +36,23 @@ def rate_factor(step: int, step_count: int) -> float:
     return 0.02 + 0.98 * min(1.0, left)
 
 
+def stage_at(share: float) -> Stage:
+    """The stage of training after this share of its steps."""
+    if share < EXERCISES_UNTIL:
+        return "early"
+    return "last" if share >= LAST_FROM else "late" if share >= LATE_FROM else "middle"
+
+
 def batches_from(tokenizer: Tokenizer, seed: int, first_step: int, step_count: int) -> Iterator[Batch]:
     """The batch of each step from `first_step` on: the same ones, whether or not training was interrupted."""
     segment, skipped = divmod(first_step, SEGMENT_STEPS)
+    # Every other document of the last stage, in one of the variants.
+    others = [one for variant in variants(tokenizer, VARIANTS, seed) for one in (tokenizer, variant)]
     while True:
-        share = segment * SEGMENT_STEPS / step_count
-        stage: Stage = "early" if share < EXERCISES_UNTIL else "late" if share >= LATE_FROM else "middle"
+        stage = stage_at(segment * SEGMENT_STEPS / step_count)
         source = documents(seed * 1_000_003 + segment, stage)
-        yield from islice(batches(source, tokenizer, BATCH_TOKENS), skipped, SEGMENT_STEPS)
+        tokenizers = others if stage == "last" else [tokenizer]
+        yield from islice(batches(source, tokenizers, BATCH_TOKENS), skipped, SEGMENT_STEPS)
         segment, skipped = segment + 1, 0
 
 
