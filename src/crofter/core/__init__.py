@@ -24,6 +24,7 @@ from .values import (
     Timings,
     TokenLogprob,
     TokenPrompt,
+    ToolCallDelta,
     Usage,
 )
 from .words import shown_size
@@ -56,6 +57,7 @@ __all__ = [
     "Timings",
     "TokenLogprob",
     "TokenPrompt",
+    "ToolCallDelta",
     "Usage",
     "new_request_id",
     "shown_size",

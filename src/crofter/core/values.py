@@ -126,6 +126,14 @@ class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
     alternatives: tuple["TokenLogprob", ...] = ()
 
 
+class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a call of a tool grows. The first of a call carries the name; `arguments` together are the text of one JSON object."""
+
+    index: int
+    name: str = ""
+    arguments: str = ""
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Token counts of a whole request (all choices)."""
 
@@ -154,6 +162,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choice: int = 0
     text: str = ""
     reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None

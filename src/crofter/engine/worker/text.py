@@ -6,17 +6,9 @@ Pure state machines: the same bytes give the same text however they are cut.
 import codecs
 from collections.abc import Sequence
 
+from .cuts import longest_partial_suffix
+
 REASONING_MARKERS = (("<think>", "</think>"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("[THINK]", "[/THINK]"))
-
-
-def longest_partial_suffix(text: str, patterns: Sequence[str]) -> int:
-    """Length of the longest end of `text` that is the beginning, but not the whole, of a pattern."""
-    longest = max((len(pattern) for pattern in patterns), default=0) - 1
-    for length in range(min(longest, len(text)), 0, -1):
-        end = text[-length:]
-        if any(len(pattern) > length and pattern.startswith(end) for pattern in patterns):
-            return length
-    return 0
 
 
 def reasoning_markers(template: str) -> tuple[str, str] | None:

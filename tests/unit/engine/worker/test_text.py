@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.engine.worker.text import TextAssembler, longest_partial_suffix, reasoning_markers
+from crofter.engine.worker.cuts import longest_partial_suffix
+from crofter.engine.worker.text import TextAssembler, reasoning_markers
 
 MARKERS = ("<think>", "</think>")
 _fragments = st.lists(
