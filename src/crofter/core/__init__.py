@@ -25,6 +25,7 @@ from .values import (
     TokenLogprob,
     TokenPrompt,
     ToolCallDelta,
+    ToolChoice,
     Usage,
 )
 from .words import shown_size
@@ -58,6 +59,7 @@ __all__ = [
     "TokenLogprob",
     "TokenPrompt",
     "ToolCallDelta",
+    "ToolChoice",
     "Usage",
     "new_request_id",
     "shown_size",

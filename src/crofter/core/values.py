@@ -12,7 +12,7 @@ import msgspec
 from .ids import ModelId, RequestId
 from .shape import ModelShape
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,11 +26,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool_call_id: str | None = None
 
 
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which of the tools may or must be called."""
+
+    required: bool = False
+    """At least one call, and nothing but calls."""
+    name: str = ""
+    """The one tool that must be called; empty: any."""
+    parallel: bool = True
+    """More than one call in an answer."""
+
+
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     """A conversation, rendered with the model's own chat template."""
 
     messages: tuple[Message, ...]
     tools: tuple[dict[str, Any], ...] = ()
+    """As in OpenAI's API: `{"type": "function", "function": {"name", "description", "parameters", "strict"}}`."""
+    tool_choice: ToolChoice = ToolChoice()
     template_arguments: dict[str, Any] = {}
     """Extra variables for the template, for example `enable_thinking`."""
 

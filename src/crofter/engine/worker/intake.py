@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -17,6 +19,7 @@ from crofter.core import (
     TokenPrompt,
 )
 
+from .calls import CallReader, Notation, notation_of
 from .constraint import Compiler
 from .library import Model
 from .renderer import Renderer
@@ -44,6 +47,8 @@ class Intake:
         self.markers = reasoning_markers(self._template.source)
         if self.markers is not None:
             vocabulary.show_markers(self.markers)
+        self._notation = notation_of(self._template.source)
+        vocabulary.show_markers((*self._notation.openings, *self._notation.markers))
 
     def tokenize(self, prompt: Prompt) -> tuple[list[int], bool]:
         """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError."""
@@ -99,8 +104,17 @@ class Intake:
             answer_limit=room if request.max_tokens is None else request.max_tokens,
             constraint=None if request.constraint is None else self._compiler.compile(request.constraint),
             begins_thinking=begins_thinking,
+            calls=self._calls(request.prompt),
             arrived=arrived,
         )
+
+    def _calls(self, prompt: Prompt) -> Callable[[], CallReader] | None:
+        notation: Notation = self._notation
+        if not isinstance(prompt, ChatPrompt) or not (prompt.tools or notation.whole):
+            return None
+        functions: list[dict[str, Any]] = [tool.get("function") or {} for tool in prompt.tools]
+        schemas: dict[str, dict[str, Any]] = {str(one.get("name")): one.get("parameters") or {} for one in functions}
+        return lambda: CallReader(notation, schemas, parallel=prompt.tool_choice.parallel)
 
 
 def _check_sampling(sampling: Sampling) -> None:

@@ -101,7 +101,9 @@ NOTATIONS: tuple[Notation, ...] = (
         ),
     ),
     Notation("minimax", ("<minimax:tool_call>",), {"<minimax:tool_call>": _invoke("", "</minimax:tool_call>")}),
-    Notation("gemma", ("<|tool_call>",), {"<|tool_call>": _gemma('<|"|>', "<tool_call|>")}, markers=('<|"|>', "<tool_call|>")),
+    Notation(
+        "gemma", ("<|tool_call>",), {"<|tool_call>": _gemma('<|"|>', "<tool_call|>")}, markers=('<|"|>', "<tool_call|>")
+    ),
     Notation(
         "function-gemma",
         ("<start_function_call>",),
@@ -109,15 +111,28 @@ NOTATIONS: tuple[Notation, ...] = (
         markers=("<escape>", "<end_function_call>"),
     ),
     Notation("mistral", ("[TOOL_CALLS]",), {"[TOOL_CALLS]": mistral}, markers=("[ARGS]", "[CALL_ID]")),
-    Notation("command-r", ("<|START_ACTION|>",), {"<|START_ACTION|>": _list("<|END_ACTION|>")}, markers=("<|END_ACTION|>",)),
+    Notation(
+        "command-r", ("<|START_ACTION|>",), {"<|START_ACTION|>": _list("<|END_ACTION|>")}, markers=("<|END_ACTION|>",)
+    ),
     Notation("seed", ("<seed:tool_call>",), {"<seed:tool_call>": _seed}),
-    Notation("lfm", ("<|tool_call_start|>",), {"<|tool_call_start|>": _python("<|tool_call_end|>")}, markers=("<|tool_call_end|>",)),
+    Notation(
+        "lfm",
+        ("<|tool_call_start|>",),
+        {"<|tool_call_start|>": _python("<|tool_call_end|>")},
+        markers=("<|tool_call_end|>",),
+    ),
     Notation("nemotron", ("<TOOLCALL>",), {"<TOOLCALL>": _list("</TOOLCALL>")}),
     Notation("hermes", ("<tool_call>",), {"<tool_call>": _hermes}, markers=("</tool_call>",)),
     Notation("granite", ("<|tool_call|>",), {"<|tool_call|>": _list("<|/tool_call|>")}, markers=("<|/tool_call|>",)),
     Notation("llama", ("<|python_tag|>",), {"<|python_tag|>": _bare}, bare=_bare),
     Notation("llama", ('{"name": function name',), {"<|python_tag|>": _bare}, bare=_bare),
-    Notation("llama-4", ("<|python_start|>",), {"<|python_start|>": _python("<|python_end|>")}, bare=_bare, markers=("<|python_end|>",)),
+    Notation(
+        "llama-4",
+        ("<|python_start|>",),
+        {"<|python_start|>": _python("<|python_end|>")},
+        bare=_bare,
+        markers=("<|python_end|>",),
+    ),
 )
 """The first whose signs are all in a template is the one."""
 GENERIC = Notation("generic", (), {"<tool_call>": _hermes}, bare=None, markers=("</tool_call>",))

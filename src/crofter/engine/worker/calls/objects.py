@@ -18,42 +18,54 @@ def called_object(feed: Feed, pieces: Pieces, *, only_tools: bool = False) -> Wa
     """
     yield from feed.skip_space()
     yield from feed.expect("{")
-    name, waiting, begun = "", "", False
-    while True:
-        char = yield from feed.skip_space()
+    call = _Call(pieces)
+    while (char := (yield from feed.skip_space())) in (",", '"'):
         if char == ",":
             yield from feed.take(1)
             continue
-        if char != '"':
-            break
         key = yield from _text(feed)
         yield from feed.skip_space()
         yield from feed.expect(":")
-        yield from feed.skip_space()
-        if key in _NAMES and not name:
-            name = yield from _name(feed)
-            if only_tools and not pieces.is_tool(name):
+        if key in _NAMES and not call.name:
+            call.name = yield from _name(feed)
+            if only_tools and not pieces.is_tool(call.name):
                 raise NotACall
-            if waiting:
-                pieces.begin(name)
-                pieces.arguments(waiting)
-                begun = True
-        elif key in _ARGUMENTS and not begun and not waiting:
-            if name:
-                pieces.begin(name)
-                begun = True
-                yield from arguments(feed, pieces)
-            else:
-                waiting = yield from _whole(feed)
+        elif key in _ARGUMENTS and not call.has_arguments:
+            yield from call.take_arguments(feed)
         else:
             yield from feed.json_value(lambda _: None)
     if char:
         yield from feed.expect("}")
-    if not name:
-        raise NotACall
-    if not begun:
-        pieces.begin(name)
-        pieces.arguments("{}")
+    call.close()
+
+
+class _Call:
+    """A call whose members come in any order."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self._waiting: str | None = None
+        self._begun = False
+        self.name = ""
+
+    @property
+    def has_arguments(self) -> bool:
+        return self._begun or self._waiting is not None
+
+    def take_arguments(self, feed: Feed) -> Waiting[None]:
+        if not self.name:
+            self._waiting = _unpacked((yield from _json(feed)))
+            return
+        self._pieces.begin(self.name)
+        self._begun = True
+        yield from arguments(feed, self._pieces)
+
+    def close(self) -> None:
+        if not self.name:
+            raise NotACall
+        if not self._begun:
+            self._pieces.begin(self.name)
+            self._pieces.arguments(self._waiting or "{}")
 
 
 def arguments(feed: Feed, pieces: Pieces) -> Waiting[None]:
@@ -63,10 +75,6 @@ def arguments(feed: Feed, pieces: Pieces) -> Waiting[None]:
         yield from feed.json_value(pieces.arguments)
         return
     pieces.arguments(_unpacked((yield from _json(feed))))
-
-
-def _whole(feed: Feed) -> Waiting[str]:
-    return _unpacked((yield from _json(feed)))
 
 
 def _json(feed: Feed) -> Waiting[str]:
@@ -86,6 +94,7 @@ def _unpacked(value: str) -> str:
 
 def _name(feed: Feed) -> Waiting[str]:
     """The name of a tool. Raises NotACall for what cannot be one."""
+    yield from feed.skip_space()
     name = yield from _text(feed)
     if not name or len(name) > _LONGEST_NAME_CHARACTERS:
         raise NotACall

@@ -12,10 +12,15 @@ Schemas = Mapping[str, Mapping[str, Any]]
 """The parameters' JSON schema of each tool, by name."""
 
 
+class EnoughCalls(Exception):  # noqa: N818 - a turn in the parse, not an error
+    """Another call begins where no more are wanted."""
+
+
 class Pieces:
     """Collects what became certain since it was last taken."""
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(self, schemas: Schemas, most_calls: int | None = None) -> None:
+        self._most_calls = most_calls
         self.count = 0
         """Calls begun so far."""
         self._schemas = schemas
@@ -32,7 +37,9 @@ class Pieces:
         self._thinking.append(text)
 
     def begin(self, name: str) -> None:
-        """A call of this tool; its arguments follow."""
+        """A call of this tool; its arguments follow. Raises EnoughCalls."""
+        if self.count == self._most_calls:
+            raise EnoughCalls
         self._deltas.append(ToolCallDelta(index=self.count, name=name))
         self.count += 1
 
@@ -61,10 +68,7 @@ class Pieces:
 
     def value(self, tool: str, parameter: str, text: str) -> object:
         """What a parameter written as plain text means: text where the schema says so, else JSON if it is any."""
-        properties = self._schemas.get(tool, {}).get("properties")
-        schema = properties.get(parameter) if isinstance(properties, dict) else None
-        kind = schema.get("type") if isinstance(schema, dict) else None
-        if kind == "string" or (kind is None and isinstance(schema, dict) and _only_strings(schema)):
+        if _wants_text(_member(_member(self._schemas.get(tool), "properties"), parameter)):
             return text
         try:
             return json.loads(text)
@@ -72,6 +76,10 @@ class Pieces:
             return {"True": True, "False": False, "None": None}.get(text.strip(), text)
 
 
-def _only_strings(schema: Mapping[str, Any]) -> bool:
-    allowed = schema.get("enum")
-    return isinstance(allowed, list) and all(isinstance(one, str) for one in allowed)
+def _member(value: Any, key: str) -> Any:  # noqa: ANN401 - JSON as a client sent it
+    return value.get(key) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def _wants_text(schema: object) -> bool:
+    kind, allowed = _member(schema, "type"), _member(schema, "enum")
+    return kind == "string" or (kind is None and bool(allowed) and all(isinstance(one, str) for one in allowed))

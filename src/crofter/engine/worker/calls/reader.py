@@ -4,7 +4,7 @@ from crofter.core import ToolCallDelta
 
 from .feed import Feed
 from .formats import Notation, calls_in
-from .pieces import Pieces, Schemas
+from .pieces import EnoughCalls, Pieces, Schemas
 
 Read = tuple[str, str, tuple[ToolCallDelta, ...]]
 """Text, thinking, and what calls grew by."""
@@ -13,9 +13,12 @@ Read = tuple[str, str, tuple[ToolCallDelta, ...]]
 class CallReader:
     """Takes an answer in pieces; gives text, thinking and calls as they become certain."""
 
-    def __init__(self, notation: Notation, schemas: Schemas) -> None:
+    def __init__(self, notation: Notation, schemas: Schemas, *, parallel: bool = True) -> None:
+        """`parallel`: more than one call; without it the second one ends the answer."""
         self._feed = Feed()
-        self._pieces = Pieces(schemas)
+        self._pieces = Pieces(schemas, None if parallel else 1)
+        self.ended = False
+        """Whether as many calls were made as are allowed, and another one began."""
         self._parser = calls_in(notation, self._feed, self._pieces)
 
     @property
@@ -28,11 +31,17 @@ class CallReader:
         if not text:
             return "", "", ()
         self._feed.add(text)
-        next(self._parser, None)
-        return self._pieces.take()
+        return self._read()
 
     def finish(self) -> Read:
         """Nothing more comes."""
         self._feed.ended = True
-        next(self._parser, None)
+        return self._read()
+
+    def _read(self) -> Read:
+        if not self.ended:
+            try:
+                next(self._parser, None)
+            except EnoughCalls:
+                self.ended = True
         return self._pieces.take()

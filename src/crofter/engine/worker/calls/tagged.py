@@ -19,7 +19,9 @@ class _Growing:
     def add(self, name: str, text: str, *, is_text: bool = False) -> None:
         value = text if is_text else self._pieces.value(self._tool, name, text)
         start = "{" if self._count == 0 else ", "
-        self._pieces.arguments(f"{start}{json.dumps(name, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}")
+        self._pieces.arguments(
+            f"{start}{json.dumps(name, ensure_ascii=False)}: {json.dumps(value, ensure_ascii=False)}"
+        )
         self._count += 1
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Answers of every notation, in whole and in pieces: the calls are the same, and nothing of their marks is shown."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,10 +16,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "tell": {"type": "object", "properties": {"text": {"type": "string"}, "tags": {"type": "array"}}},
     "now": {"type": "object", "properties": {}},
 }
-ADD = ("add", {"a": 1, "b": 2.5})
-TELL = ("tell", {"text": 'He said "no" {x}\n[1]', "tags": ["ä", "]"]})
-NOW = ("now", {})
-BOTH = [ADD, TELL]
+Called = tuple[str, dict[str, Any]]
+ADD: Called = ("add", {"a": 1, "b": 2.5})
+TELL: Called = ("tell", {"text": 'He said "no" {x}\n[1]', "tags": ["ä", "]"]})
+NOW: Called = ("now", {})
+
+
+BOTH: list[Called] = [ADD, TELL]
 
 
 def of(name: str) -> Notation:
@@ -29,9 +33,14 @@ ADD_JSON = '{"name": "add", "arguments": {"a": 1, "b": 2.5}}'
 TELL_JSON = json.dumps({"name": "tell", "arguments": TELL[1]}, ensure_ascii=False)
 TELL_ARGUMENTS = json.dumps(TELL[1], ensure_ascii=False)
 
-ANSWERS: list[tuple[str, str, str, list[tuple[str, dict[str, Any]]]]] = [
+ANSWERS: list[tuple[str, str, str, Sequence[Called]]] = [
     ("hermes", f"<tool_call>\n{ADD_JSON}\n</tool_call>", "", [ADD]),
-    ("hermes", f"I look.\n\n<tool_call>\n{ADD_JSON}\n</tool_call>\n<tool_call>\n{TELL_JSON}\n</tool_call>\n", "I look.", BOTH),
+    (
+        "hermes",
+        f"I look.\n\n<tool_call>\n{ADD_JSON}\n</tool_call>\n<tool_call>\n{TELL_JSON}\n</tool_call>\n",
+        "I look.",
+        BOTH,
+    ),
     ("hermes", f"<tool_call>{ADD_JSON}", "", [ADD]),
     ("hermes", '<tool_call>{"arguments": {"a": 1, "b": 2.5}, "name": "add"}</tool_call>', "", [ADD]),
     ("hermes", '<tool_call>{"name": "now"}</tool_call>', "", [NOW]),
@@ -48,8 +57,10 @@ ANSWERS: list[tuple[str, str, str, list[tuple[str, dict[str, Any]]]]] = [
     ),
     (
         "hermes",
-        '<tool_call>\n<function=tell>\n<parameter=text>\nHe said "no" {x}\n[1]\n</parameter>\n<parameter=tags>\n["ä", "]"]\n'
-        "</parameter>\n</function>\n</tool_call>\nDone.",
+        (
+            '<tool_call>\n<function=tell>\n<parameter=text>\nHe said "no" {x}\n[1]\n</parameter>\n<parameter=tags>\n["ä", "]"]\n'
+            "</parameter>\n</function>\n</tool_call>\nDone."
+        ),
         "Done.",
         [TELL],
     ),
@@ -61,50 +72,82 @@ ANSWERS: list[tuple[str, str, str, list[tuple[str, dict[str, Any]]]]] = [
     ),
     ("hermes", "<tool_call>now\n</tool_call>", "", [NOW]),
     ("mistral", f"[TOOL_CALLS][{ADD_JSON}, {TELL_JSON}]", "", BOTH),
-    ("mistral", f'[TOOL_CALLS]add[ARGS]{{"a": 1, "b": 2.5}}[TOOL_CALLS]tell[CALL_ID]x1[ARGS]{TELL_ARGUMENTS}', "", BOTH),
+    (
+        "mistral",
+        f'[TOOL_CALLS]add[ARGS]{{"a": 1, "b": 2.5}}[TOOL_CALLS]tell[CALL_ID]x1[ARGS]{TELL_ARGUMENTS}',
+        "",
+        BOTH,
+    ),
     ("mistral", '[TOOL_CALLS]add{"a": 1, "b": 2.5}', "", [ADD]),
     (
         "deepseek",
-        "Wait.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"a\": 1, \"b\": 2.5}\n```<｜tool▁call▁end｜>\n"
-        f"<｜tool▁call▁begin｜>tell<｜tool▁sep｜>{TELL_ARGUMENTS}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        (
+            "Wait.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n"
+            '```json\n{"a": 1, "b": 2.5}\n```<｜tool▁call▁end｜>\n'
+            f"<｜tool▁call▁begin｜>tell<｜tool▁sep｜>{TELL_ARGUMENTS}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
+        ),
         "Wait.",
         BOTH,
     ),
     (
         "deepseek-3.2",
-        '<｜DSML｜function_calls>\n<｜DSML｜invoke name="add">\n<｜DSML｜parameter name="a" string="false">1</｜DSML｜parameter>\n'
-        '<｜DSML｜parameter name="b" string="false">2.5</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>',
+        (
+            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="add">\n<｜DSML｜parameter name="a" string="false">1</｜DSML｜parameter>\n'
+            '<｜DSML｜parameter name="b" string="false">2.5</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>'
+        ),
         "",
         [ADD],
     ),
     (
         "kimi",
-        '<|tool_calls_section_begin|><|tool_call_begin|>functions.add:0<|tool_call_argument_begin|>{"a": 1, "b": 2.5}<|tool_call_end|>'
-        f"<|tool_call_begin|>functions.tell:1<|tool_call_argument_begin|>{TELL_ARGUMENTS}<|tool_call_end|><|tool_calls_section_end|>",
+        (
+            '<|tool_calls_section_begin|><|tool_call_begin|>functions.add:0<|tool_call_argument_begin|>{"a": 1, "b": 2.5}<|tool_call_end|>'
+            f"<|tool_call_begin|>functions.tell:1<|tool_call_argument_begin|>{TELL_ARGUMENTS}<|tool_call_end|><|tool_calls_section_end|>"
+        ),
         "",
         BOTH,
     ),
     (
         "minimax",
-        'So.\n<minimax:tool_call>\n<invoke name="add">\n<parameter name="a">1</parameter>\n<parameter name="b">2.5</parameter>\n</invoke>\n'
-        "</minimax:tool_call>",
+        (
+            'So.\n<minimax:tool_call>\n<invoke name="add">\n<parameter name="a">1</parameter>\n'
+            '<parameter name="b">2.5</parameter>\n</invoke>\n'
+            "</minimax:tool_call>"
+        ),
         "So.",
         [ADD],
     ),
     ("gemma", "<|tool_call>call:add{a:1,b:2.5}<tool_call|>", "", [ADD]),
-    ("gemma", '<|tool_call>call:tell{tags:[<|"|>ä<|"|>,<|"|>]<|"|>],text:<|"|>He said "no" {x}\n[1]<|"|>}<tool_call|>', "", [TELL]),
+    (
+        "gemma",
+        '<|tool_call>call:tell{tags:[<|"|>ä<|"|>,<|"|>]<|"|>],text:<|"|>He said "no" {x}\n[1]<|"|>}<tool_call|>',
+        "",
+        [TELL],
+    ),
     ("function-gemma", "<start_function_call>call:add{a:1,b:2.5}<end_function_call>", "", [ADD]),
     (
         "command-r",
-        '<|START_ACTION|>[\n {"tool_call_id": "0", "tool_name": "add", "parameters": {"a": 1, "b": 2.5}},\n'
-        f' {{"tool_call_id": "1", "tool_name": "tell", "parameters": {TELL_ARGUMENTS}}}\n]<|END_ACTION|>',
+        (
+            '<|START_ACTION|>[\n {"tool_call_id": "0", "tool_name": "add", "parameters": {"a": 1, "b": 2.5}},\n'
+            f' {{"tool_call_id": "1", "tool_name": "tell", "parameters": {TELL_ARGUMENTS}}}\n]<|END_ACTION|>'
+        ),
         "",
         BOTH,
     ),
     ("granite", f"<|tool_call|>[{ADD_JSON}]", "", [ADD]),
     ("nemotron", f"<TOOLCALL>[{ADD_JSON}]</TOOLCALL>", "", [ADD]),
-    ("seed", "<seed:tool_call>\n<function=add>\n<parameter=a>1</parameter>\n<parameter=b>2.5</parameter>\n</function>\n</seed:tool_call>", "", [ADD]),
-    ("lfm", '<|tool_call_start|>[add(a=1, b=2.5), tell(text="He said \\"no\\" {x}\\n[1]", tags=["ä", "]"])]<|tool_call_end|>', "", BOTH),
+    (
+        "seed",
+        "<seed:tool_call>\n<function=add>\n<parameter=a>1</parameter>\n<parameter=b>2.5</parameter>\n</function>\n</seed:tool_call>",
+        "",
+        [ADD],
+    ),
+    (
+        "lfm",
+        '<|tool_call_start|>[add(a=1, b=2.5), tell(text="He said \\"no\\" {x}\\n[1]", tags=["ä", "]"])]<|tool_call_end|>',
+        "",
+        BOTH,
+    ),
     ("llama", '{"name": "add", "parameters": {"a": 1, "b": 2.5}}', "", [ADD]),
     ("llama", f'{{"name": "add", "parameters": {{"a": 1, "b": 2.5}}}}; {TELL_JSON}', "", BOTH),
     ("llama", f"<|python_tag|>{ADD_JSON}", "", [ADD]),
@@ -116,8 +159,10 @@ ANSWERS: list[tuple[str, str, str, list[tuple[str, dict[str, Any]]]]] = [
     ("llama-4", "[subtract(a=1)]", "[subtract(a=1)]", []),
     (
         "harmony",
-        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json<|message|>"
-        '{"a": 1, "b": 2.5}<|call|>',
+        (
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary to=functions.add <|constrain|>json<|message|>"
+            '{"a": 1, "b": 2.5}<|call|>'
+        ),
         "",
         [ADD],
     ),
@@ -146,14 +191,14 @@ def read(notation: Notation, pieces: list[str]) -> tuple[str, str, Calls]:
 
 
 @pytest.mark.parametrize(("name", "answer", "text", "calls"), ANSWERS)
-def test_calls_of_every_notation_are_read(name: str, answer: str, text: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
+def test_calls_of_every_notation_are_read(name: str, answer: str, text: str, calls: Sequence[Called]) -> None:
     said, _, found = read(of(name), [answer])
     assert said == text
-    assert [(one, json.loads(arguments)) for one, arguments in found] == calls
+    assert [(one, json.loads(arguments)) for one, arguments in found] == list(calls)
 
 
 @given(st.sampled_from(ANSWERS), st.data())
-def test_the_cuts_change_nothing(case: tuple[str, str, str, list[tuple[str, dict[str, Any]]]], data: st.DataObject) -> None:
+def test_the_cuts_change_nothing(case: tuple[str, str, str, Sequence[Called]], data: st.DataObject) -> None:
     name, answer, _, _ = case
     cuts = sorted(data.draw(st.sets(st.integers(0, len(answer)), max_size=len(answer))))
     pieces = [answer[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
@@ -165,16 +210,48 @@ def test_one_character_at_a_time_changes_nothing(name: str, answer: str, text: s
     assert read(of(name), list(answer)) == read(of(name), [answer])
 
 
-PARTS = sorted(
-    {opening for one in NOTATIONS for opening in one.openings} | {mark for one in NOTATIONS for mark in one.markers}
-) + [
-    "{", "}", "[", "]", '"', ",", ":", "\\", "\n", " ", "name", "add", "arguments", "<function=", "<parameter=", ">", "a", "1", "(", ")",
-    "=", "call:", "function", "```json", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "</tool_call>", '<invoke name="', "'",
+PARTS = [
+    *sorted(
+        {opening for one in NOTATIONS for opening in one.openings} | {mark for one in NOTATIONS for mark in one.markers}
+    ),
+    "{",
+    "}",
+    "[",
+    "]",
+    '"',
+    ",",
+    ":",
+    "\\",
+    "\n",
+    " ",
+    "name",
+    "add",
+    "arguments",
+    "<function=",
+    "<parameter=",
+    ">",
+    "a",
+    "1",
+    "(",
+    ")",
+    "=",
+    "call:",
+    "function",
+    "```json",
+    "<arg_key>",
+    "</arg_key>",
+    "<arg_value>",
+    "</arg_value>",
+    "</tool_call>",
+    '<invoke name="',
+    "'",
 ]
 
 
 @given(st.sampled_from(NOTATIONS), st.lists(st.sampled_from(PARTS), max_size=24), st.data())
-def test_any_text_is_read_without_a_crash_and_the_same_however_cut(notation: Notation, parts: list[str], data: st.DataObject) -> None:
+def test_any_text_is_read_without_a_crash_and_the_same_however_cut(
+    notation: Notation, parts: list[str], data: st.DataObject
+) -> None:
     answer = "".join(parts)
     whole = read(notation, [answer])
     assert read(notation, list(answer)) == whole
