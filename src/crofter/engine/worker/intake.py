@@ -12,15 +12,17 @@ from crofter.core import (
     CrofterError,
     ErrorCode,
     GenerationRequest,
+    Grammar,
     InfillPrompt,
+    JsonSchema,
     Prompt,
     Sampling,
     TextPrompt,
     TokenPrompt,
 )
 
-from .calls import CallReader, Notation, notation_of
-from .constraint import Compiler
+from .calls import GENERIC, CallReader, Marks, Notation, calls_grammar, notation_of
+from .constraint import WHITESPACE, Compiler, Constraint
 from .library import Model
 from .renderer import Renderer
 from .session import PreparedRequest
@@ -102,19 +104,49 @@ class Intake:
             request=request,
             tokens=tokens,
             answer_limit=room if request.max_tokens is None else request.max_tokens,
-            constraint=None if request.constraint is None else self._compiler.compile(request.constraint),
+            constraint=self._constraint(request),
             begins_thinking=begins_thinking,
-            calls=self._calls(request.prompt),
+            calls=self._calls(request),
             arrived=arrived,
         )
 
-    def _calls(self, prompt: Prompt) -> Callable[[], CallReader] | None:
-        notation: Notation = self._notation
-        if not isinstance(prompt, ChatPrompt) or not (prompt.tools or notation.whole):
+    def _calls(self, request: GenerationRequest) -> Callable[[], CallReader] | None:
+        """Starts the reader of calls, where an answer may hold some. Harmony is read in any case: its marks tell thinking apart too."""
+        prompt = request.prompt
+        if not isinstance(prompt, ChatPrompt) or not (prompt.tools or self._notation.whole):
             return None
+        notation = self._notation if not _prescribes_calls(request) else self._prescribed
         functions: list[dict[str, Any]] = [tool.get("function") or {} for tool in prompt.tools]
         schemas: dict[str, dict[str, Any]] = {str(one.get("name")): one.get("parameters") or {} for one in functions}
         return lambda: CallReader(notation, schemas, parallel=prompt.tool_choice.parallel)
+
+    @property
+    def _prescribed(self) -> Notation:
+        return self._notation if self._notation.frame is not None else GENERIC
+
+    def _constraint(self, request: GenerationRequest) -> Callable[[], Constraint] | None:
+        form, prompt, frame = request.constraint, request.prompt, self._prescribed.frame
+        if not _prescribes_calls(request) or not isinstance(prompt, ChatPrompt) or frame is None:
+            return None if form is None else self._compiler.compile(form)
+        notation = self._prescribed
+        grammar = calls_grammar(
+            frame,
+            prompt.tools,
+            prompt.tool_choice,
+            Marks((*notation.openings, *notation.markers), self._compiler.token_of),
+            otherwise=(form.schema or {"type": "object"}) if isinstance(form, JsonSchema) else None,
+            whitespace=WHITESPACE,
+        )
+        return self._compiler.compile_lark(grammar)
+
+
+def _prescribes_calls(request: GenerationRequest) -> bool:
+    """Whether calls have a form to keep: because one is required, its arguments are strict, or the answer has a form of its own."""
+    prompt = request.prompt
+    if not isinstance(prompt, ChatPrompt) or not prompt.tools or isinstance(request.constraint, Grammar):
+        return False
+    strict = any((tool.get("function") or {}).get("strict") for tool in prompt.tools)
+    return prompt.tool_choice.required or strict or request.constraint is not None
 
 
 def _check_sampling(sampling: Sampling) -> None:

@@ -3,7 +3,7 @@
 from crofter.core import ToolCallDelta
 
 from .feed import Feed
-from .formats import Notation, calls_in
+from .notation import Notation, calls_in
 from .pieces import EnoughCalls, Pieces, Schemas
 
 Read = tuple[str, str, tuple[ToolCallDelta, ...]]

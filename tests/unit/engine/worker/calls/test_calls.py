@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crofter.engine.worker.calls import CallReader, notation_of
-from crofter.engine.worker.calls.formats import GENERIC, NOTATIONS, Notation
+from crofter.engine.worker.calls.families import GENERIC, NOTATIONS
+from crofter.engine.worker.calls.notation import Notation
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "add": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "number"}}},
@@ -283,7 +284,8 @@ def test_a_flood_is_not_kept_as_a_name() -> None:
     [
         ("{{ '<tool_call>' }}", "hermes"),
         ("<|channel|> … <|constrain|>json", "harmony"),
-        ("[TOOL_CALLS]", "mistral"),
+        ("[TOOL_CALLS]", "mistral-list"),
+        ("[TOOL_CALLS][ARGS]", "mistral"),
         ("no tools here", "generic"),
         ("", "generic"),
     ],

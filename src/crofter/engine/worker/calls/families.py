@@ -1,35 +1,15 @@
 """Which notation a model writes calls in: told by its chat template, which shows it how."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from .feed import Feed, NotACall, Waiting
+from .feed import Feed, Waiting
+from .grammar import HERMES, Frame
 from .harmony import MARKERS as HARMONY_MARKERS
 from .harmony import harmony
 from .literals import gemma, python_list
 from .named import deepseek, kimi, mistral
+from .notation import Notation, Parser
 from .objects import objects
 from .pieces import Pieces
 from .tagged import function_tags, invoke_tags, key_value_tags
-
-Parser = Callable[[Feed, Pieces], Waiting[None]]
-
-
-@dataclass(frozen=True)
-class Notation:
-    """How calls are written."""
-
-    name: str
-    signs: tuple[str, ...]
-    """All of these stand in the templates of models that write so."""
-    openings: dict[str, Parser]
-    """What a call, or a list of them, begins with, and what reads on from there."""
-    bare: Parser | None = None
-    """Reads an answer that begins with a call without any mark."""
-    markers: tuple[str, ...] = ()
-    """Control tokens beside the openings that the parsers look for."""
-    whole: Parser | None = None
-    """Reads the whole answer, thinking included; instead of openings."""
 
 
 def _hermes(feed: Feed, pieces: Pieces) -> Waiting[None]:
@@ -76,8 +56,30 @@ def _bare(feed: Feed, pieces: Pieces) -> Waiting[None]:
         yield from objects(feed, pieces, only_tools=True)
 
 
+DEEPSEEK_MARKERS = ("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>")
+KIMI_MARKERS = (
+    "<|tool_call_begin|>",
+    "<|tool_call_argument_begin|>",
+    "<|tool_call_end|>",
+    "<|tool_calls_section_end|>",
+)
+_LLAMA = Frame('{"name": "{name}", "parameters": ', "}", between="; ")
+
+
+def _list_of(opening: str, closing: str, name: str = "name", arguments: str = "arguments") -> Frame:
+    before = f'{{"{name}": "{{name}}", "{arguments}": '
+    return Frame(before, "}", between=", ", opening=f"{opening}[", closing=f"]{closing}")
+
+
 NOTATIONS: tuple[Notation, ...] = (
-    Notation("harmony", ("<|channel|>", "<|constrain|>"), {}, markers=HARMONY_MARKERS, whole=harmony),
+    Notation(
+        "harmony",
+        ("<|channel|>", "<|constrain|>"),
+        {},
+        markers=HARMONY_MARKERS,
+        frame=Frame("<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>", ""),
+        whole=harmony,
+    ),
     Notation(
         "deepseek-3.2",
         ("｜DSML｜",),
@@ -85,19 +87,39 @@ NOTATIONS: tuple[Notation, ...] = (
     ),
     Notation(
         "deepseek",
+        ("<｜tool▁calls▁begin｜>", "```json"),
+        {"<｜tool▁calls▁begin｜>": deepseek},
+        markers=DEEPSEEK_MARKERS,
+        frame=Frame(
+            "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}\n```json\n",
+            "\n```<｜tool▁call▁end｜>",
+            between="\n",
+            opening="<｜tool▁calls▁begin｜>",
+            closing="<｜tool▁calls▁end｜>",
+        ),
+    ),
+    Notation(
+        "deepseek-3.1",
         ("<｜tool▁calls▁begin｜>",),
         {"<｜tool▁calls▁begin｜>": deepseek},
-        markers=("<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"),
+        markers=DEEPSEEK_MARKERS,
+        frame=Frame(
+            "<｜tool▁call▁begin｜>{name}<｜tool▁sep｜>",
+            "<｜tool▁call▁end｜>",
+            opening="<｜tool▁calls▁begin｜>",
+            closing="<｜tool▁calls▁end｜>",
+        ),
     ),
     Notation(
         "kimi",
         ("<|tool_calls_section_begin|>",),
         {"<|tool_calls_section_begin|>": kimi},
-        markers=(
-            "<|tool_call_begin|>",
-            "<|tool_call_argument_begin|>",
+        markers=KIMI_MARKERS,
+        frame=Frame(
+            "<|tool_call_begin|>functions.{name}:0<|tool_call_argument_begin|>",
             "<|tool_call_end|>",
-            "<|tool_calls_section_end|>",
+            opening="<|tool_calls_section_begin|>",
+            closing="<|tool_calls_section_end|>",
         ),
     ),
     Notation("minimax", ("<minimax:tool_call>",), {"<minimax:tool_call>": _invoke("", "</minimax:tool_call>")}),
@@ -110,9 +132,20 @@ NOTATIONS: tuple[Notation, ...] = (
         {"<start_function_call>": _gemma("<escape>", "<end_function_call>")},
         markers=("<escape>", "<end_function_call>"),
     ),
-    Notation("mistral", ("[TOOL_CALLS]",), {"[TOOL_CALLS]": mistral}, markers=("[ARGS]", "[CALL_ID]")),
     Notation(
-        "command-r", ("<|START_ACTION|>",), {"<|START_ACTION|>": _list("<|END_ACTION|>")}, markers=("<|END_ACTION|>",)
+        "mistral",
+        ("[TOOL_CALLS]", "[ARGS]"),
+        {"[TOOL_CALLS]": mistral},
+        markers=("[ARGS]", "[CALL_ID]"),
+        frame=Frame("[TOOL_CALLS]{name}[ARGS]", ""),
+    ),
+    Notation("mistral-list", ("[TOOL_CALLS]",), {"[TOOL_CALLS]": mistral}, frame=_list_of("[TOOL_CALLS]", "")),
+    Notation(
+        "command-r",
+        ("<|START_ACTION|>",),
+        {"<|START_ACTION|>": _list("<|END_ACTION|>")},
+        markers=("<|END_ACTION|>",),
+        frame=_list_of("<|START_ACTION|>", "<|END_ACTION|>", "tool_name", "parameters"),
     ),
     Notation("seed", ("<seed:tool_call>",), {"<seed:tool_call>": _seed}),
     Notation(
@@ -121,71 +154,33 @@ NOTATIONS: tuple[Notation, ...] = (
         {"<|tool_call_start|>": _python("<|tool_call_end|>")},
         markers=("<|tool_call_end|>",),
     ),
-    Notation("nemotron", ("<TOOLCALL>",), {"<TOOLCALL>": _list("</TOOLCALL>")}),
-    Notation("hermes", ("<tool_call>",), {"<tool_call>": _hermes}, markers=("</tool_call>",)),
-    Notation("granite", ("<|tool_call|>",), {"<|tool_call|>": _list("<|/tool_call|>")}, markers=("<|/tool_call|>",)),
-    Notation("llama", ("<|python_tag|>",), {"<|python_tag|>": _bare}, bare=_bare),
-    Notation("llama", ('{"name": function name',), {"<|python_tag|>": _bare}, bare=_bare),
+    Notation(
+        "nemotron", ("<TOOLCALL>",), {"<TOOLCALL>": _list("</TOOLCALL>")}, frame=_list_of("<TOOLCALL>", "</TOOLCALL>")
+    ),
+    Notation("hermes", ("<tool_call>",), {"<tool_call>": _hermes}, markers=("</tool_call>",), frame=HERMES),
+    Notation(
+        "granite",
+        ("<|tool_call|>",),
+        {"<|tool_call|>": _list("<|/tool_call|>")},
+        markers=("<|/tool_call|>",),
+        frame=_list_of("<|tool_call|>", ""),
+    ),
+    Notation("llama", ("<|python_tag|>",), {"<|python_tag|>": _bare}, bare=_bare, frame=_LLAMA),
+    Notation("llama", ('{"name": function name',), {"<|python_tag|>": _bare}, bare=_bare, frame=_LLAMA),
     Notation(
         "llama-4",
         ("<|python_start|>",),
         {"<|python_start|>": _python("<|python_end|>")},
         bare=_bare,
         markers=("<|python_end|>",),
+        frame=_LLAMA,
     ),
 )
 """The first whose signs are all in a template is the one."""
-GENERIC = Notation("generic", (), {"<tool_call>": _hermes}, bare=None, markers=("</tool_call>",))
-"""For models whose template knows no tools: they are told to write so."""
+GENERIC = Notation("generic", (), {"<tool_call>": _hermes}, markers=("</tool_call>",), frame=HERMES)
+"""For models whose template knows no tools: they are told to write so. Also where the form is prescribed and the family's is no JSON."""
 
 
 def notation_of(template: str) -> Notation:
     """The notation of a model with this chat template."""
     return next((one for one in NOTATIONS if all(sign in template for sign in one.signs)), GENERIC)
-
-
-def calls_in(notation: Notation, feed: Feed, pieces: Pieces) -> Waiting[None]:
-    """Reads a whole answer: text, and calls wherever they begin. What only looked like a call is text."""
-    if notation.whole is not None:
-        yield from notation.whole(feed, pieces)
-        return
-    if notation.bare is not None:
-        feed.keep()
-        try:
-            yield from notation.bare(feed, pieces)
-            feed.forget()
-        except NotACall:
-            feed.rewind()
-    while True:
-        opening, space = yield from _text_before(feed, pieces, tuple(notation.openings))
-        if not opening:
-            return
-        feed.keep()
-        begun = pieces.count
-        try:
-            yield from notation.openings[opening](feed, pieces)
-        except NotACall:
-            if pieces.count == begun:
-                feed.rewind()
-                pieces.text(space + opening)
-        feed.forget()
-
-
-def _text_before(feed: Feed, pieces: Pieces, openings: Sequence[str]) -> Waiting[tuple[str, str]]:
-    """Text up to an opening; gives the opening, and the white space before it, which belongs to neither if a call follows."""
-    if pieces.count:
-        yield from feed.skip_space()
-    space = ""
-
-    def sink(text: str) -> None:
-        nonlocal space
-        text = space + text
-        stripped = text.rstrip()
-        space = text[len(stripped) :]
-        if stripped:
-            pieces.text(stripped)
-
-    opening = yield from feed.until(openings, sink)
-    if not opening and not pieces.count:
-        pieces.text(space)
-    return opening, space
