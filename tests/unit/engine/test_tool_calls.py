@@ -1,7 +1,6 @@
 """Calls of tools, asked of real workers: a random model keeps to the form of its family when a call is required."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,7 +23,7 @@ TEMPLATES = {
     "mistral-list": "{{ tools }}[TOOL_CALLS]" + TURNS,
     "command-r": "{{ tools }}<|START_ACTION|>" + TURNS,
     "llama": "{{ tools }}<|python_tag|>" + TURNS,
-    "deepseek": "{{ tools }}<｜tool▁calls▁begin｜>```json" + TURNS,
+    "deepseek": "{{ tools }}<｜tool▁calls▁begin｜>```json" + TURNS,  # noqa: RUF001 - its marks
     "kimi": "{{ tools }}<|tool_calls_section_begin|>" + TURNS,
     "gemma": "{{ tools }}<|tool_call>" + TURNS,
     "harmony": "{{ tools }}<|channel|><|constrain|>" + TURNS,
@@ -56,7 +55,10 @@ async def asked(
 ) -> list[Chunk]:
     given: dict[str, Any] = {"messages": (Message(role="user", content="Light!"),), "tools": TOOLS, **prompt}
     request = ask(
-        prompt=ChatPrompt(**given), sampling=Sampling(seed=seed, temperature=1.0), max_tokens=None, constraint=constraint
+        prompt=ChatPrompt(**given),
+        sampling=Sampling(seed=seed, temperature=1.0),
+        max_tokens=None,
+        constraint=constraint,
     )
     return await collect(engine, model, request)
 
