@@ -8,7 +8,8 @@ from starlette.routing import Router as PathRouter
 from crofter.core import CrofterError, ErrorCode
 
 from .admin import AdminRoutes
-from .asgi import App, Receive, Scope, Send
+from .anthropic import AnthropicModels, Messages, anthropic_error
+from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers_named
 from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
@@ -21,11 +22,14 @@ from .settings import ApiSettings
 class Endpoint:
     """One address: calls the handler of the method and sends what it returns."""
 
-    def __init__(self, settings: ApiSettings, **handlers: Handler) -> None:
+    def __init__(self, settings: ApiSettings, renderer: ErrorRenderer | None = None, **handlers: Handler) -> None:
+        """`renderer`: of errors, for addresses that do not speak OpenAI's dialect."""
         self._settings = settings
+        self._renderer = renderer
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange_of(scope).error_renderer = self._renderer
         method = "GET" if scope["method"] == "HEAD" else str(scope["method"])
         handler = self._handlers.get(method)
         if handler is None:
@@ -37,19 +41,34 @@ class Endpoint:
     def _wrong_method(self) -> App:
         known = ", ".join(self._handlers)
         error = CrofterError(ErrorCode.UNSUPPORTED, f"this address answers {known}")
-        return JsonReply(error_body(error), status=405, headers=[(b"allow", known.encode())])
+        return JsonReply((self._renderer or error_body)(error), status=405, headers=[(b"allow", known.encode())])
+
+
+class EitherDialect:
+    """Two dialects at one address: clients of Anthropic's say which version of it they speak."""
+
+    def __init__(self, openai: App, anthropic: App) -> None:
+        self._openai, self._anthropic = openai, anthropic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        speaks_anthropic = bool(headers_named(scope, b"anthropic-version"))
+        await (self._anthropic if speaks_anthropic else self._openai)(scope, receive, send)
 
 
 def routes(services: Services) -> App:
     """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
-    models = ModelList(services)
+    models, messages = ModelList(services), Messages(services)
+    anthropic = partial(Endpoint, services.settings, anthropic_error)
+    anthropic_models = AnthropicModels(services)
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
-        "/models": endpoint(GET=models.list),
-        "/models/{name:path}": endpoint(GET=models.retrieve),
+        "/messages": anthropic(POST=messages.create),
+        "/messages/count_tokens": anthropic(POST=messages.count),
+        "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
+        "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
     }
     admin = AdminRoutes(services)
     health = HealthRoutes(services)

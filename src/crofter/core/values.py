@@ -118,6 +118,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     max_tokens: int | None = None
     """None: as many as the context holds."""
+    shortens_to_fit: bool = False
+    """A `max_tokens` beyond the room left in the context is cut to it instead of refused."""
     stop: tuple[str, ...] = ()
     constraint: Grammar | JsonSchema | None = None
     choices: int = 1
@@ -181,6 +183,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish_reason: FinishReason | None = None
     stop_string: str | None = None
     """The stop string that ended this choice, if one did."""
+    prompt_usage: Usage | None = None
+    """On the first chunk of a request: what is known before the first token, `completion_tokens` being 0."""
     usage: Usage | None = None
     timings: Timings | None = None
 

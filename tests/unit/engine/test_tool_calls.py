@@ -51,7 +51,11 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 async def asked(
-    engine: Engine, model: ModelFile, seed: int = 1, constraint: JsonSchema | None = None, **prompt: Any
+    engine: Engine,
+    model: ModelFile,
+    seed: int = 1,
+    constraint: JsonSchema | None = None,
+    **prompt: Any,  # noqa: ANN401
 ) -> list[Chunk]:
     given: dict[str, Any] = {"messages": (Message(role="user", content="Light!"),), "tools": TOOLS, **prompt}
     request = ask(

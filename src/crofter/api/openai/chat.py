@@ -9,13 +9,14 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.provenance import provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.core import ChatPrompt, Chunk, CrofterError, ErrorCode, GenerationRequest, Message, TokenLogprob
 
 from .chat_stream import ChatStream
 from .fields import completion_id, generation_request
-from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs, provenance_headers
+from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs
 from .tool_calls import CollectedCalls, ToolCall, tool_choice, tools_of
 from .wire import ChatCompletionBody, ChatMessage, ContentPart
 

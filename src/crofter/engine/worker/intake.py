@@ -92,7 +92,10 @@ class Intake:
                 f"prompt is too long: {len(tokens)} tokens > {self._context_tokens - 1} maximum",
                 parameter="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
             )
-        if request.max_tokens is not None and request.max_tokens > room:
+        limit = room if request.max_tokens is None else request.max_tokens
+        if limit > room and request.shortens_to_fit:
+            limit = room
+        if limit > room:
             raise CrofterError(
                 ErrorCode.CONTEXT_LENGTH_EXCEEDED,
                 f"the prompt's {len(tokens)} tokens and max_tokens {request.max_tokens} exceed the context of "
@@ -103,7 +106,7 @@ class Intake:
             call=call,
             request=request,
             tokens=tokens,
-            answer_limit=room if request.max_tokens is None else request.max_tokens,
+            answer_limit=limit,
             constraint=self._constraint(request),
             begins_thinking=begins_thinking,
             calls=self._calls(request),
@@ -145,7 +148,8 @@ def _prescribes_calls(request: GenerationRequest) -> bool:
     prompt = request.prompt
     if not isinstance(prompt, ChatPrompt) or not prompt.tools or isinstance(request.constraint, Grammar):
         return False
-    strict = any((tool.get("function") or {}).get("strict") for tool in prompt.tools)
+    functions: list[dict[str, Any]] = [tool.get("function") or {} for tool in prompt.tools]
+    strict = any(function.get("strict") for function in functions)
     return prompt.tool_choice.required or strict or request.constraint is not None
 
 

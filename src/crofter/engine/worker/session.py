@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenLogprob, ToolCallDelta, Usage
 
 from .text import TextAssembler
@@ -43,6 +45,8 @@ class Answer:
 
     prepared: PreparedRequest
     open_choices: int
+    is_announced: bool = False
+    """Whether a chunk of this request was sent."""
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cached_tokens: int = 0
@@ -159,6 +163,9 @@ class Session:
         calls, self.unsent_calls = tuple(self.unsent_calls), []
         tokens, self.unsent_tokens = tuple(self.unsent_tokens), []
         logprobs, self.unsent_logprobs = tuple(self.unsent_logprobs), []
+        answer = self.answer
+        prompt_usage = None if answer.is_announced else msgspec.structs.replace(answer.usage(), completion_tokens=0)
+        answer.is_announced = True
         return Chunk(
             choice=self.choice,
             text=text,
@@ -170,4 +177,5 @@ class Session:
             stop_string=self.assembler.stop_string if finish_reason else None,
             usage=usage,
             timings=timings,
+            prompt_usage=prompt_usage,
         )
