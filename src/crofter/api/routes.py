@@ -13,6 +13,7 @@ from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers
 from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
+from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
 from .openai import ChatCompletions, Completions, Embeddings, ModelList
 from .replies import JsonReply
 from .services import Services
@@ -100,8 +101,31 @@ def routes(services: Services) -> App:
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
-    table = [Route(path, answer) for path, answer in (own | both).items()]
+    ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
+    table = [
+        Route(path, answer) for path, answer in (ollama | own | both).items()
+    ]  # At the root the greeting is our own.
     return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+
+
+def _ollama(services: Services) -> dict[str, App]:
+    """Ollama's addresses, at the root and under /ollama, as its clients append to either."""
+    endpoint = partial(Endpoint, services.settings, ollama_error)
+    generation, embedding = Generation(services), Embedding(services)
+    models, pull = OllamaModels(services), Pull(services)
+    return {
+        "/": endpoint(GET=models.greeting),
+        "/api/version": endpoint(GET=models.version),
+        "/api/tags": endpoint(GET=models.tags),
+        "/api/ps": endpoint(GET=models.running),
+        "/api/show": endpoint(POST=models.show),
+        "/api/chat": endpoint(POST=generation.chat),
+        "/api/generate": endpoint(POST=generation.generate),
+        "/api/embed": endpoint(POST=embedding.embed),
+        "/api/embeddings": endpoint(POST=embedding.old),
+        "/api/pull": endpoint(POST=pull.pull),
+        "/api/delete": endpoint(DELETE=models.delete),
+    }
 
 
 async def _unknown_address(_scope: Scope, _receive: Receive, _send: Send) -> None:
