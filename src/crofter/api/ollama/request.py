@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import msgspec
+
 from crofter.core import (
     ChatPrompt,
     CrofterError,
@@ -54,15 +56,10 @@ def generate_prompt(body: GenerateBody) -> Prompt:
 
 
 def chat_prompt(body: ChatBody) -> ChatPrompt:
-    """The conversation. Raises UNSUPPORTED for images, INVALID_REQUEST for tools without a name."""
-    for index, tool in enumerate(body.tools or ()):
-        function = tool.get("function")
-        if not isinstance(function, dict) or not function.get("name"):
-            place = f"tools[{index}].function.name"
-            raise CrofterError(ErrorCode.INVALID_REQUEST, f"{place} is missing", parameter=place)
+    """The conversation. Raises UNSUPPORTED for images."""
     return ChatPrompt(
         messages=tuple(map(_message, body.messages)),
-        tools=tuple(body.tools or ()),
+        tools=tuple(msgspec.to_builtins(tool) for tool in body.tools or ()),
         template_arguments=_template_arguments(body),
     )
 

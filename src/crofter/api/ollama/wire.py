@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from crofter.api.tools import Tool
+
 Count = Annotated[int, msgspec.Meta(ge=-2, le=2**31 - 1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -73,7 +75,7 @@ class ChatBody(GenerationFields, kw_only=True):
     """`POST /api/chat`."""
 
     messages: list[InputMessage] = []
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
 
 
 class EmbedBody(msgspec.Struct, kw_only=True):

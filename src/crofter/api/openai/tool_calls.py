@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.tools import Tool
 from crofter.core import CrofterError, ErrorCode, ToolCallDelta, ToolChoice
 
-from .wire import ChatCompletionBody, ChosenTool, FunctionName, Tool
+from .wire import ChatCompletionBody, ChosenTool, FunctionName
 
 
 class CalledFunction(msgspec.Struct, kw_only=True):

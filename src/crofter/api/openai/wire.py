@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from crofter.api.tools import Tool, ToolFunction
+
 Tokens = list[Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -73,20 +75,6 @@ class ChatMessage(msgspec.Struct):
     reasoning_content: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
-
-
-class ToolFunction(msgspec.Struct, omit_defaults=True):
-    """A function that the model may call."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
-class Tool(msgspec.Struct):
-    function: ToolFunction
-    type: Literal["function"] = "function"
 
 
 class FunctionName(msgspec.Struct):
