@@ -176,7 +176,7 @@ async def test_what_changes_the_node_needs_the_administrators_token(method: str,
     ("fields", "named"),
     [
         ({"format": "xml"}, "format"),
-        ({"tools": [{"type": "function"}]}, "tools[0].function.name"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
         ({"model": "none"}, "none"),
     ],
 )
