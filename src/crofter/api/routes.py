@@ -14,7 +14,7 @@ from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
 from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
-from .openai import ChatCompletions, Completions, Embeddings, ModelList
+from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
 from .services import Services
 from .settings import ApiSettings
@@ -59,13 +59,18 @@ class EitherDialect:
 def routes(services: Services) -> App:
     """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
-    models, messages = ModelList(services), Messages(services)
+    models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic = partial(Endpoint, services.settings, anthropic_error)
     anthropic_models = AnthropicModels(services)
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
+        "/responses": endpoint(POST=responses.create),
+        "/responses/input_tokens": endpoint(POST=responses.input_tokens),
+        "/responses/{name}": endpoint(GET=responses.retrieve, DELETE=responses.delete),
+        "/responses/{name}/cancel": endpoint(POST=responses.cancel),
+        "/responses/{name}/input_items": endpoint(GET=responses.input_items),
         "/messages": anthropic(POST=messages.create),
         "/messages/count_tokens": anthropic(POST=messages.count),
         "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),

@@ -24,12 +24,11 @@ _BILLING = "x-anthropic-billing-header"
 
 def generation_request(body: MessagesBody, timeout_seconds: float | None) -> GenerationRequest:
     """What a message asks for. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
-    sampling: dict[str, Any] = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k}
     return GenerationRequest(
         request_id=new_request_id(),
         model=body.model or "",
         prompt=chat_prompt(body),
-        sampling=Sampling(**{name: value for name, value in sampling.items() if value is not None}),
+        sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k),
         max_tokens=body.max_tokens,
         shortens_to_fit=True,  # Here it is a limit that every request has to name, not a wish.
         stop=tuple(text for text in body.stop_sequences or () if text),
