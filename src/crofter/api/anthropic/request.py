@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from crofter.api.tools import checked_choice
 from crofter.core import (
     ChatPrompt,
     CrofterError,
@@ -133,13 +134,9 @@ def _tool_choice(body: CountBody, tools: tuple[dict[str, Any], ...]) -> ToolChoi
     parallel = chosen.disable_parallel_tool_use is not True
     if chosen.type == "auto":
         return ToolChoice(parallel=parallel)
-    names = {tool["function"]["name"] for tool in tools}
-    if not names or (chosen.type == "tool" and chosen.name not in names):
-        message = f"tool_choice asks for {chosen.name or 'a tool'}, which is not among the tools"
-        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="tool_choice")
     if chosen.type == "any":
-        return ToolChoice(required=True, parallel=parallel)
-    return ToolChoice(required=True, name=chosen.name or "", parallel=False)
+        return checked_choice(ToolChoice(required=True, parallel=parallel), tools)
+    return checked_choice(ToolChoice(required=True, name=chosen.name or "?", parallel=False), tools)
 
 
 def _template_arguments(body: CountBody) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from crofter.api.tools import Tool
+from crofter.api.tools import Tool, checked_choice
 from crofter.core import CrofterError, ErrorCode, ToolCallDelta, ToolChoice
 
 from .wire import ChatCompletionBody, ChosenTool, FunctionName
@@ -71,12 +71,7 @@ def tools_of(body: ChatCompletionBody) -> tuple[dict[str, Any], ...]:
 
 def tool_choice(body: ChatCompletionBody) -> ToolChoice:
     """What `tool_choice` and `parallel_tool_calls` say. Raises INVALID_REQUEST for a tool that is not there."""
-    choice = _choice(body)
-    names = {tool["function"]["name"] for tool in tools_of(body)}
-    if (choice.required and not names) or (choice.name and choice.name not in names):
-        message = f"tool_choice asks for {choice.name or 'a call'}, which is not among the tools"
-        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="tool_choice")
-    return choice
+    return checked_choice(_choice(body), tools_of(body))
 
 
 def _choice(body: ChatCompletionBody) -> ToolChoice:

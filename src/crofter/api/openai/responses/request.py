@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.tools import checked_choice
 from crofter.core import (
     ChatPrompt,
     CrofterError,
@@ -155,11 +156,7 @@ def _tool_choice(body: TokensBody, tools: Sequence[dict[str, Any]]) -> ToolChoic
         raise CrofterError(
             ErrorCode.UNSUPPORTED, "tool_choice names a tool this node does not have", parameter="tool_choice"
         )
-    names = {tool["function"]["name"] for tool in tools}
-    if (choice.required and not names) or (choice.name and choice.name not in names):
-        message = f"tool_choice asks for {choice.name or 'a call'}, which is not among the tools"
-        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="tool_choice")
-    return choice
+    return checked_choice(choice, tools)
 
 
 def _form(body: TokensBody) -> JsonSchema | None:
