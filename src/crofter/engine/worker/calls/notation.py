@@ -35,25 +35,27 @@ def calls_in(notation: Notation, feed: Feed, pieces: Pieces) -> Waiting[None]:
         yield from notation.whole(feed, pieces)
         return
     if notation.bare is not None:
-        feed.keep()
-        try:
-            yield from notation.bare(feed, pieces)
-            feed.forget()
-        except NotACall:
-            feed.rewind()
+        yield from _reads(notation.bare, feed, pieces)
     while True:
         opening, space = yield from _text_before(feed, pieces, tuple(notation.openings))
         if not opening:
             return
-        feed.keep()
-        begun = pieces.count
-        try:
-            yield from notation.openings[opening](feed, pieces)
-        except NotACall:
-            if pieces.count == begun:
-                feed.rewind()
-                pieces.text(space + opening)
-        feed.forget()
+        if not (yield from _reads(notation.openings[opening], feed, pieces)):
+            pieces.text(space + opening)
+
+
+def _reads(parser: Parser, feed: Feed, pieces: Pieces) -> Waiting[bool]:
+    """Whether there was a call. If not, the feed is where it was; a call that breaks off in the middle stays one."""
+    begun = pieces.count
+    feed.keep()
+    try:
+        yield from parser(feed, pieces)
+    except NotACall:
+        if pieces.count == begun:
+            feed.rewind()
+            return False
+    feed.forget()
+    return True
 
 
 def _text_before(feed: Feed, pieces: Pieces, openings: Sequence[str]) -> Waiting[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """What a parser of calls gives: text, and calls as they grow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,8 +19,10 @@ class EnoughCalls(Exception):  # noqa: N818 - a turn in the parse, not an error
 class Pieces:
     """Collects what became certain since it was last taken."""
 
-    def __init__(self, schemas: Schemas, most_calls: int | None = None) -> None:
+    def __init__(self, schemas: Schemas, most_calls: int | None, on_begin: Callable[[], None]) -> None:
+        """`on_begin` is told of each call: what was read of it will not be text again."""
         self._most_calls = most_calls
+        self._on_begin = on_begin
         self.count = 0
         """Calls begun so far."""
         self._schemas = schemas
@@ -40,6 +42,7 @@ class Pieces:
         """A call of this tool; its arguments follow. Raises EnoughCalls."""
         if self.count == self._most_calls:
             raise EnoughCalls
+        self._on_begin()
         self._deltas.append(ToolCallDelta(index=self.count, name=name))
         self.count += 1
 

@@ -16,7 +16,7 @@ class CallReader:
     def __init__(self, notation: Notation, schemas: Schemas, *, parallel: bool = True) -> None:
         """`parallel`: more than one call; without it the second one ends the answer."""
         self._feed = Feed()
-        self._pieces = Pieces(schemas, None if parallel else 1)
+        self._pieces = Pieces(schemas, None if parallel else 1, self._feed.forget)
         self.ended = False
         """Whether as many calls were made as are allowed, and another one began."""
         self._parser = calls_in(notation, self._feed, self._pieces)

@@ -292,3 +292,16 @@ def test_a_flood_is_not_kept_as_a_name() -> None:
 )
 def test_the_template_tells_the_notation(template: str, name: str) -> None:
     assert notation_of(template).name == name
+
+
+def test_a_call_that_breaks_off_stays_a_call_and_is_not_text_too() -> None:
+    said, _, calls = read(of("llama"), ['{"name": "add", "parameters": {"a": 1, "b": 2.5} and more'])
+    assert said == "and more"
+    assert calls == [("add", '{"a": 1, "b": 2.5}')]
+
+
+def test_a_long_argument_streams_at_the_pace_of_its_tokens() -> None:
+    reader = CallReader(of("hermes"), SCHEMAS)
+    reader.push('<tool_call>\n{"name": "tell", "arguments": {"text": "')
+    pieces = [reader.push("word ")[2] for _ in range(50_000)]
+    assert sum(len(delta.arguments) for deltas in pieces for delta in deltas) == 250_000
