@@ -13,6 +13,7 @@ from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers
 from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
+from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
@@ -83,6 +84,7 @@ def routes(services: Services) -> App:
         "/health": endpoint(GET=health.alive),
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
+        "/mcp": McpEndpoint(services),
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(
