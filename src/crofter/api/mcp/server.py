@@ -36,13 +36,13 @@ def mcp_server(services: Services) -> Server[Any]:
 
         try:
             arguments = msgspec.convert(given.arguments or {}, tool.arguments)
-            result = msgspec.to_builtins(await tool.call(services, arguments, progress))
+            result: dict[str, Any] | list[Any] = msgspec.to_builtins(await tool.call(services, arguments, progress))
         except msgspec.ValidationError as error:
             return _failed(f"the arguments are not right: {error}")
         except CrofterError as error:
             return _failed(f"{error.message} ({error.code.code})")
-        text = result["text"] if isinstance(result, dict) and "text" in result else msgspec.json.encode(result).decode()
-        structured = result if isinstance(result, dict) else {"result": result}
+        structured: dict[str, Any] = {"result": result} if isinstance(result, list) else result
+        text = str(structured["text"]) if "text" in structured else msgspec.json.encode(result).decode()
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
 
     async def list_resources(_: object, __: object) -> types.ListResourcesResult:
