@@ -28,6 +28,7 @@ from crofter.api import (
     TuneProgress,
 )
 from crofter.core import (
+    ChatPrompt,
     Chunk,
     CrofterError,
     EmbeddingRequest,
@@ -104,6 +105,8 @@ class FakeBackend:
                 return list(text.encode())
             case TokenPrompt(tokens=tokens):
                 return tokens
+            case ChatPrompt(messages=messages):
+                return list("".join(message.content or "" for message in messages).encode())
             case _:
                 raise CrofterError(ErrorCode.UNSUPPORTED, "the fake reads text and tokens only")
 

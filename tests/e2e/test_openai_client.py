@@ -120,3 +120,47 @@ def test_a_worker_killed_in_mid_answer_ends_the_stream_with_an_error(client: ope
         list(stream)
     assert died.value.code == "worker_died"
     assert client.completions.create(model="seedling", prompt="Hello", max_tokens=4, seed=1).choices[0].text
+
+
+def test_responses_stream_and_go_on_from_each_other(client: openai.OpenAI) -> None:
+    first = client.responses.create(model="seedling", input="Who are you?", temperature=0)
+    assert first.output_text
+    assert first.usage is not None
+    with client.responses.stream(model="seedling", input="Who are you?", temperature=0) as stream:
+        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        final = stream.get_final_response()
+    assert text == final.output_text == first.output_text
+    second = client.responses.create(model="seedling", input="Thanks", previous_response_id=first.id, temperature=0)
+    assert second.usage is not None
+    assert second.usage.input_tokens > first.usage.input_tokens
+
+
+def test_a_required_call_keeps_its_schema_in_both_apis(client: openai.OpenAI) -> None:
+    parameters: dict[str, object] = {
+        "type": "object",
+        "properties": {"room": {"type": "string", "enum": ["hall", "kitchen"]}, "on": {"type": "boolean"}},
+        "required": ["room", "on"],
+        "additionalProperties": False,
+    }
+    stream = client.chat.completions.create(
+        model="seedling",
+        messages=[{"role": "user", "content": "Light in the hall!"}],
+        tools=[{"type": "function", "function": {"name": "switch", "parameters": parameters}}],
+        tool_choice="required",
+        parallel_tool_calls=False,
+        stream=True,
+    )
+    choices = [event.choices[0] for event in stream if event.choices]
+    fragments = [call for choice in choices for call in choice.delta.tool_calls or []]
+    arguments = "".join(call.function.arguments or "" for call in fragments if call.function)
+    assert json.loads(arguments)["room"] in {"hall", "kitchen"}
+    assert choices[-1].finish_reason == "tool_calls"
+    response = client.responses.create(
+        model="seedling",
+        input="Light in the hall!",
+        tools=[{"type": "function", "name": "switch", "parameters": parameters, "strict": True}],
+        tool_choice="required",
+        parallel_tool_calls=False,
+    )
+    [call] = [item for item in response.output if item.type == "function_call"]
+    assert isinstance(json.loads(call.arguments)["on"], bool)

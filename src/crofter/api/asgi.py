@@ -12,6 +12,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+ErrorRenderer = Callable[[Any], bytes]
+"""From a CrofterError to the JSON that clients of a dialect understand."""
 
 _KEY = "crofter.exchange"
 
@@ -27,6 +29,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     """Set when the reply has begun."""
     error: str | None = None
     """The code of the error it ended with."""
+    error_renderer: ErrorRenderer | None = None
+    """Of the dialect that the address speaks; None: OpenAI's."""
 
     def attach(self, scope: Scope) -> None:
         scope[_KEY] = self

@@ -59,7 +59,8 @@ class Edge:
         else:
             return
         exchange.error = failure.code.code
-        reply = JsonReply(error_body(failure), status=status_of(failure), headers=error_headers(failure))
+        body = (exchange.error_renderer or error_body)(failure)
+        reply = JsonReply(body, status=status_of(failure), headers=error_headers(failure))
         await reply(scope, receive, send)
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:

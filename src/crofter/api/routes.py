@@ -8,11 +8,14 @@ from starlette.routing import Router as PathRouter
 from crofter.core import CrofterError, ErrorCode
 
 from .admin import AdminRoutes
-from .asgi import App, Receive, Scope, Send
+from .anthropic import AnthropicModels, Messages, anthropic_error
+from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers_named
 from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
-from .openai import ChatCompletions, Completions, Embeddings, ModelList
+from .mcp import McpEndpoint
+from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
+from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
 from .services import Services
 from .settings import ApiSettings
@@ -21,11 +24,14 @@ from .settings import ApiSettings
 class Endpoint:
     """One address: calls the handler of the method and sends what it returns."""
 
-    def __init__(self, settings: ApiSettings, **handlers: Handler) -> None:
+    def __init__(self, settings: ApiSettings, renderer: ErrorRenderer | None = None, **handlers: Handler) -> None:
+        """`renderer`: of errors, for addresses that do not speak OpenAI's dialect."""
         self._settings = settings
+        self._renderer = renderer
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange_of(scope).error_renderer = self._renderer
         method = "GET" if scope["method"] == "HEAD" else str(scope["method"])
         handler = self._handlers.get(method)
         if handler is None:
@@ -37,19 +43,39 @@ class Endpoint:
     def _wrong_method(self) -> App:
         known = ", ".join(self._handlers)
         error = CrofterError(ErrorCode.UNSUPPORTED, f"this address answers {known}")
-        return JsonReply(error_body(error), status=405, headers=[(b"allow", known.encode())])
+        return JsonReply((self._renderer or error_body)(error), status=405, headers=[(b"allow", known.encode())])
+
+
+class EitherDialect:
+    """Two dialects at one address: clients of Anthropic's say which version of it they speak."""
+
+    def __init__(self, openai: App, anthropic: App) -> None:
+        self._openai, self._anthropic = openai, anthropic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        speaks_anthropic = bool(headers_named(scope, b"anthropic-version"))
+        await (self._anthropic if speaks_anthropic else self._openai)(scope, receive, send)
 
 
 def routes(services: Services) -> App:
     """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
-    models = ModelList(services)
+    models, messages, responses = ModelList(services), Messages(services), Responses(services)
+    anthropic = partial(Endpoint, services.settings, anthropic_error)
+    anthropic_models = AnthropicModels(services)
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
-        "/models": endpoint(GET=models.list),
-        "/models/{name:path}": endpoint(GET=models.retrieve),
+        "/responses": endpoint(POST=responses.create),
+        "/responses/input_tokens": endpoint(POST=responses.input_tokens),
+        "/responses/{name}": endpoint(GET=responses.retrieve, DELETE=responses.delete),
+        "/responses/{name}/cancel": endpoint(POST=responses.cancel),
+        "/responses/{name}/input_items": endpoint(GET=responses.input_items),
+        "/messages": anthropic(POST=messages.create),
+        "/messages/count_tokens": anthropic(POST=messages.count),
+        "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
+        "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
     }
     admin = AdminRoutes(services)
     health = HealthRoutes(services)
@@ -58,6 +84,7 @@ def routes(services: Services) -> App:
         "/health": endpoint(GET=health.alive),
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
+        "/mcp": McpEndpoint(services),
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(
@@ -81,8 +108,31 @@ def routes(services: Services) -> App:
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
-    table = [Route(path, answer) for path, answer in (own | both).items()]
+    ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
+    table = [
+        Route(path, answer) for path, answer in (ollama | own | both).items()
+    ]  # At the root the greeting is our own.
     return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+
+
+def _ollama(services: Services) -> dict[str, App]:
+    """Ollama's addresses, at the root and under /ollama, as its clients append to either."""
+    endpoint = partial(Endpoint, services.settings, ollama_error)
+    generation, embedding = Generation(services), Embedding(services)
+    models, pull = OllamaModels(services), Pull(services)
+    return {
+        "/": endpoint(GET=models.greeting),
+        "/api/version": endpoint(GET=models.version),
+        "/api/tags": endpoint(GET=models.tags),
+        "/api/ps": endpoint(GET=models.running),
+        "/api/show": endpoint(POST=models.show),
+        "/api/chat": endpoint(POST=generation.chat),
+        "/api/generate": endpoint(POST=generation.generate),
+        "/api/embed": endpoint(POST=embedding.embed),
+        "/api/embeddings": endpoint(POST=embedding.old),
+        "/api/pull": endpoint(POST=pull.pull),
+        "/api/delete": endpoint(DELETE=models.delete),
+    }
 
 
 async def _unknown_address(_scope: Scope, _receive: Receive, _send: Send) -> None:

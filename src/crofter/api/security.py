@@ -10,6 +10,8 @@ from .replies import JsonReply
 from .settings import ApiSettings
 
 ADMIN_PREFIX = "/crofter/"
+_ADMIN_PATHS = frozenset({"/api/pull", "/api/delete"})
+"""What changes the node by Ollama's dialect."""
 _OPEN_PATHS = frozenset({"/", "/health", "/health/ready"})
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PREFLIGHT_HEADERS = [
@@ -90,7 +92,7 @@ class Security:
     def _check_key(self, scope: Scope) -> None:
         path = str(scope["path"])
         secret = _secret_in(scope)
-        if path.startswith(ADMIN_PREFIX):
+        if path.startswith(ADMIN_PREFIX) or path.removeprefix("/ollama") in _ADMIN_PATHS:
             if not (secret and self._administration.administrator_token_is_valid(secret)):
                 raise CrofterError(
                     ErrorCode.UNAUTHENTICATED, "this needs the administrator token of the running node; use the CLI"

@@ -24,6 +24,8 @@ from .values import (
     Timings,
     TokenLogprob,
     TokenPrompt,
+    ToolCallDelta,
+    ToolChoice,
     Usage,
 )
 from .words import shown_size
@@ -56,6 +58,8 @@ __all__ = [
     "Timings",
     "TokenLogprob",
     "TokenPrompt",
+    "ToolCallDelta",
+    "ToolChoice",
     "Usage",
     "new_request_id",
     "shown_size",

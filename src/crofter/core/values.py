@@ -12,7 +12,7 @@ import msgspec
 from .ids import ModelId, RequestId
 from .shape import ModelShape
 
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,11 +26,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool_call_id: str | None = None
 
 
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which of the tools may or must be called."""
+
+    required: bool = False
+    """At least one call, and nothing but calls."""
+    name: str = ""
+    """The one tool that must be called; empty: any."""
+    parallel: bool = True
+    """More than one call in an answer."""
+
+
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     """A conversation, rendered with the model's own chat template."""
 
     messages: tuple[Message, ...]
     tools: tuple[dict[str, Any], ...] = ()
+    """As in OpenAI's API: `{"type": "function", "function": {"name", "description", "parameters", "strict"}}`."""
+    tool_choice: ToolChoice = ToolChoice()
     template_arguments: dict[str, Any] = {}
     """Extra variables for the template, for example `enable_thinking`."""
 
@@ -105,6 +118,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     max_tokens: int | None = None
     """None: as many as the context holds."""
+    shortens_to_fit: bool = False
+    """A `max_tokens` beyond the room left in the context is cut to it instead of refused."""
     stop: tuple[str, ...] = ()
     constraint: Grammar | JsonSchema | None = None
     choices: int = 1
@@ -124,6 +139,14 @@ class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
     token: bytes
     logprob: float
     alternatives: tuple["TokenLogprob", ...] = ()
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a call of a tool grows. The first of a call carries the name; `arguments` together are the text of one JSON object."""
+
+    index: int
+    name: str = ""
+    arguments: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,11 +177,14 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     choice: int = 0
     text: str = ""
     reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     stop_string: str | None = None
     """The stop string that ended this choice, if one did."""
+    prompt_usage: Usage | None = None
+    """On the first chunk of a request: what is known before the first token, `completion_tokens` being 0."""
     usage: Usage | None = None
     timings: Timings | None = None
 

@@ -49,6 +49,10 @@ class Router:
         """Whether new requests are refused because the node stops."""
         return self._active.closed
 
+    def resolve(self, name: str) -> ModelFile:
+        """The model a name means; the default one for an empty name. Raises MODEL_NOT_FOUND."""
+        return self._resolver.resolve(name)
+
     async def open(self, request: GenerationRequest) -> Turn:
         """Choose how a request runs. Raises MODEL_NOT_FOUND, FORBIDDEN, UNSUPPORTED or SHUTTING_DOWN."""
         self._active.refuse_if_closed()

@@ -9,21 +9,24 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.provenance import provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.core import ChatPrompt, Chunk, CrofterError, ErrorCode, GenerationRequest, Message, TokenLogprob
 
 from .chat_stream import ChatStream
 from .fields import completion_id, generation_request
-from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs, provenance_headers
+from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs
+from .tool_calls import CollectedCalls, ToolCall, tool_choice, tools_of
 from .wire import ChatCompletionBody, ChatMessage, ContentPart
 
 
 class AssistantMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
     role: str
-    content: str
+    content: str | None
     refusal: str | None
     reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
 
 
 class ChatChoice(msgspec.Struct, kw_only=True):
@@ -95,6 +98,7 @@ class CollectedChat:
         self.tally = Tally(choices)
         self._texts: list[list[str]] = [[] for _ in range(choices)]
         self._reasonings: list[list[str]] = [[] for _ in range(choices)]
+        self._calls = [CollectedCalls() for _ in range(choices)]
         self._logprobs: list[list[TokenLogprob]] = [[] for _ in range(choices)]
         self._finish_reasons = ["stop"] * choices
         self._with_logprobs = with_logprobs
@@ -105,6 +109,7 @@ class CollectedChat:
             async for chunk in chunks:
                 self._texts[chunk.choice].append(chunk.text)
                 self._reasonings[chunk.choice].append(chunk.reasoning)
+                self._calls[chunk.choice].add(chunk.tool_calls)
                 self._logprobs[chunk.choice].extend(chunk.logprobs)
                 if chunk.finish_reason is not None:
                     self._finish_reasons[chunk.choice] = chunk.finish_reason
@@ -114,17 +119,22 @@ class CollectedChat:
         return [
             ChatChoice(
                 index=index,
-                message=AssistantMessage(
-                    role="assistant",
-                    content="".join(texts),
-                    refusal=None,
-                    reasoning_content="".join(self._reasonings[index]) or None,
-                ),
+                message=self._message(index),
                 logprobs=chat_logprobs(self._logprobs[index]) if self._with_logprobs else None,
                 finish_reason=self._finish_reasons[index],
             )
-            for index, texts in enumerate(self._texts)
+            for index in range(len(self._texts))
         ]
+
+    def _message(self, index: int) -> AssistantMessage:
+        text, calls = "".join(self._texts[index]), self._calls[index].whole()
+        return AssistantMessage(
+            role="assistant",
+            content=None if calls and not text else text,
+            refusal=None,
+            reasoning_content="".join(self._reasonings[index]) or None,
+            tool_calls=calls,
+        )
 
 
 def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequest:
@@ -133,7 +143,8 @@ def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequ
         raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
     prompt = ChatPrompt(
         messages=tuple(_message(index, message) for index, message in enumerate(body.messages)),
-        tools=_tools(body),
+        tools=tools_of(body),
+        tool_choice=tool_choice(body),
         template_arguments=_template_arguments(body),
     )
     return generation_request(
@@ -171,15 +182,6 @@ def _joined(index: int, parts: list[ContentPart]) -> str:
                 parameter=f"messages[{index}].content",
             )
     return "".join(part.text or "" for part in parts)
-
-
-def _tools(body: ChatCompletionBody) -> tuple[dict[str, Any], ...]:
-    """The tools the template may show; those of the older `functions` field are wrapped."""
-    if body.tool_choice == "none":
-        return ()
-    if body.tools:
-        return tuple(body.tools)
-    return tuple({"type": "function", "function": function} for function in body.functions or ())
 
 
 def _template_arguments(body: ChatCompletionBody) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 from crofter.core import Chunk, Provenance
 
 from .replies import Tally, chat_logprobs
+from .tool_calls import streamed_call
 
 _encode = msgspec.json.encode
 
@@ -49,6 +50,9 @@ class ChatStream:
             events += head + b'"reasoning_content":' + _encode(chunk.reasoning) + self._end_after_string
         if chunk.text or (self._logprobs and chunk.logprobs):
             events += head + b'"content":' + _encode(chunk.text) + self._content_end(chunk)
+        for delta in chunk.tool_calls:
+            for fragment in streamed_call(delta):
+                events += head + b'"tool_calls":[' + _encode(fragment) + b"]" + self._end_after_string
         if chunk.finish_reason is not None or chunk.usage is not None:
             self._tally.add(chunk)
         if chunk.finish_reason is not None:

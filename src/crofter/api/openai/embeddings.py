@@ -8,12 +8,12 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
 from crofter.core import CrofterError, EmbeddingRequest, ErrorCode, TextPrompt, new_request_id
 
 from .fields import raw_prompts
-from .replies import provenance_headers
 from .wire import EmbeddingBody
 
 _MAX_INPUTS = 2048

@@ -1,11 +1,9 @@
 """The parts that replies of both completion routes share, as OpenAI clients read them."""
 
 from collections.abc import Iterable
-from urllib.parse import quote
 
 import msgspec
 
-from crofter.api.asgi import Headers
 from crofter.core import Chunk, Provenance, Timings, TokenLogprob, Usage
 
 
@@ -102,14 +100,6 @@ class Tally:
             queue_ms=_milliseconds(max(timings.queue_seconds for timings in self._timings)),
             prefill_ms=_milliseconds(max(timings.prefill_seconds for timings in self._timings)),
         )
-
-
-def provenance_headers(provenance: Provenance) -> Headers:
-    """Which backend and model answered; what a header cannot hold is percent-encoded."""
-    return [
-        (b"x-crofter-backend", quote(provenance.backend, safe=" :/@+").encode()),
-        (b"x-crofter-model", quote(provenance.model_name, safe=" :/@+").encode()),
-    ]
 
 
 def chat_logprobs(tokens: Iterable[TokenLogprob]) -> ChatLogprobs:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from crofter.api.tools import Tool, ToolFunction
+
 Tokens = list[Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -75,6 +77,28 @@ class ChatMessage(msgspec.Struct):
     tool_call_id: str | None = None
 
 
+class FunctionName(msgspec.Struct):
+    name: str
+
+
+class NamedTool(msgspec.Struct):
+    function: FunctionName
+    type: str = "function"
+
+
+class AllowedTools(msgspec.Struct):
+    tools: list[NamedTool]
+    mode: Literal["auto", "required"] = "auto"
+
+
+class ChosenTool(msgspec.Struct):
+    """`{"type": "function", "function": {"name": …}}` or `{"type": "allowed_tools", "allowed_tools": …}`."""
+
+    type: str = "function"
+    function: FunctionName | None = None
+    allowed_tools: AllowedTools | None = None
+
+
 class ChatCompletionBody(GenerationFields, kw_only=True):
     """`POST /v1/chat/completions`."""
 
@@ -82,9 +106,11 @@ class ChatCompletionBody(GenerationFields, kw_only=True):
     max_completion_tokens: Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    functions: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[ToolFunction] | None = None
+    function_call: Literal["none", "auto"] | FunctionName | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOKEN_DATA = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 """llama_token_data of llama.h."""
 _ANY_OBJECT = {"type": "object"}
-_WHITESPACE = r"( |\n{1,2}[ \t]{0,20})?"
+WHITESPACE = r"( |\n{1,2}[ \t]{0,20})?"
 """As llama.cpp's own converter has it: indenting is allowed, endless blanks, into which small models fall, are not."""
 
 
@@ -63,13 +63,25 @@ class Compiler:
     def compile(self, form: Grammar | JsonSchema) -> Callable[[], Constraint]:
         """What starts a constraint. Raises CrofterError(INVALID_REQUEST) for a form that is wrong or cannot be followed."""
         if isinstance(form, JsonSchema):
-            matcher = self._matcher(form.schema or _ANY_OBJECT)
-            return lambda: _SchemaConstraint(matcher.deep_copy())
+            return self._guided(lambda library: _schema_grammar(library, form.schema or _ANY_OBJECT))
         handle, gbnf = self._vocabulary.handle, form.gbnf
         _GrammarConstraint(handle, gbnf).close()
         return lambda: _GrammarConstraint(handle, gbnf)
 
-    def _matcher(self, schema: dict[str, object]) -> LLMatcher:
+    def compile_lark(self, grammar: str) -> Callable[[], Constraint]:
+        """The same for a grammar of the node's own, in llguidance's dialect of Lark."""
+        return self._guided(lambda library: library.grammar_from_lark(grammar))
+
+    def token_of(self, mark: str) -> int | None:
+        """The token that this mark is, if it is one that text cannot make."""
+        tokens = self._vocabulary.tokenize(mark, add_special=False, parse_special=True)
+        return tokens[0] if len(tokens) == 1 and self._vocabulary.is_mark(tokens[0]) else None
+
+    def _guided(self, grammar: Callable[[type[LLMatcher]], str]) -> Callable[[], Constraint]:
+        matcher = self._matcher(grammar)
+        return lambda: _SchemaConstraint(matcher.deep_copy())
+
+    def _matcher(self, grammar: Callable[[type[LLMatcher]], str]) -> LLMatcher:
         # Imported by the first who asks for JSON: it takes memory that most workers never need.
         from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
 
@@ -77,15 +89,17 @@ class Compiler:
             ends = [token for token in range(self._vocabulary.size) if self._vocabulary.ends_generation(token)]
             self._tokenizer = LLTokenizer(TokenizerWrapper(_Tokenizer(self._vocabulary)), eos_token=ends)
         try:
-            grammar = LLMatcher.grammar_from_json_schema(
-                json.dumps(schema), overrides={"whitespace_pattern": _WHITESPACE}
-            )
+            compiled = grammar(LLMatcher)
         except ValueError as error:
             raise _unsupported(str(error)) from error
-        matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+        matcher = LLMatcher(self._tokenizer, compiled, log_level=0)
         if matcher.is_error():
             raise _unsupported(matcher.get_error())
         return matcher
+
+
+def _schema_grammar(library: type[LLMatcher], schema: dict[str, object]) -> str:
+    return library.grammar_from_json_schema(json.dumps(schema), overrides={"whitespace_pattern": WHITESPACE})
 
 
 class _Tokenizer:

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -10,14 +12,17 @@ from crofter.core import (
     CrofterError,
     ErrorCode,
     GenerationRequest,
+    Grammar,
     InfillPrompt,
+    JsonSchema,
     Prompt,
     Sampling,
     TextPrompt,
     TokenPrompt,
 )
 
-from .constraint import Compiler
+from .calls import GENERIC, CallReader, Marks, Notation, calls_grammar, notation_of
+from .constraint import WHITESPACE, Compiler, Constraint
 from .library import Model
 from .renderer import Renderer
 from .session import PreparedRequest
@@ -44,6 +49,8 @@ class Intake:
         self.markers = reasoning_markers(self._template.source)
         if self.markers is not None:
             vocabulary.show_markers(self.markers)
+        self._notation = notation_of(self._template.source)
+        vocabulary.show_markers((*self._notation.openings, *self._notation.markers))
 
     def tokenize(self, prompt: Prompt) -> tuple[list[int], bool]:
         """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError."""
@@ -85,7 +92,10 @@ class Intake:
                 f"prompt is too long: {len(tokens)} tokens > {self._context_tokens - 1} maximum",
                 parameter="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
             )
-        if request.max_tokens is not None and request.max_tokens > room:
+        limit = room if request.max_tokens is None else request.max_tokens
+        if limit > room and request.shortens_to_fit:
+            limit = room
+        if limit > room:
             raise CrofterError(
                 ErrorCode.CONTEXT_LENGTH_EXCEEDED,
                 f"the prompt's {len(tokens)} tokens and max_tokens {request.max_tokens} exceed the context of "
@@ -96,11 +106,51 @@ class Intake:
             call=call,
             request=request,
             tokens=tokens,
-            answer_limit=room if request.max_tokens is None else request.max_tokens,
-            constraint=None if request.constraint is None else self._compiler.compile(request.constraint),
+            answer_limit=limit,
+            constraint=self._constraint(request),
             begins_thinking=begins_thinking,
+            calls=self._calls(request),
             arrived=arrived,
         )
+
+    def _calls(self, request: GenerationRequest) -> Callable[[], CallReader] | None:
+        """Starts the reader of calls, where an answer may hold some. Harmony is read in any case: its marks tell thinking apart too."""
+        prompt = request.prompt
+        if not isinstance(prompt, ChatPrompt) or not (prompt.tools or self._notation.whole):
+            return None
+        notation = self._notation if not _prescribes_calls(request) else self._prescribed
+        functions: list[dict[str, Any]] = [tool.get("function") or {} for tool in prompt.tools]
+        schemas: dict[str, dict[str, Any]] = {str(one.get("name")): one.get("parameters") or {} for one in functions}
+        return lambda: CallReader(notation, schemas, parallel=prompt.tool_choice.parallel)
+
+    @property
+    def _prescribed(self) -> Notation:
+        return self._notation if self._notation.frame is not None else GENERIC
+
+    def _constraint(self, request: GenerationRequest) -> Callable[[], Constraint] | None:
+        form, prompt, frame = request.constraint, request.prompt, self._prescribed.frame
+        if not _prescribes_calls(request) or not isinstance(prompt, ChatPrompt) or frame is None:
+            return None if form is None else self._compiler.compile(form)
+        notation = self._prescribed
+        grammar = calls_grammar(
+            frame,
+            prompt.tools,
+            prompt.tool_choice,
+            Marks((*notation.openings, *notation.markers), self._compiler.token_of),
+            otherwise=(form.schema or {"type": "object"}) if isinstance(form, JsonSchema) else None,
+            whitespace=WHITESPACE,
+        )
+        return self._compiler.compile_lark(grammar)
+
+
+def _prescribes_calls(request: GenerationRequest) -> bool:
+    """Whether calls have a form to keep: because one is required, its arguments are strict, or the answer has a form of its own."""
+    prompt = request.prompt
+    if not isinstance(prompt, ChatPrompt) or not prompt.tools or isinstance(request.constraint, Grammar):
+        return False
+    functions: list[dict[str, Any]] = [tool.get("function") or {} for tool in prompt.tools]
+    strict = any(function.get("strict") for function in functions)
+    return prompt.tool_choice.required or strict or request.constraint is not None
 
 
 def _check_sampling(sampling: Sampling) -> None:

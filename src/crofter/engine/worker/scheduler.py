@@ -161,7 +161,12 @@ class Scheduler:
                 prepared.constraint() if prepared.constraint else None,
                 prepared.tokens,
             ),
-            assembler=TextAssembler(request.stop, self._markers, begins_inside=prepared.begins_thinking),
+            assembler=TextAssembler(
+                request.stop,
+                self._markers,
+                begins_inside=prepared.begins_thinking,
+                calls=prepared.calls() if prepared.calls else None,
+            ),
             tokens=list(prepared.tokens),
             salt=repr([(use.path, use.scale) for use in request.adapters]).encode() if request.adapters else b"",
         )
@@ -237,7 +242,7 @@ class Scheduler:
                 self._chunks.append((answer.prepared.call, session.show()))
             else:
                 self._unsent[session] = None
-        if session.assembler.stop_string is not None:
+        if session.assembler.stop_string is not None or session.assembler.calls_ended:
             self._finish(session, "stop")
         elif session.answer_tokens >= answer.prepared.answer_limit or len(session.tokens) >= self._load.context_tokens:
             self._finish(session, "length")

@@ -6,13 +6,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenLogprob, Usage
+import msgspec
+
+from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenLogprob, ToolCallDelta, Usage
 
 from .text import TextAssembler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .calls import CallReader
     from .constraint import Constraint
     from .prefix import Prefix
     from .sampler import Sampler
@@ -30,6 +33,8 @@ class PreparedRequest:
     constraint: Callable[[], Constraint] | None
     """Starts the constraint of one choice."""
     begins_thinking: bool
+    calls: Callable[[], CallReader] | None
+    """Starts the reader of calls of one choice; None if the answer may hold none."""
     arrived: float
     """time.monotonic() at the worker's door."""
 
@@ -40,6 +45,8 @@ class Answer:
 
     prepared: PreparedRequest
     open_choices: int
+    is_announced: bool = False
+    """Whether a chunk of this request was sent."""
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cached_tokens: int = 0
@@ -89,6 +96,7 @@ class Session:
     live_prefix: Prefix | None = None
     unsent_text: str = ""
     unsent_reasoning: str = ""
+    unsent_calls: list[ToolCallDelta] = field(default_factory=list)
     unsent_tokens: list[int] = field(default_factory=list)
     unsent_logprobs: list[TokenLogprob] = field(default_factory=list)
 
@@ -120,22 +128,28 @@ class Session:
         if logprob is not None:
             self.unsent_logprobs.append(logprob)
         self.answer.completion_tokens += 1
-        text, reasoning = self.assembler.push(piece)
+        text, reasoning, calls = self.assembler.push(piece)
         if reasoning or self.assembler.thinking:
             self.answer.reasoning_tokens += 1
         self.unsent_text += text
         self.unsent_reasoning += reasoning
-        return bool(self.unsent_text or self.unsent_reasoning)
+        self.unsent_calls += calls
+        return bool(self.unsent_text or self.unsent_reasoning or self.unsent_calls)
 
     def finish(self, reason: FinishReason) -> Chunk:
         """The last chunk of this choice; carries usage and timings if it is the last choice."""
-        text, reasoning = self.assembler.finish()
+        text, reasoning, calls = self.assembler.finish()
         self.unsent_text += text
         self.unsent_reasoning += reasoning
+        self.unsent_calls += calls
+        if self.assembler.stop_string is not None:
+            reason = "stop"
+        if reason == "stop" and self.assembler.call_count:
+            reason = "tool_calls"
         self.answer.open_choices -= 1
         last = self.answer.open_choices == 0
         return self.show(
-            finish_reason="stop" if self.assembler.stop_string is not None else reason,
+            finish_reason=reason,
             usage=self.answer.usage() if last else None,
             timings=self.answer.timings() if last else None,
         )
@@ -146,16 +160,22 @@ class Session:
         """What has not been sent yet."""
         text, self.unsent_text = self.unsent_text, ""
         reasoning, self.unsent_reasoning = self.unsent_reasoning, ""
+        calls, self.unsent_calls = tuple(self.unsent_calls), []
         tokens, self.unsent_tokens = tuple(self.unsent_tokens), []
         logprobs, self.unsent_logprobs = tuple(self.unsent_logprobs), []
+        answer = self.answer
+        prompt_usage = None if answer.is_announced else msgspec.structs.replace(answer.usage(), completion_tokens=0)
+        answer.is_announced = True
         return Chunk(
             choice=self.choice,
             text=text,
             reasoning=reasoning,
+            tool_calls=calls,
             token_ids=tokens,
             logprobs=logprobs,
             finish_reason=finish_reason,
             stop_string=self.assembler.stop_string if finish_reason else None,
             usage=usage,
             timings=timings,
+            prompt_usage=prompt_usage,
         )

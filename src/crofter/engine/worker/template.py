@@ -1,12 +1,16 @@
 """Chat templates: the model's own Jinja source, given what it expects; it runs in a process with limits (`sandbox.py`)."""
 
+import hashlib
 from typing import Any
 
 import msgspec
 
 from crofter.core import ChatPrompt, CrofterError, ErrorCode, Message
 
+from .calls import parsed_arguments, told_in_words, written_arguments
 from .renderer import Rendered, Renderer
+
+_SHORT_ID_CHARACTERS = 9
 
 
 class ChatTemplate:
@@ -17,6 +21,8 @@ class ChatTemplate:
         self._renderer = renderer
         self._markers = {"bos_token": bos_token, "eos_token": eos_token}
         self.source = source or ""
+        self._knows_tools = "tools" in self.source
+        self._short_ids = "length != 9" in self.source
         if self.source:
             renderer.load(self.source)
         else:
@@ -28,7 +34,13 @@ class ChatTemplate:
             raise CrofterError(
                 ErrorCode.UNSUPPORTED, "this model has no chat template; use /v1/completions", parameter="model"
             )
+        if prompt.tools and not self._knows_tools:
+            prompt = told_in_words(prompt)
         rendered = self._render(prompt.messages, prompt)
+        if rendered.outcome != "done" and any(message.tool_calls for message in prompt.messages):
+            # Some families join the arguments to a text, and fail on the object that others ask for.
+            as_text = self._render(prompt.messages, prompt, arguments_as_text=True)
+            rendered = as_text if as_text.outcome == "done" else rendered
         if rendered.outcome == "refused" and (merged := _merge_system(prompt.messages)) is not None:
             rendered = self._render(merged, prompt)
         if rendered.outcome == "refused":
@@ -44,9 +56,11 @@ class ChatTemplate:
             )
         return rendered.text
 
-    def _render(self, messages: tuple[Message, ...], prompt: ChatPrompt) -> Rendered:
+    def _render(
+        self, messages: tuple[Message, ...], prompt: ChatPrompt, *, arguments_as_text: bool = False
+    ) -> Rendered:
         own: dict[str, Any] = {
-            "messages": [_as_template_value(message) for message in messages],
+            "messages": [self._as_value(message, arguments_as_text=arguments_as_text) for message in messages],
             "tools": list(prompt.tools) or None,
             "add_generation_prompt": True,
             **self._markers,
@@ -56,12 +70,26 @@ class ChatTemplate:
             raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="chat_template_kwargs")
         return self._renderer.render(own | prompt.template_arguments)
 
+    def _as_value(self, message: Message, *, arguments_as_text: bool) -> dict[str, Any]:
+        value: dict[str, Any] = msgspec.to_builtins(message)
+        if value.get("content") is None and not message.tool_calls:
+            value["content"] = ""
+        for call in value.get("tool_calls") or ():
+            function: dict[str, Any] = call.get("function") or {}
+            arguments = function.get("arguments")
+            function["arguments"] = written_arguments(arguments) if arguments_as_text else parsed_arguments(arguments)
+            if self._short_ids:
+                call["id"] = _short(str(call.get("id", "")))
+        if self._short_ids and message.tool_call_id:
+            value["tool_call_id"] = _short(message.tool_call_id)
+        return value
 
-def _as_template_value(message: Message) -> dict[str, Any]:
-    value: dict[str, Any] = msgspec.to_builtins(message)
-    if value.get("content") is None and not message.tool_calls:
-        value["content"] = ""
-    return value
+
+def _short(call_id: str) -> str:
+    """Nine letters or digits, the same for the same id: what Mistral's templates ask for."""
+    if len(call_id) == _SHORT_ID_CHARACTERS and call_id.isalnum():
+        return call_id
+    return hashlib.sha256(call_id.encode()).hexdigest()[:_SHORT_ID_CHARACTERS]
 
 
 def _merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...] | None:

@@ -6,17 +6,12 @@ Pure state machines: the same bytes give the same text however they are cut.
 import codecs
 from collections.abc import Sequence
 
+from crofter.core import ToolCallDelta
+
+from .calls import CallReader
+from .cuts import longest_partial_suffix
+
 REASONING_MARKERS = (("<think>", "</think>"), ("<|START_THINKING|>", "<|END_THINKING|>"), ("[THINK]", "[/THINK]"))
-
-
-def longest_partial_suffix(text: str, patterns: Sequence[str]) -> int:
-    """Length of the longest end of `text` that is the beginning, but not the whole, of a pattern."""
-    longest = max((len(pattern) for pattern in patterns), default=0) - 1
-    for length in range(min(longest, len(text)), 0, -1):
-        end = text[-length:]
-        if any(len(pattern) > length and pattern.startswith(end) for pattern in patterns):
-            return length
-    return 0
 
 
 def reasoning_markers(template: str) -> tuple[str, str] | None:
@@ -113,14 +108,25 @@ class StopFilter:
         return held
 
 
+Assembled = tuple[str, str, tuple[ToolCallDelta, ...]]
+"""Text, reasoning, and what calls of tools grew by."""
+
+
 class TextAssembler:
-    """The whole path from token bytes to (text, reasoning)."""
+    """The whole path from token bytes to text, reasoning and calls of tools."""
 
     def __init__(
-        self, stops: Sequence[str], markers: tuple[str, str] | None = None, *, begins_inside: bool = False
+        self,
+        stops: Sequence[str],
+        markers: tuple[str, str] | None = None,
+        *,
+        begins_inside: bool = False,
+        calls: CallReader | None = None,
     ) -> None:
+        """`calls` reads calls out of the answer; without it they are text."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._splitter = ReasoningSplitter(markers, begins_inside=begins_inside)
+        self._calls = calls
         self._stop = StopFilter(stops)
 
     @property
@@ -129,20 +135,38 @@ class TextAssembler:
         return self._stop.found
 
     @property
+    def call_count(self) -> int:
+        """How many tools were called so far."""
+        return self._calls.count if self._calls is not None else 0
+
+    @property
+    def calls_ended(self) -> bool:
+        """Whether the one call that was allowed is complete, so that nothing more is wanted."""
+        return self._calls is not None and self._calls.ended
+
+    @property
     def thinking(self) -> bool:
         """Whether the model is still thinking."""
         return self._splitter.thinking
 
-    def push(self, piece: bytes) -> tuple[str, str]:
-        """The bytes of one more token; returns (text, reasoning) that may be shown now."""
+    def push(self, piece: bytes) -> Assembled:
+        """The bytes of one more token; returns what may be shown now."""
         answer, reasoning = self._splitter.push(self._decoder.decode(piece))
-        return (self._stop.push(answer) if answer else ""), reasoning
+        if not answer:
+            return "", reasoning, ()
+        answer, thinking, deltas = self._calls.push(answer) if self._calls is not None else (answer, "", ())
+        return self._stop.push(answer), reasoning + thinking, deltas
 
-    def finish(self) -> tuple[str, str]:
+    def finish(self) -> Assembled:
         """Generation ended: everything still held back (a character cut in the middle becomes U+FFFD)."""
         answer, reasoning = self._splitter.push(self._decoder.decode(b"", final=True))
         last_answer, last_reasoning = self._splitter.finish()
-        text = self._stop.push(answer + last_answer)
+        text, reasoning, deltas = answer + last_answer, reasoning + last_reasoning, ()
+        if self._calls is not None:
+            pushed, finished = self._calls.push(text), self._calls.finish()
+            text, deltas = pushed[0] + finished[0], pushed[2] + finished[2]
+            reasoning += pushed[1] + finished[1]
+        text = self._stop.push(text)
         if self._stop.found is None:
             text += self._stop.finish()
-        return text, reasoning + last_reasoning
+        return text, reasoning, deltas

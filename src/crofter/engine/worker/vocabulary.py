@@ -14,6 +14,8 @@ from crofter.core import CrofterError, ErrorCode
 from .library import Model, NativeHandle
 
 _NO_TOKEN = -1
+_BRACKETS = ((b"<", b">"), (b"[", b"]"))
+"""What stands around user-defined tokens that are marks; others are indents, emoji and the like."""
 _CONTROL = int(llama.LLAMA_TOKEN_ATTR_CONTROL)
 _USER_DEFINED = int(llama.LLAMA_TOKEN_ATTR_USER_DEFINED)
 
@@ -90,16 +92,18 @@ class Vocabulary:
         """Whether the model says by this token that it has finished."""
         return bool(llama.llama_vocab_is_eog(self.handle, token))
 
+    def is_mark(self, token: int) -> bool:
+        """Whether this is a mark of the model's rather than text."""
+        kind = int(llama.llama_vocab_get_attr(self.handle, token))
+        if kind & _CONTROL:
+            return True
+        piece = self._read_piece(token, special=True)
+        return bool(kind & _USER_DEFINED) and (piece[:1], piece[-1:]) in _BRACKETS
+
     def written(self) -> tuple[list[bytes], list[int]]:
         """How each token is written, and the ids of those that are marks rather than text."""
         pieces = [self._read_piece(token, special=True) for token in range(self.size)]
-        marks: list[int] = []
-        for token, piece in enumerate(pieces):
-            kind = int(llama.llama_vocab_get_attr(self.handle, token))
-            looks_like_a_mark = piece.startswith(b"<") and piece.endswith(b">")
-            if kind & _CONTROL or (kind & _USER_DEFINED and looks_like_a_mark):
-                marks.append(token)
-        return pieces, marks
+        return pieces, [token for token in range(self.size) if self.is_mark(token)]
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         size = 64

@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 200
 _OLLAMA_VISION = ("v.", "mm.")
 """How tensors of a vision part are called; llama.cpp has them in files of their own, and loads no model with tensors left over."""
 _OTHER_KINDS = {
-    "adapter": "it is a LoRA adapter, which is applied to a model; put it into the home's adapters folder and name it in a request's `lora`",
+    "adapter": "it is a LoRA adapter, applied to a model; put it into the home's adapters folder and name it in a request's `lora`",
     "imatrix": "it is an importance matrix, used when quantising",
     "mmproj": "it is the vision or audio part of another model",
 }

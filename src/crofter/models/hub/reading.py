@@ -87,7 +87,8 @@ class Reader:
         if reply.status == 206 and self._ranges:
             self._check_part(reply.headers, reading, address)
             return
-        self._check_size(_length(reply.headers) if reply.status == 200 else None, address)
+        # A refused range also tells how long the whole is, so a pointer is named whichever connection hears of it first.
+        self._check_size(_length(reply.headers) if reply.status == 200 else _content_range(reply.headers)[1], address)
         if self._ranges:
             raise OtherBytesError if self._part.identity.tag or reply.status == 416 else NoRangesError
 
@@ -119,10 +120,10 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 
 def _content_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
-    """First byte and size of the whole from `bytes 0-99/200`."""
+    """First byte and size of the whole from `bytes 0-99/200`; of a range that cannot be served, `bytes */200`, the size."""
     unit, _, rest = headers.get("content-range", "").strip().partition(" ")
     span, _, size = rest.partition("/")
     start = span.partition("-")[0]
-    if unit != "bytes" or not start.isdigit():
+    if unit != "bytes":
         return None, None
-    return int(start), int(size) if size.isdigit() else None
+    return int(start) if start.isdigit() else None, int(size) if size.isdigit() else None

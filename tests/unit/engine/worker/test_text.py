@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.engine.worker.text import TextAssembler, longest_partial_suffix, reasoning_markers
+from crofter.engine.worker.cuts import longest_partial_suffix
+from crofter.engine.worker.text import TextAssembler, reasoning_markers
 
 MARKERS = ("<think>", "</think>")
 _fragments = st.lists(
@@ -20,11 +21,11 @@ def assemble(data: bytes, cuts: list[int], stops: tuple[str, ...], *, begins_ins
     texts: list[str] = []
     thoughts: list[str] = []
     for start, end in pairwise(edges):
-        text, reasoning = assembler.push(data[start:end])
+        text, reasoning, _ = assembler.push(data[start:end])
         texts.append(text)
         thoughts.append(reasoning)
         assert "STOP" not in "".join(texts) or "STOP" not in stops
-    text, reasoning = assembler.finish()
+    text, reasoning, _ = assembler.finish()
     return "".join([*texts, text]), "".join([*thoughts, reasoning])
 
 
@@ -50,38 +51,38 @@ def test_a_character_is_shown_only_when_it_is_whole() -> None:
 def test_a_character_cut_off_by_the_end_becomes_the_replacement_character() -> None:
     assembler = TextAssembler(())
     assembler.push("é".encode()[:1])
-    assert assembler.finish() == ("�", "")
+    assert assembler.finish() == ("�", "", ())
 
 
 def test_the_earliest_stop_string_ends_the_text() -> None:
     assembler = TextAssembler(("END", "\n\n"))
-    assert assembler.push(b"one\n\ntwo END") == ("one", "")
+    assert assembler.push(b"one\n\ntwo END") == ("one", "", ())
     assert assembler.stop_string == "\n\n"
-    assert assembler.push(b"three") == ("", "")
-    assert assembler.finish() == ("", "")
+    assert assembler.push(b"three") == ("", "", ())
+    assert assembler.finish() == ("", "", ())
 
 
 def test_what_might_become_a_stop_string_is_held_back_and_then_shown() -> None:
     assembler = TextAssembler(("STOP",))
-    assert assembler.push(b"a ST") == ("a ", "")
-    assert assembler.push(b"ART") == ("START", "")
+    assert assembler.push(b"a ST") == ("a ", "", ())
+    assert assembler.push(b"ART") == ("START", "", ())
 
 
 def test_thinking_is_told_from_the_answer() -> None:
     assembler = TextAssembler((), MARKERS)
     parts = [assembler.push(piece) for piece in (b"<thi", b"nk>hm", b"m</th", b"ink>\n\n", b"Yes.")]
-    assert "".join(text for text, _ in parts) == "Yes."
-    assert "".join(reasoning for _, reasoning in parts) == "hmm"
+    assert "".join(text for text, _, _ in parts) == "Yes."
+    assert "".join(reasoning for _, reasoning, _ in parts) == "hmm"
 
 
 def test_a_mark_in_the_middle_of_an_answer_is_text() -> None:
     assembler = TextAssembler((), MARKERS)
-    assert assembler.push(b"Write <think> here </think>.") == ("Write <think> here </think>.", "")
+    assert assembler.push(b"Write <think> here </think>.") == ("Write <think> here </think>.", "", ())
 
 
 def test_stop_strings_do_not_end_thinking() -> None:
     assembler = TextAssembler(("\n",), MARKERS, begins_inside=True)
-    assert assembler.push(b"one\ntwo</think>yes\nno") == ("yes", "one\ntwo")
+    assert assembler.push(b"one\ntwo</think>yes\nno") == ("yes", "one\ntwo", ())
 
 
 @pytest.mark.parametrize(("text", "expected"), [("abcST", 2), ("STO", 3), ("STOP", 0), ("x", 0), ("", 0)])

@@ -266,9 +266,16 @@ def test_content_of_another_size_is_refused_at_once(
     assert hub.sent_bytes <= PACE.connections * PACE.largest_bytes
 
 
-@pytest.mark.usefixtures("file")
-def test_a_mirror_with_pointers_instead_of_files_is_told(hub: FakeHub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("done_bytes", [0, 64 * KIB])
+def test_a_mirror_with_pointers_instead_of_files_is_told(
+    hub: FakeHub, file: FakeFile, tmp_path: Path, done_bytes: int
+) -> None:
     hub.pointers = True
+    identity = journal.Identity(content=file.sha256, size_bytes=SIZE, repository=REPOSITORY, file="m.gguf")
+    part = PartFile(tmp_path, file.sha256, identity)
+    part.write(CONTENT[:done_bytes], 0)
+    part.keep((0, done_bytes))
+    part.close()
     with pytest.raises(CrofterError, match="pointer"):
         fetch(hub, tmp_path)
 

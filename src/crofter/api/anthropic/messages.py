@@ -1,0 +1,127 @@
+"""`POST /v1/messages` and `/v1/messages/count_tokens`."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+
+from crofter.api.asgi import App
+from crofter.api.call import Call
+from crofter.api.provenance import provenance_headers
+from crofter.api.replies import JsonReply, StreamReply, until_disconnect
+from crofter.api.services import Services
+from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, ToolCallDelta, Usage
+from crofter.router import Turn
+
+from .replies import (
+    MessageReply,
+    ReplyBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    message_id,
+    stop_reason,
+    tool_input,
+    tool_use_id,
+    usage_reply,
+)
+from .request import chat_prompt, generation_request
+from .stream import MESSAGE_EVENTS, MessageStream
+from .wire import CountBody, MessagesBody
+
+
+class TokenCount(msgspec.Struct, frozen=True):
+    input_tokens: int
+
+
+class Messages:
+    """The two routes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def create(self, call: Call) -> App:
+        """Parse, choose the way, and answer in one piece or as a stream."""
+        services = self._services
+        body = await call.body(MessagesBody)
+        turn = await self._open(generation_request(body, services.settings.request_timeout_seconds))
+        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        headers = provenance_headers(turn.provenance)
+        model_name = turn.provenance.model_name
+        if not body.stream:
+            collected = _Collected()
+            await until_disconnect(call.receive, lambda: collected.collect(chunks))
+            return JsonReply(collected.reply(model_name, body.max_tokens), headers=headers)
+        stream = MessageStream(model_name=model_name, max_tokens=body.max_tokens)
+        return StreamReply(
+            MESSAGE_EVENTS,
+            [stream.events(chunks)],
+            headers=headers,
+            keep_alive_seconds=services.settings.keep_alive_seconds,
+            timeout_seconds=services.settings.request_timeout_seconds,
+        )
+
+    async def count(self, call: Call) -> App:
+        """How many tokens the messages are, without answering them."""
+        body = await call.body(CountBody)
+        tokens = await self._services.router.tokenize(self._known(body.model or ""), chat_prompt(body))
+        return JsonReply(TokenCount(len(tokens)))
+
+    async def _open(self, request: GenerationRequest) -> Turn:
+        return await self._services.router.open(msgspec.structs.replace(request, model=self._known(request.model)))
+
+    def _known(self, model: str) -> str:
+        """The model's name, or none, which means the default: clients of this dialect ask for names of Anthropic's."""
+        try:
+            self._services.router.resolve(model)
+        except CrofterError as error:
+            if error.code is ErrorCode.MODEL_NOT_FOUND:
+                return ""
+            raise
+        return model
+
+
+class _Collected:
+    """A turn while it grows."""
+
+    def __init__(self) -> None:
+        self._thoughts: list[str] = []
+        self._texts: list[str] = []
+        self._calls: list[ToolCallDelta] = []
+        self._last = Chunk()
+
+    async def collect(self, chunks: AsyncGenerator[Chunk]) -> None:
+        """Take chunks to the end."""
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                self._thoughts.append(chunk.reasoning)
+                self._texts.append(chunk.text)
+                for delta in chunk.tool_calls:
+                    self._grow(delta)
+                self._last = chunk
+
+    def _grow(self, delta: ToolCallDelta) -> None:
+        if delta.index == len(self._calls):
+            self._calls.append(delta)
+            return
+        known = self._calls[delta.index]
+        self._calls[delta.index] = msgspec.structs.replace(known, arguments=known.arguments + delta.arguments)
+
+    def reply(self, model_name: str, max_tokens: int | None) -> MessageReply:
+        """The message."""
+        thoughts, text = "".join(self._thoughts), "".join(self._texts)
+        content: list[ReplyBlock] = [ThinkingBlock(thinking=thoughts)] if thoughts else []
+        if text or not self._calls:
+            content.append(TextBlock(text=text))
+        content += [
+            ToolUseBlock(id=tool_use_id(), name=call.name, input=tool_input(call.arguments)) for call in self._calls
+        ]
+        usage = self._last.usage or Usage(prompt_tokens=0, completion_tokens=0)
+        return MessageReply(
+            id=message_id(),
+            model=model_name,
+            content=content,
+            stop_reason=stop_reason(self._last, max_tokens, usage.completion_tokens),
+            stop_sequence=self._last.stop_string,
+            usage=usage_reply(usage),
+        )

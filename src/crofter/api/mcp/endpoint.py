@@ -1,0 +1,51 @@
+"""`/mcp`: streamable HTTP by the official SDK, which is loaded when the first client comes."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import anyio
+
+from crofter.api.asgi import Receive, Scope, Send
+from crofter.api.services import Services
+
+if TYPE_CHECKING:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+
+class McpEndpoint:
+    """An ASGI app. Host, Origin and key were checked before; the SDK's own check of them, which knows only localhost, is off."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._manager: StreamableHTTPSessionManager | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._manager is None:
+            await self._start()
+        if self._manager is not None:
+            await self._manager.handle_request(scope, receive, send)
+
+    async def _start(self) -> None:
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        from .server import mcp_server
+
+        manager = StreamableHTTPSessionManager(
+            mcp_server(self._services),
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+            max_request_body_size=self._services.settings.max_body_bytes,
+            max_sessions=self._services.settings.max_connections,
+        )
+        ready = anyio.Event()
+
+        async def run() -> None:
+            async with manager.run():
+                ready.set()
+                await anyio.sleep_forever()
+
+        # Sessions outlive the request that opens them, so they have a task of their own; it ends with the loop, as the node does.
+        self._manager = manager
+        self._running = asyncio.get_running_loop().create_task(run(), name="mcp sessions")
+        await ready.wait()

@@ -1,0 +1,63 @@
+"""`POST /api/embed`, and `POST /api/embeddings` as it was before."""
+
+import struct
+from time import perf_counter
+
+from crofter.api.asgi import App
+from crofter.api.call import Call
+from crofter.api.openai.embeddings import shortened
+from crofter.api.replies import JsonReply, until_disconnect
+from crofter.api.services import Services
+from crofter.core import EmbeddingRequest, EmbeddingResult, TextPrompt, new_request_id
+
+from .names import known_name
+from .wire import EmbedBody, OldEmbedBody
+
+
+class Embedding:
+    """The two routes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def embed(self, call: Call) -> App:
+        """A vector for each text."""
+        body = await call.body(EmbedBody)
+        started = perf_counter()
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        result = await self._vectors(call, body.model, texts)
+        return JsonReply(
+            {
+                "model": body.model,
+                "embeddings": [_floats(shortened(vector, body.dimensions)) for vector in result.vectors],
+                "total_duration": round((perf_counter() - started) * 1e9),
+                "load_duration": 0,
+                "prompt_eval_count": result.prompt_tokens,
+            }
+        )
+
+    async def old(self, call: Call) -> App:
+        """One vector."""
+        body = await call.body(OldEmbedBody)
+        result = await self._vectors(call, body.model, [body.prompt])
+        return JsonReply({"embedding": _floats(result.vectors[0])})
+
+    async def _vectors(self, call: Call, model: str, texts: list[str]) -> EmbeddingResult:
+        services = self._services
+        if not texts:
+            return EmbeddingResult(vectors=(), prompt_tokens=0)
+        request = EmbeddingRequest(
+            request_id=new_request_id(),
+            model=known_name(services, model),
+            inputs=tuple(TextPrompt(text=text) for text in texts),
+        )
+        limit_seconds = services.settings.request_timeout_seconds
+        result, _ = await until_disconnect(
+            call.receive, lambda: services.router.embed(request, timeout_seconds=limit_seconds)
+        )
+        services.metrics.tokens_embedded(result.prompt_tokens)
+        return result
+
+
+def _floats(vector: bytes) -> list[float]:
+    return list(struct.unpack(f"<{len(vector) // 4}f", vector))
