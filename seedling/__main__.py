@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m seedling", description="Trains and exports the embedded models.")
     parser.add_argument("--work", type=Path, default=Path("build/seedling"), help="checkpoints and intermediate files")
     parser.add_argument("--output", type=Path, default=OUTPUT)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=5400)
     parser.add_argument("--draft-steps", type=int, default=450)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--export-only", action="store_true", help="export the checkpoints as they are")

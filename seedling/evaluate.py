@@ -20,6 +20,7 @@ from seedling.records import HELD_OUT_PROMPTS, PROMPTS, record_case
 from seedling.speaker import SEED, Speaker
 from seedling.stories import Hero, choose_hero
 from seedling.storytelling import story_prompt
+from seedling.strict import strict_calls
 from seedling.tools import tool_case
 from seedling.words import HELD_OUT_SUBJECTS, SUBJECTS
 
@@ -139,6 +140,11 @@ def main() -> None:
         score(name, judge(Random(f"{SEED}:{name}"), arguments.count))
         for name, judge in skill_judges(speaker, held_out=not arguments.training).items()
     ]
+    stock = TRAINING_STOCK if arguments.training else HELD_OUT_STOCK
+    strict = strict_calls(
+        arguments.path, Random(f"{SEED}:well-formed tool calls with right arguments"), stock, arguments.count
+    )
+    scores.insert(1, score("the same of strict tools, whose form the node holds", strict))
     scores += story_scores(speaker, Random(SEED), arguments.count, held_out=not arguments.training)
     scores += closed_scores(speaker)
     for one in scores:
