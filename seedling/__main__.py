@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/seedling"), help="checkpoints and intermediate files")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--steps", type=int, default=5400)
-    parser.add_argument("--draft-steps", type=int, default=450)
+    parser.add_argument("--draft-steps", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--export-only", action="store_true", help="export the checkpoints as they are")
     parser.add_argument("--only", choices=("seedling", "seedling-draft"), help="one of the two")
