@@ -17,8 +17,25 @@ _MODELS = "crofter://models/"
 
 def mcp_server(services: Services) -> Server[Any]:
     """The server; it holds nothing but what it is given."""
+    handlers = _Handlers(services)
+    return Server(
+        "crofter",
+        version=services.administration.status().version,
+        instructions="Models on the user's own machine. What is said to them stays there.",
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_read_resource=handlers.read_resource,
+    )
 
-    async def list_tools(_: object, __: object) -> types.ListToolsResult:
+
+class _Handlers:
+    """What the SDK calls."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def list_tools(self, _: object, __: object) -> types.ListToolsResult:
         return types.ListToolsResult(
             tools=[
                 types.Tool(name=tool.name, description=tool.description, input_schema=tool.schema)
@@ -26,7 +43,7 @@ def mcp_server(services: Services) -> Server[Any]:
             ]
         )
 
-    async def call_tool(context: Any, given: types.CallToolRequestParams) -> types.CallToolResult:  # noqa: ANN401 - the SDK's
+    async def call_tool(self, context: Any, given: types.CallToolRequestParams) -> types.CallToolResult:  # noqa: ANN401 - the SDK's
         tool = TOOLS.get(given.name)
         if tool is None:
             raise MCPError(code=types.INVALID_PARAMS, message=f"there is no tool {given.name[:64]!r}")
@@ -36,7 +53,9 @@ def mcp_server(services: Services) -> Server[Any]:
 
         try:
             arguments = msgspec.convert(given.arguments or {}, tool.arguments)
-            result: dict[str, Any] | list[Any] = msgspec.to_builtins(await tool.call(services, arguments, progress))
+            result: dict[str, Any] | list[Any] = msgspec.to_builtins(
+                await tool.call(self._services, arguments, progress)
+            )
         except msgspec.ValidationError as error:
             return _failed(f"the arguments are not right: {error}")
         except CrofterError as error:
@@ -45,7 +64,7 @@ def mcp_server(services: Services) -> Server[Any]:
         text = str(structured["text"]) if "text" in structured else msgspec.json.encode(result).decode()
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
 
-    async def list_resources(_: object, __: object) -> types.ListResourcesResult:
+    async def list_resources(self, _: object, __: object) -> types.ListResourcesResult:
         return types.ListResourcesResult(
             resources=[
                 types.Resource(
@@ -54,14 +73,14 @@ def mcp_server(services: Services) -> Server[Any]:
                     description=f"The model {summary.name}: {', '.join(summary.capabilities)}.",
                     mime_type="application/json",
                 )
-                for summary in services.administration.installed_models()
+                for summary in self._services.administration.installed_models()
             ]
         )
 
-    async def read_resource(_: object, given: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    async def read_resource(self, _: object, given: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         uri = str(given.uri)
         try:
-            details = await services.administration.model_details(uri.removeprefix(_MODELS))
+            details = await self._services.administration.model_details(uri.removeprefix(_MODELS))
         except CrofterError as error:
             raise MCPError(code=types.INVALID_PARAMS, message=error.message) from error
         # Where it lies on the disk is for its owner.
@@ -69,16 +88,6 @@ def mcp_server(services: Services) -> Server[Any]:
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)]
         )
-
-    return Server(
-        "crofter",
-        version=services.administration.status().version,
-        instructions="Models on the user's own machine. What is said to them stays there.",
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-        on_list_resources=list_resources,
-        on_read_resource=read_resource,
-    )
 
 
 def _failed(message: str) -> types.CallToolResult:
