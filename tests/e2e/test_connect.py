@@ -17,6 +17,7 @@ def test_claude_code_is_connected_and_disconnected(crofter: Commands, tmp_path_f
     assert json.loads(shown.stdout)["env"]["ANTHROPIC_BASE_URL"] == crofter.running()["url"]
     done = crofter.run("connect", "claude-code", "--yes")
     assert "+" in done.stderr
+    assert "too long" in done.stderr
     written = json.loads(settings.read_text())
     assert written["theme"] == "dark"
     assert written["env"]["ANTHROPIC_DEFAULT_HAIKU_MODEL"] == "seedling"

@@ -195,6 +195,14 @@ async def test_fields_reach_the_backend() -> None:
     assert request.prompt.tools[0]["function"]["name"] == "add"
 
 
+async def test_tools_of_openais_servers_are_left_out_as_clients_offer_them_to_any_node() -> None:
+    prompt = (
+        await requested(tools=[{"type": "web_search"}, {"type": "namespace", "name": "x", "tools": []}, TOOL])
+    ).prompt
+    assert isinstance(prompt, ChatPrompt)
+    assert [tool["function"]["name"] for tool in prompt.tools] == ["add"]
+
+
 async def test_tokens_are_counted_without_an_answer() -> None:
     browser = Browser()
     reply = await browser.post("/v1/responses/input_tokens", {"model": "seedling", "input": "Hi"})
@@ -209,7 +217,7 @@ async def test_tokens_are_counted_without_an_answer() -> None:
         ({"input": [{"type": "computer_call"}]}, "input"),
         ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input"),
-        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].name"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "x"}}, "tool_choice"),
         ({"previous_response_id": "resp_none"}, "previous_response_id"),
         ({"background": True}, "background"),

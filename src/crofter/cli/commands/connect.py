@@ -68,6 +68,11 @@ def _configure(program: Program, target: Target, new: str, *, only_print: bool, 
     backup = change(path, new)
     kept = f" What was there is in {backup}." if backup else ""
     say(f"{program.title} uses {target.model} of this node now.{kept} `--undo` puts it back.")
+    if target.context_length <= program.least_context:
+        say(
+            f"Its own prompts take some {program.least_context:,} tokens and {target.model} holds {target.context_length:,}:"
+            f" it will be refused as too long. `--model` names another one, `crofter pull code` gets one."
+        )
 
 
 def _undo(program: Program, *, yes: bool) -> None:

@@ -26,6 +26,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Under the user's home folder; empty if it cannot be configured by a file."""
     merge: Callable[[str, Target], str] | None = None
     """From its present configuration to the one with this node; empty text: there is none yet."""
+    least_context: int = 0
+    """About how many tokens its own prompts take before the first word of its user."""
     words: Callable[[Target], str] | None = None
     """What to do by hand instead, or besides."""
 
@@ -143,8 +145,8 @@ def _zed_key(target: Target) -> str:
 
 
 PROGRAMS: Mapping[str, Program] = {
-    "claude-code": Program(title="Claude Code", file=".claude/settings.json", merge=_claude_code),
-    "codex": Program(title="Codex", file=".codex/config.toml", merge=_codex),
+    "claude-code": Program(title="Claude Code", file=".claude/settings.json", merge=_claude_code, least_context=30_000),
+    "codex": Program(title="Codex", file=".codex/config.toml", merge=_codex, least_context=10_000),
     "aider": Program(title="Aider", file=".aider.conf.yml", merge=_aider),
     "opencode": Program(title="opencode", file=".config/opencode/opencode.json", merge=_opencode),
     "zed": Program(title="Zed", file=".config/zed/settings.json", merge=_zed, words=_zed_key),

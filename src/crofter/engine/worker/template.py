@@ -36,6 +36,7 @@ class ChatTemplate:
             )
         if prompt.tools and not self._knows_tools:
             prompt = told_in_words(prompt)
+        prompt = msgspec.structs.replace(prompt, messages=_one_system_message(prompt.messages))
         rendered = self._render(prompt.messages, prompt)
         if rendered.outcome != "done" and any(message.tool_calls for message in prompt.messages):
             # Some families join the arguments to a text, and fail on the object that others ask for.
@@ -90,6 +91,15 @@ def _short(call_id: str) -> str:
     if len(call_id) == _SHORT_ID_CHARACTERS and call_id.isalnum():
         return call_id
     return hashlib.sha256(call_id.encode()).hexdigest()[:_SHORT_ID_CHARACTERS]
+
+
+def _one_system_message(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Those that a conversation begins with made one: Codex sends several, and most templates look at the first only."""
+    count = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
+    if count < 2:
+        return messages
+    text = "\n\n".join(message.content or "" for message in messages[:count])
+    return (msgspec.structs.replace(messages[0], content=text), *messages[count:])
 
 
 def _merge_system(messages: tuple[Message, ...]) -> tuple[Message, ...] | None:

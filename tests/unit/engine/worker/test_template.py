@@ -180,3 +180,27 @@ def test_what_is_computed_while_compiling_is_limited_too(template: Templates) ->
         broken = template(source)
         assert error_of(broken).code is ErrorCode.MODEL_INVALID
         assert error_of(broken).code is ErrorCode.MODEL_INVALID  # and again, without another attempt that may take long
+
+
+def test_system_messages_at_the_beginning_are_one(template: Templates) -> None:
+    source = "{{ messages | length }}|{{ messages[0].content }}|{{ messages[1].content }}"
+    said = template(source).render(prompt(("system", "One."), ("system", "Two."), ("user", "Hello")))
+    assert said == "2|One.\n\nTwo.|Hello"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ messages[0].content }}{{ messages[1].tool_calls[0].function.arguments.a + 1 }}", "Add2"),
+        ("{{ messages[0].content + messages[1].tool_calls[0].function.arguments }}", 'Add{"a": 1}'),
+        (
+            "{% if '' | length != 9 %}{{ messages[0].content }}{% endif %}{{ messages[1].tool_calls[0].id | length }}",
+            "Add9",
+        ),
+    ],
+)
+def test_calls_come_as_the_template_needs_them(template: Templates, source: str, said: str) -> None:
+    function = {"name": "add", "arguments": '{"a": 1}'}
+    call = {"id": "call_1234567890", "type": "function", "function": function}
+    messages = (Message(role="user", content="Add"), Message(role="assistant", tool_calls=(call,)))
+    assert template(source).render(ChatPrompt(messages=messages)) == said

@@ -129,8 +129,7 @@ def _tools(body: TokensBody) -> tuple[dict[str, Any], ...]:
     tools: list[dict[str, Any]] = []
     for index, tool in enumerate(body.tools or ()):
         if tool.type != "function":
-            message = f"tools[{index}]: this node has no {tool.type[:32]!r} of its own; only functions of the client"
-            raise CrofterError(ErrorCode.UNSUPPORTED, message, parameter=f"tools[{index}].type")
+            continue  # Of OpenAI's servers, or a grouping of theirs: clients offer such to any node, and the model is not shown them.
         if not tool.name:
             place = f"tools[{index}].name"
             raise CrofterError(ErrorCode.INVALID_REQUEST, f"{place} is missing", parameter=place)

@@ -1,0 +1,92 @@
+"""Claude Code and Codex, as their makers ship them, configured by `crofter connect` and driven without a terminal."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from crofter.cli.connecting.programs import PROGRAMS, Target
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("npm") is None, reason="npm, which brings these programs, is not installed"),
+]
+CLAUDE_CODE, CODEX = "@anthropic-ai/claude-code@2.1.197", "@openai/codex@0.169.0"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both are installed; each brings its program for this system as a package of its own."""
+    folder = tmp_path_factory.mktemp("programs")
+    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run([*command, CLAUDE_CODE, CODEX], check=True, capture_output=True, timeout=110)
+    return folder / "node_modules"
+
+
+@contextmanager
+def scripted_node(tool: str, arguments: dict[str, object]) -> Generator[str]:
+    command = [sys.executable, "-m", "tests.clients.scripted_node", tool, json.dumps(arguments)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def connected(home: Path, program: str, url: str) -> None:
+    """The configuration that `crofter connect` would write."""
+    known = PROGRAMS[program]
+    assert known.merge is not None
+    path = known.path(home)
+    path.parent.mkdir(parents=True)
+    path.write_text(known.merge("", Target(url=url, key="crofter", model="seedling", context_length=32_768)))
+
+
+def run(command: list[str], home: Path, folder: Path) -> str:
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_claude_code_thinks_calls_a_tool_and_reads_its_result(programs: Path, tmp_path: Path) -> None:
+    folder, file = tmp_path / "work", tmp_path / "work" / "hello.txt"
+    folder.mkdir()
+    with scripted_node("Write", {"file_path": str(file), "content": "Hello from Crofter\n"}) as url:
+        connected(tmp_path / "home", "claude-code", url)
+        program = next(programs.glob("@anthropic-ai/claude-code-*/claude*"))
+        arguments = ["-p", "Write hello.txt", "--allowedTools", "Write", "--output-format", "json"]
+        said = json.loads(run([str(program), *arguments], tmp_path / "home", folder))
+    assert said["result"] == "The file is written."
+    assert said["num_turns"] == 2
+    assert said["usage"]["output_tokens"] == 10
+    assert file.read_text() == "Hello from Crofter\n"
+
+
+def test_codex_calls_a_tool_and_reads_its_result(programs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with scripted_node("exec_command", {"cmd": "echo Hello from Crofter > hello.txt"}) as url:
+        connected(tmp_path / "home", "codex", url)
+        program = str(programs / ".bin" / "codex")
+        arguments = ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "Write hello.txt"]
+        said = run([program, *arguments], tmp_path / "home", folder)
+    assert "The file is written." in said
+    assert (folder / "hello.txt").read_text() == "Hello from Crofter\n"
