@@ -15,7 +15,7 @@ from crofter.engine.worker.template import ChatTemplate
 from seedling.conversations import Conversation, conversation
 from seedling.corpus import chat_pieces, documents
 from seedling.forms import HELD_OUT_STOCK, TRAINING_STOCK
-from seedling.frames import function_words
+from seedling.frames import composed, function_words
 from seedling.judging import CALL
 from seedling.lexicon import HELD_OUT, TRAINING
 from seedling.passages import HELD_OUT_BOOK, REFUSAL, TRAINING_BOOK, question
@@ -208,3 +208,11 @@ def test_held_out_words_are_not_trained() -> None:
     held_out = re.compile(r"\b(" + "|".join([*HELD_OUT.names, *HELD_OUT.towns]) + r")\b", re.IGNORECASE)
     assert not [text for text in texts if held_out.search(text)]
     assert not set(HELD_OUT.nouns) & set(TRAINING.nouns)
+
+
+def test_frames_put_together_at_random_are_never_held_out_ones() -> None:
+    rng = Random(8)
+    drawn = {composed(rng) for _ in range(60_000)}
+    drawn |= {frame.format(f="{f}", v=value) for frame in drawn for value in ("true", "false")}
+    parts = HELD_OUT_STOCK.parts
+    assert not drawn & {*parts["says"], *parts["says_true"], *parts["says_false"]}
