@@ -23,6 +23,7 @@ from seedling.model import MAIN, Seedling
 from seedling.passages import HELD_OUT_BOOK, TRAINING_BOOK, Book, question
 from seedling.programs import fill_in_the_middle
 from seedling.records import HELD_OUT_PROMPTS, PROMPTS, record_case
+from seedling.start import write_circuits
 from seedling.stories import choose_hero, story
 from seedling.storytelling import Turn, story_prompt
 from seedling.tools import called, responded, result_of, tool_case
@@ -127,13 +128,40 @@ def report(model: Seedling, tokenizer: Tokenizer, count: int, names: list[str]) 
     print(f"{'fill in the middle':26} loss {measured(model, [encode(tokenizer, one) for one in pieces])[0]:6.3f}")
 
 
+@torch.no_grad()
+def report_untrained(tokenizer: Tokenizer) -> None:
+    """Prints how often the first weights go on with what they saw once: random tokens, and names they never saw."""
+    torch.manual_seed(1)
+    model = Seedling(MAIN)
+    write_circuits(model, [tokenizer.id_to_token(number) or "" for number in range(MAIN.vocabulary_size)])
+    ordinary = range(300, 3_000)
+    for length in (32, 64, 128):
+        row = torch.randint(ordinary.start, ordinary.stop, (8, length))
+        print(f"a repeated row of {length} random tokens: right {_repeated(model, row):6.1%}")
+    rng = Random("progress:untrained")
+    texts = [" ".join(f"{HELD_OUT.name(rng)} {HELD_OUT.noun(rng)}" for _ in range(6)) for _ in range(50)]
+    rows = [torch.tensor([tokenizer.encode(f"\n{text}.\n").ids]) for text in texts]
+    print(f"a repeated text of names never seen: right {sum(_repeated(model, row) for row in rows) / len(rows):6.1%}")
+
+
+def _repeated(model: Seedling, row: torch.Tensor) -> float:
+    tokens = torch.cat((row, row), 1)
+    guessed = model.logits(model.hidden_states(tokens, torch.ones_like(tokens))).argmax(-1)
+    length = row.shape[1]
+    return float((guessed[:, length + 1 : -1] == tokens[:, length + 2 :]).float().mean())
+
+
 def main() -> None:
-    """Measures a checkpoint."""
+    """Measures a checkpoint, or the weights that training starts from."""
     parser = argparse.ArgumentParser(prog="python -m seedling.progress")
     parser.add_argument("checkpoint", type=Path, nargs="?", default=Path("build/seedling/seedling.pt"))
     parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--untrained", action="store_true", help="the weights that training starts from")
     arguments = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(arguments.checkpoint.with_name("tokenizer.json")))
+    if arguments.untrained:
+        report_untrained(tokenizer)
+        return
     model = load_model(arguments.checkpoint, MAIN)
     report(model, tokenizer, arguments.count, list(CASES))
 

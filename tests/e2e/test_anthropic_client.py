@@ -1,13 +1,14 @@
 """Anthropic's own client against a real node."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import anthropic
 import pytest
-from anthropic.types import ToolParam
+from anthropic.types import MessageParam, ToolParam
 
 from tests.e2e.commands import Commands
 
+LIGHT: MessageParam = {"role": "user", "content": "Light in the hall!"}
 SWITCH: ToolParam = {
     "name": "switch",
     "description": "Switch the lamp of a room.",
@@ -53,24 +54,26 @@ def test_a_stream_adds_up_to_the_message(client: anthropic.Anthropic) -> None:
     assert final.usage.output_tokens > 0
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-def test_a_call_that_is_asked_for_keeps_its_schema(client: anthropic.Anthropic, streamed: bool) -> None:
+def whole(client: anthropic.Anthropic) -> anthropic.types.Message:
+    choice: anthropic.types.ToolChoiceToolParam = {"type": "tool", "name": "switch"}
+    return client.messages.create(
+        model="seedling", max_tokens=200, messages=[LIGHT], tools=[SWITCH], tool_choice=choice
+    )
+
+
+def streamed(client: anthropic.Anthropic) -> anthropic.types.Message:
+    choice: anthropic.types.ToolChoiceAnyParam = {"type": "any", "disable_parallel_tool_use": True}
     with client.messages.stream(
-        model="seedling",
-        max_tokens=200,
-        messages=[{"role": "user", "content": "Light in the hall!"}],
-        tools=[SWITCH],
-        tool_choice={"type": "any", "disable_parallel_tool_use": True},
+        model="seedling", max_tokens=200, messages=[LIGHT], tools=[SWITCH], tool_choice=choice
     ) as stream:
-        message = stream.get_final_message()
-    if not streamed:
-        message = client.messages.create(
-            model="seedling",
-            max_tokens=200,
-            messages=[{"role": "user", "content": "Light in the hall!"}],
-            tools=[SWITCH],
-            tool_choice={"type": "tool", "name": "switch"},
-        )
+        return stream.get_final_message()
+
+
+@pytest.mark.parametrize("ask", [whole, streamed])
+def test_a_call_that_is_asked_for_keeps_its_schema(
+    client: anthropic.Anthropic, ask: Callable[[anthropic.Anthropic], anthropic.types.Message]
+) -> None:
+    message = ask(client)
     [block] = message.content
     assert block.type == "tool_use"
     assert block.name == "switch"

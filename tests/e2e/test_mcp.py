@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import anyio
 import mcp_types as types
 import pytest
 from mcp import Client
@@ -37,3 +38,17 @@ async def test_tools_answer_and_tell_how_far_they_are(crofter: Commands, mode: L
         assert len(batch.structured_content["result"]) == 2
         assert steps == [1, 2]
         assert "seedling" in [resource.name for resource in (await client.list_resources()).resources]
+
+
+async def test_the_first_clients_may_come_together(crofter: Commands) -> None:
+    listed: list[int] = []
+
+    async def ask(url: str) -> None:
+        async with Client(f"{url}/mcp") as client:
+            listed.append(len((await client.list_tools()).tools))
+
+    url = crofter.running()["url"]
+    async with anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(ask, url)
+    assert listed == [7] * 6

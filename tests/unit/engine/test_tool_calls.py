@@ -60,7 +60,7 @@ async def asked(
     given: dict[str, Any] = {"messages": (Message(role="user", content="Light!"),), "tools": TOOLS, **prompt}
     request = ask(
         prompt=ChatPrompt(**given),
-        sampling=Sampling(seed=seed, temperature=1.0),
+        sampling=Sampling(seed=seed, temperature=2.0),
         max_tokens=None,
         constraint=constraint,
     )

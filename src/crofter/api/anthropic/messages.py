@@ -10,7 +10,8 @@ from crofter.api.call import Call
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
-from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, ToolCallDelta, Usage
+from crofter.api.tools import GrowingCalls
+from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Usage
 from crofter.router import Turn
 
 from .replies import (
@@ -21,7 +22,6 @@ from .replies import (
     ToolUseBlock,
     message_id,
     stop_reason,
-    tool_input,
     tool_use_id,
     usage_reply,
 )
@@ -87,7 +87,7 @@ class _Collected:
     def __init__(self) -> None:
         self._thoughts: list[str] = []
         self._texts: list[str] = []
-        self._calls: list[ToolCallDelta] = []
+        self._calls = GrowingCalls()
         self._last = Chunk()
 
     async def collect(self, chunks: AsyncGenerator[Chunk]) -> None:
@@ -96,16 +96,8 @@ class _Collected:
             async for chunk in chunks:
                 self._thoughts.append(chunk.reasoning)
                 self._texts.append(chunk.text)
-                for delta in chunk.tool_calls:
-                    self._grow(delta)
+                self._calls.add(chunk.tool_calls)
                 self._last = chunk
-
-    def _grow(self, delta: ToolCallDelta) -> None:
-        if delta.index == len(self._calls):
-            self._calls.append(delta)
-            return
-        known = self._calls[delta.index]
-        self._calls[delta.index] = msgspec.structs.replace(known, arguments=known.arguments + delta.arguments)
 
     def reply(self, model_name: str, max_tokens: int | None) -> MessageReply:
         """The message."""
@@ -113,9 +105,7 @@ class _Collected:
         content: list[ReplyBlock] = [ThinkingBlock(thinking=thoughts)] if thoughts else []
         if text or not self._calls:
             content.append(TextBlock(text=text))
-        content += [
-            ToolUseBlock(id=tool_use_id(), name=call.name, input=tool_input(call.arguments)) for call in self._calls
-        ]
+        content += [ToolUseBlock(id=tool_use_id(), name=call.name, input=call.parsed) for call in self._calls.whole()]
         usage = self._last.usage or Usage(prompt_tokens=0, completion_tokens=0)
         return MessageReply(
             id=message_id(),

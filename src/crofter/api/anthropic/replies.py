@@ -1,6 +1,5 @@
 """What Anthropic's clients read: a message and its blocks."""
 
-import json
 import secrets
 from typing import Any
 
@@ -79,12 +78,3 @@ def stop_reason(chunk: Chunk, max_tokens: int | None, completion_tokens: int) ->
         return "end_turn"
     was_cut = max_tokens is None or completion_tokens < max_tokens
     return "model_context_window_exceeded" if was_cut else "max_tokens"
-
-
-def tool_input(arguments: str) -> Any:  # noqa: ANN401 - JSON as the model wrote it
-    """The arguments of a call; what is no JSON object stands in one of its own rather than being lost."""
-    try:
-        value = json.loads(arguments or "{}")
-    except ValueError:
-        return {"_unparsed": arguments}
-    return value if isinstance(value, dict) else {"_unparsed": arguments}  # pyright: ignore[reportUnknownVariableType]

@@ -1,6 +1,6 @@
 """Messages as server-sent events: one block after the other, each opened, filled and closed."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -58,9 +58,9 @@ class MessageStream:
             self._begun = True
             events = self._message_start(chunk.prompt_usage or _NO_TOKENS)
         if chunk.reasoning:
-            events += self._in_block("thinking", ThinkingBlock()) + self._delta("thinking", chunk.reasoning)
+            events += self._in_block("thinking", ThinkingBlock) + self._delta("thinking", chunk.reasoning)
         if chunk.text:
-            events += self._in_block("text", TextBlock()) + self._delta("text", chunk.text)
+            events += self._in_block("text", TextBlock) + self._delta("text", chunk.text)
         for delta in chunk.tool_calls:
             events += self._call(delta)
         if chunk.finish_reason is not None:
@@ -88,11 +88,10 @@ class MessageStream:
         return _event("message_delta", counted) + _event("message_stop", {"type": "message_stop"})
 
     def _call(self, delta: ToolCallDelta) -> bytes:
-        block = ToolUseBlock(id=tool_use_id(), name=delta.name, input={})
-        events = self._in_block(str(delta.index), block)
+        events = self._in_block(str(delta.index), lambda: ToolUseBlock(id=tool_use_id(), name=delta.name, input={}))
         return events + (self._delta("input_json", delta.arguments) if delta.arguments else b"")
 
-    def _in_block(self, kind: str, block: ReplyBlock) -> bytes:
+    def _in_block(self, kind: str, block: Callable[[], ReplyBlock]) -> bytes:
         if self._open == kind:
             return b""
         events = self._close()
@@ -101,7 +100,7 @@ class MessageStream:
         self._delta_head = (
             b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":' % self._index
         )
-        start = {"type": "content_block_start", "index": self._index, "content_block": block}
+        start = {"type": "content_block_start", "index": self._index, "content_block": block()}
         return events + _event("content_block_start", start)
 
     def _close(self) -> bytes:

@@ -19,14 +19,15 @@ class McpEndpoint:
         self._services = services
         self._manager: StreamableHTTPSessionManager | None = None
         self._running: asyncio.Task[None] | None = None
+        self._starting = anyio.Lock()
+        """The first clients may come together, and a manager that has not begun yet answers nobody."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._manager is None:
-            await self._start()
-        if self._manager is not None:
-            await self._manager.handle_request(scope, receive, send)
+        async with self._starting:
+            manager = self._manager or await self._start()
+        await manager.handle_request(scope, receive, send)
 
-    async def _start(self) -> None:
+    async def _start(self) -> "StreamableHTTPSessionManager":
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
         from mcp.server.transport_security import TransportSecuritySettings
 
@@ -46,6 +47,7 @@ class McpEndpoint:
                 await anyio.sleep_forever()
 
         # Sessions outlive the request that opens them, so they have a task of their own; it ends with the loop, as the node does.
-        self._manager = manager
         self._running = asyncio.get_running_loop().create_task(run(), name="mcp sessions")
         await ready.wait()
+        self._manager = manager
+        return manager

@@ -1,13 +1,12 @@
 """`POST /api/embed`, and `POST /api/embeddings` as it was before."""
 
-import struct
 from time import perf_counter
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.openai.embeddings import shortened
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
+from crofter.api.vectors import numbers, shortened
 from crofter.core import EmbeddingRequest, EmbeddingResult, TextPrompt, new_request_id
 
 from .names import known_name
@@ -29,7 +28,7 @@ class Embedding:
         return JsonReply(
             {
                 "model": body.model,
-                "embeddings": [_floats(shortened(vector, body.dimensions)) for vector in result.vectors],
+                "embeddings": [numbers(shortened(vector, body.dimensions)) for vector in result.vectors],
                 "total_duration": round((perf_counter() - started) * 1e9),
                 "load_duration": 0,
                 "prompt_eval_count": result.prompt_tokens,
@@ -40,7 +39,7 @@ class Embedding:
         """One vector."""
         body = await call.body(OldEmbedBody)
         result = await self._vectors(call, body.model, [body.prompt])
-        return JsonReply({"embedding": _floats(result.vectors[0])})
+        return JsonReply({"embedding": numbers(result.vectors[0])})
 
     async def _vectors(self, call: Call, model: str, texts: list[str]) -> EmbeddingResult:
         services = self._services
@@ -57,7 +56,3 @@ class Embedding:
         )
         services.metrics.tokens_embedded(result.prompt_tokens)
         return result
-
-
-def _floats(vector: bytes) -> list[float]:
-    return list(struct.unpack(f"<{len(vector) // 4}f", vector))

@@ -1,13 +1,13 @@
 """What Ollama's clients read: lines of JSON, the last with counts and durations in nanoseconds."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from crofter.api.replies import StreamFormat
-from crofter.core import Chunk, CrofterError, Timings, ToolCallDelta, Usage
+from crofter.api.tools import GrowingCalls
+from crofter.core import Chunk, CrofterError, Timings, Usage
 
 _NANOSECONDS = 1_000_000_000
 
@@ -49,27 +49,17 @@ def _nanoseconds(seconds: float) -> int:
 
 
 class WholeCalls:
-    """Calls while they grow: these clients read a call only when it is complete."""
+    """Gives each call once it is complete: these clients read no part of one."""
 
     def __init__(self) -> None:
-        self._growing: list[ToolCallDelta] = []
+        self._growing = GrowingCalls()
         self._given = 0
 
     def add(self, chunk: Chunk) -> list[dict[str, Any]]:
         """The calls that are complete with this chunk: all before the last one, and that too at the end."""
-        for delta in chunk.tool_calls:
-            if delta.index == len(self._growing):
-                self._growing.append(delta)
-                continue
-            known = self._growing[delta.index]
-            self._growing[delta.index] = msgspec.structs.replace(known, arguments=known.arguments + delta.arguments)
-        complete = len(self._growing) if chunk.finish_reason is not None else max(0, len(self._growing) - 1)
-        calls, self._given = self._growing[self._given : complete], max(self._given, complete)
-        return [{"function": {"name": call.name, "arguments": _arguments(call.arguments)}} for call in calls]
-
-
-def _arguments(text: str) -> object:
-    try:
-        return json.loads(text or "{}")
-    except ValueError:
-        return {"_unparsed": text}
+        self._growing.add(chunk.tool_calls)
+        complete = len(self._growing) - (chunk.finish_reason is None)
+        if complete <= self._given:
+            return []
+        calls, self._given = self._growing.whole(self._given, complete), complete
+        return [{"function": {"name": call.name, "arguments": call.parsed}} for call in calls]

@@ -12,12 +12,13 @@ from crofter.api.call import Call
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
+from crofter.api.tools import GrowingCalls
 from crofter.core import ChatPrompt, Chunk, CrofterError, ErrorCode, GenerationRequest, Message, TokenLogprob
 
 from .chat_stream import ChatStream
 from .fields import completion_id, generation_request
 from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs
-from .tool_calls import CollectedCalls, ToolCall, tool_choice, tools_of
+from .tool_calls import ToolCall, tool_calls, tool_choice, tools_of
 from .wire import ChatCompletionBody, ChatMessage, ContentPart
 
 
@@ -98,7 +99,7 @@ class CollectedChat:
         self.tally = Tally(choices)
         self._texts: list[list[str]] = [[] for _ in range(choices)]
         self._reasonings: list[list[str]] = [[] for _ in range(choices)]
-        self._calls = [CollectedCalls() for _ in range(choices)]
+        self._calls = [GrowingCalls() for _ in range(choices)]
         self._logprobs: list[list[TokenLogprob]] = [[] for _ in range(choices)]
         self._finish_reasons = ["stop"] * choices
         self._with_logprobs = with_logprobs
@@ -127,7 +128,7 @@ class CollectedChat:
         ]
 
     def _message(self, index: int) -> AssistantMessage:
-        text, calls = "".join(self._texts[index]), self._calls[index].whole()
+        text, calls = "".join(self._texts[index]), tool_calls(self._calls[index])
         return AssistantMessage(
             role="assistant",
             content=None if calls and not text else text,

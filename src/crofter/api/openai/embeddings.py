@@ -1,9 +1,5 @@
 """`POST /v1/embeddings`, as float lists or base64 of little-endian float32 (what OpenAI's own clients ask for)."""
 
-import base64
-import math
-import struct
-
 import msgspec
 
 from crofter.api.asgi import App
@@ -11,6 +7,7 @@ from crofter.api.call import Call
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
+from crofter.api.vectors import encoded, shortened
 from crofter.core import CrofterError, EmbeddingRequest, ErrorCode, TextPrompt, new_request_id
 
 from .fields import raw_prompts
@@ -72,22 +69,3 @@ def embedding_request(body: EmbeddingBody) -> EmbeddingRequest:
     if any(isinstance(entry, TextPrompt) and not entry.text for entry in inputs):
         raise CrofterError(ErrorCode.INVALID_REQUEST, "input: an empty text has no vector", parameter="input")
     return EmbeddingRequest(request_id=new_request_id(), model=body.model or "", inputs=inputs)
-
-
-def shortened(vector: bytes, dimensions: int | None) -> bytes:
-    """The first `dimensions` numbers at unit length again. Raises INVALID_REQUEST if there are fewer."""
-    size = len(vector) // 4
-    if dimensions is None or dimensions == size:
-        return vector
-    if dimensions > size:
-        message = f"dimensions: this model's vectors have {size}, fewer than the {dimensions} asked for"
-        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="dimensions")
-    kept = struct.unpack(f"<{dimensions}f", vector[: dimensions * 4])
-    length = math.hypot(*kept) or 1.0
-    return struct.pack(f"<{dimensions}f", *(number / length for number in kept))
-
-
-def encoded(vector: bytes, as_base64: bool) -> list[float] | str:
-    if as_base64:
-        return base64.b64encode(vector).decode("ascii")
-    return list(struct.unpack(f"<{len(vector) // 4}f", vector))

@@ -1,12 +1,11 @@
 """Calls of tools as OpenAI clients read them, and what a request says of them."""
 
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from crofter.api.tools import Tool, checked_choice
+from crofter.api.tools import GrowingCalls, Tool, checked_choice
 from crofter.core import CrofterError, ErrorCode, ToolCallDelta, ToolChoice
 
 from .wire import ChatCompletionBody, ChosenTool, FunctionName
@@ -28,22 +27,13 @@ def call_id() -> str:
     return f"call_{secrets.token_hex(12)}"
 
 
-class CollectedCalls:
-    """The calls of one choice while they grow."""
-
-    def __init__(self) -> None:
-        self._calls: list[ToolCall] = []
-
-    def add(self, deltas: Iterable[ToolCallDelta]) -> None:
-        """What one chunk brings."""
-        for delta in deltas:
-            if delta.index == len(self._calls):
-                self._calls.append(ToolCall(id=call_id(), function=CalledFunction(name=delta.name, arguments="")))
-            self._calls[delta.index].function.arguments += delta.arguments
-
-    def whole(self) -> list[ToolCall] | None:
-        """All calls; None if there are none."""
-        return self._calls or None
+def tool_calls(growing: GrowingCalls) -> list[ToolCall] | None:
+    """Calls as part of a whole message; None if there are none."""
+    calls = [
+        ToolCall(id=call_id(), function=CalledFunction(name=call.name, arguments=call.arguments))
+        for call in growing.whole()
+    ]
+    return calls or None
 
 
 def streamed_call(delta: ToolCallDelta) -> list[dict[str, Any]]:

@@ -146,7 +146,7 @@ def _zed_key(target: Target) -> str:
 
 PROGRAMS: Mapping[str, Program] = {
     "claude-code": Program(title="Claude Code", file=".claude/settings.json", merge=_claude_code, least_context=30_000),
-    "codex": Program(title="Codex", file=".codex/config.toml", merge=_codex, least_context=10_000),
+    "codex": Program(title="Codex", file=".codex/config.toml", merge=_codex),
     "aider": Program(title="Aider", file=".aider.conf.yml", merge=_aider),
     "opencode": Program(title="opencode", file=".config/opencode/opencode.json", merge=_opencode),
     "zed": Program(title="Zed", file=".config/zed/settings.json", merge=_zed, words=_zed_key),

@@ -94,16 +94,16 @@ class Vocabulary:
 
     def is_mark(self, token: int) -> bool:
         """Whether this is a mark of the model's rather than text."""
+        return self._is_mark(token, self._read_piece(token, special=True))
+
+    def _is_mark(self, token: int, piece: bytes) -> bool:
         kind = int(llama.llama_vocab_get_attr(self.handle, token))
-        if kind & _CONTROL:
-            return True
-        piece = self._read_piece(token, special=True)
-        return bool(kind & _USER_DEFINED) and (piece[:1], piece[-1:]) in _BRACKETS
+        return bool(kind & _CONTROL or (kind & _USER_DEFINED and (piece[:1], piece[-1:]) in _BRACKETS))
 
     def written(self) -> tuple[list[bytes], list[int]]:
         """How each token is written, and the ids of those that are marks rather than text."""
         pieces = [self._read_piece(token, special=True) for token in range(self.size)]
-        return pieces, [token for token in range(self.size) if self.is_mark(token)]
+        return pieces, [token for token, piece in enumerate(pieces) if self._is_mark(token, piece)]
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         size = 64

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from crofter.api.openai.replies import Extension
+from crofter.api.openai.replies import CachedTokens, Extension, ReasoningTokens
 from crofter.core import Usage
 
 from .wire import InputItem, ResponsesBody
@@ -66,19 +66,11 @@ def output_text(text: str) -> TextPart:
     return TextPart(type="output_text", text=text, annotations=[], logprobs=[])
 
 
-class InputDetails(msgspec.Struct, frozen=True):
-    cached_tokens: int
-
-
-class OutputDetails(msgspec.Struct, frozen=True):
-    reasoning_tokens: int
-
-
 class ResponseUsage(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
-    input_tokens_details: InputDetails
+    input_tokens_details: CachedTokens
     output_tokens: int
-    output_tokens_details: OutputDetails
+    output_tokens_details: ReasoningTokens
     total_tokens: int
 
 
@@ -86,9 +78,9 @@ def response_usage(usage: Usage) -> ResponseUsage:
     """Token counts as they are named here."""
     return ResponseUsage(
         input_tokens=usage.prompt_tokens,
-        input_tokens_details=InputDetails(usage.cached_tokens),
+        input_tokens_details=CachedTokens(usage.cached_tokens),
         output_tokens=usage.completion_tokens,
-        output_tokens_details=OutputDetails(usage.reasoning_tokens),
+        output_tokens_details=ReasoningTokens(usage.reasoning_tokens),
         total_tokens=usage.prompt_tokens + usage.completion_tokens,
     )
 

@@ -13,6 +13,7 @@ Waiting = Generator[None, None, T]
 """A parser's step: yields while it needs more text, returns what it found."""
 Sink = Callable[[str], None]
 _SPACE = " \t\r\n"
+LONGEST_NAME_CHARACTERS = 256
 _LONGEST_ARGUMENT_CHARACTERS = 4 * 1024 * 1024
 
 

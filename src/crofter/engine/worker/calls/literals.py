@@ -4,7 +4,7 @@ import ast
 import json
 import re
 
-from .feed import Feed, NotACall, Waiting
+from .feed import LONGEST_NAME_CHARACTERS, Feed, NotACall, Waiting
 from .pieces import Pieces
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -69,7 +69,7 @@ def _call_of(node: ast.expr) -> tuple[str, dict[str, object]]:
 def gemma(feed: Feed, pieces: Pieces, *, quote: str, closing: str) -> Waiting[None]:
     """`call:add{a:1,text:<|"|>x<|"|>}`, after the opening mark; `quote` stands around texts."""
     yield from feed.expect("call:")
-    name, _ = yield from feed.text_until("{", most=256)
+    name, _ = yield from feed.text_until("{", most=LONGEST_NAME_CHARACTERS)
     if not _NAME.fullmatch(name.strip()):
         raise NotACall
     values = yield from _gemma_object(feed, quote, 0)

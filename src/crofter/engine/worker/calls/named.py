@@ -1,10 +1,8 @@
 """Calls whose tool's name stands before a JSON object of arguments: Mistral, DeepSeek, Kimi."""
 
-from .feed import Feed, NotACall, Waiting
+from .feed import LONGEST_NAME_CHARACTERS, Feed, NotACall, Waiting
 from .objects import arguments, objects
 from .pieces import Pieces
-
-_LONGEST_NAME_CHARACTERS = 256
 
 
 def mistral(feed: Feed, pieces: Pieces) -> Waiting[None]:
@@ -12,7 +10,7 @@ def mistral(feed: Feed, pieces: Pieces) -> Waiting[None]:
     if (yield from feed.skip_space()) in ("[", "{"):
         yield from objects(feed, pieces)
         return
-    name, mark = yield from feed.text_until("[ARGS]", "[CALL_ID]", "{", most=_LONGEST_NAME_CHARACTERS)
+    name, mark = yield from feed.text_until("[ARGS]", "[CALL_ID]", "{", most=LONGEST_NAME_CHARACTERS)
     _begin(pieces, name)
     if mark == "[CALL_ID]":
         yield from feed.until(("[ARGS]",), lambda _: None)
@@ -30,9 +28,9 @@ def deepseek(feed: Feed, pieces: Pieces) -> Waiting[None]:
         yield from feed.skip_space()
         if not (yield from feed.comes(begin)):
             break
-        name, _ = yield from feed.text_until(separator, most=_LONGEST_NAME_CHARACTERS)
+        name, _ = yield from feed.text_until(separator, most=LONGEST_NAME_CHARACTERS)
         if name.strip() == "function":
-            name, _ = yield from feed.text_until("```json", most=_LONGEST_NAME_CHARACTERS)
+            name, _ = yield from feed.text_until("```json", most=LONGEST_NAME_CHARACTERS)
         _begin(pieces, name)
         yield from arguments(feed, pieces)
         yield from feed.until((end,), lambda _: None)
@@ -45,7 +43,7 @@ def kimi(feed: Feed, pieces: Pieces) -> Waiting[None]:
         yield from feed.skip_space()
         if not (yield from feed.comes("<|tool_call_begin|>")):
             break
-        name, _ = yield from feed.text_until("<|tool_call_argument_begin|>", most=_LONGEST_NAME_CHARACTERS)
+        name, _ = yield from feed.text_until("<|tool_call_argument_begin|>", most=LONGEST_NAME_CHARACTERS)
         _begin(pieces, name.strip().removeprefix("functions.").rpartition(":")[0] or name)
         yield from arguments(feed, pieces)
         yield from feed.until(("<|tool_call_end|>",), lambda _: None)

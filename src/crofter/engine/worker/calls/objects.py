@@ -2,12 +2,11 @@
 
 import json
 
-from .feed import Feed, NotACall, Waiting
+from .feed import LONGEST_NAME_CHARACTERS, Feed, NotACall, Waiting
 from .pieces import Pieces
 
 _NAMES = ("name", "tool_name", "function")
 _ARGUMENTS = ("arguments", "parameters", "args")
-_LONGEST_NAME_CHARACTERS = 256
 
 
 def called_object(feed: Feed, pieces: Pieces, *, only_tools: bool = False) -> Waiting[None]:
@@ -96,7 +95,7 @@ def _name(feed: Feed) -> Waiting[str]:
     """The name of a tool. Raises NotACall for what cannot be one."""
     yield from feed.skip_space()
     name = yield from _text(feed)
-    if not name or len(name) > _LONGEST_NAME_CHARACTERS:
+    if not name or len(name) > LONGEST_NAME_CHARACTERS:
         raise NotACall
     return name
 

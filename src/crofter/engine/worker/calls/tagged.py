@@ -3,10 +3,8 @@
 import json
 import re
 
-from .feed import Feed, NotACall, Waiting
+from .feed import LONGEST_NAME_CHARACTERS, Feed, NotACall, Waiting
 from .pieces import Pieces
-
-_LONGEST_NAME_CHARACTERS = 256
 
 
 class _Growing:
@@ -31,7 +29,7 @@ class _Growing:
 def function_tags(feed: Feed, pieces: Pieces) -> Waiting[None]:
     """`<function=add><parameter=a>\\n1\\n</parameter></function>`: Qwen3-Coder, Seed-OSS, Nemotron."""
     yield from feed.expect("<function=")
-    name, _ = yield from feed.text_until(">", most=_LONGEST_NAME_CHARACTERS)
+    name, _ = yield from feed.text_until(">", most=LONGEST_NAME_CHARACTERS)
     growing = _Growing(pieces, name.strip())
     while True:
         yield from feed.skip_space()
@@ -46,7 +44,7 @@ def function_tags(feed: Feed, pieces: Pieces) -> Waiting[None]:
 
 def key_value_tags(feed: Feed, pieces: Pieces) -> Waiting[None]:
     """`add\\n<arg_key>a</arg_key>\\n<arg_value>1</arg_value>\\n</tool_call>`, after the opening mark: GLM."""
-    name, mark = yield from feed.text_until("<arg_key>", "</tool_call>", most=_LONGEST_NAME_CHARACTERS)
+    name, mark = yield from feed.text_until("<arg_key>", "</tool_call>", most=LONGEST_NAME_CHARACTERS)
     if not re.fullmatch(r"[\w.:-]+", name.strip()):
         raise NotACall
     growing = _Growing(pieces, name.strip())
@@ -66,7 +64,7 @@ def invoke_tags(feed: Feed, pieces: Pieces, *, prefix: str, closing: str) -> Wai
         yield from feed.skip_space()
         if (yield from feed.comes(closing)) or not (yield from feed.comes(f'<{prefix}invoke name="')):
             return
-        name, _ = yield from feed.text_until('"', most=_LONGEST_NAME_CHARACTERS)
+        name, _ = yield from feed.text_until('"', most=LONGEST_NAME_CHARACTERS)
         yield from _held(feed, ">")
         growing = _Growing(pieces, name)
         while True:
