@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from crofter.core import Radius
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,6 +31,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     """Set when the reply has begun."""
     error: str | None = None
     """The code of the error it ended with."""
+    radius: Radius = "public"
+    """The furthest that whoever asks may have a prompt travel."""
     error_renderer: ErrorRenderer | None = None
     """Of the dialect that the address speaks; None: OpenAI's."""
 

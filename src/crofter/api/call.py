@@ -5,7 +5,9 @@ from typing import TypeVar
 
 import msgspec
 
-from .asgi import App, Exchange, Receive, Scope, exchange_of
+from crofter.core import RADII, CrofterError, ErrorCode, Intent, nearest
+
+from .asgi import App, Exchange, Receive, Scope, exchange_of, headers_named
 from .body import decode_body, read_body
 from .settings import ApiSettings
 
@@ -28,6 +30,18 @@ class Call(msgspec.Struct, frozen=True):
         """The `{name}` in the address."""
         name: str = self.scope["path_params"]["name"]
         return name
+
+    @property
+    def intent(self) -> Intent:
+        """How far this request may travel: as its header says, never further than its key. Raises INVALID_REQUEST."""
+        wanted = next(iter(headers_named(self.scope, b"x-crofter-radius")), "local")
+        if wanted not in RADII:
+            raise CrofterError(
+                ErrorCode.INVALID_REQUEST,
+                f"x-crofter-radius is one of {', '.join(RADII)}",
+                parameter="x-crofter-radius",
+            )
+        return Intent(radius=nearest(wanted, self.exchange.radius))
 
     @property
     def exchange(self) -> Exchange:

@@ -2,6 +2,7 @@
 
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
 from .ids import ModelId, RequestId, new_request_id
+from .intent import RADII, Intent, Radius, nearest, reaches
 from .ports import Backend
 from .shape import ModelShape
 from .values import (
@@ -31,6 +32,7 @@ from .values import (
 from .words import shown_size
 
 __all__ = [
+    "RADII",
     "AdapterUse",
     "Backend",
     "Blame",
@@ -45,6 +47,7 @@ __all__ = [
     "GenerationRequest",
     "Grammar",
     "InfillPrompt",
+    "Intent",
     "JsonSchema",
     "Message",
     "ModelFile",
@@ -52,6 +55,7 @@ __all__ = [
     "ModelShape",
     "Prompt",
     "Provenance",
+    "Radius",
     "RequestId",
     "Sampling",
     "TextPrompt",
@@ -61,6 +65,8 @@ __all__ = [
     "ToolCallDelta",
     "ToolChoice",
     "Usage",
+    "nearest",
     "new_request_id",
+    "reaches",
     "shown_size",
 ]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from .ids import ModelId, RequestId
+from .intent import Radius
 from .shape import ModelShape
 
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
@@ -231,7 +232,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     backend: str
     model_id: ModelId
     model_name: str
-    radius: Literal["local", "trusted", "public"] = "local"
+    radius: Radius = "local"
     ran_on: tuple[str, ...] = ("this node",)
     readable_by: tuple[str, ...] = ("this node",)
     reason: str = ""

@@ -1,15 +1,10 @@
 """Which backend answers. A pure decision: what is known in, the choice and its reason out."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode
-
-Radius = Literal["local", "trusted", "public"]
-
-_NEAREST_FIRST: tuple[Radius, ...] = ("local", "trusted", "public")
+from crofter.core import RADII, CrofterError, ErrorCode, Radius, reaches
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +30,9 @@ def choose(candidates: Sequence[Candidate], allowed: Radius) -> Choice:
     if not candidates:
         raise CrofterError(ErrorCode.UNSUPPORTED, "this node has no engine; run `crofter doctor`")
     permitted = [
-        (_NEAREST_FIRST.index(candidate.radius), index)
+        (RADII.index(candidate.radius), index)
         for index, candidate in enumerate(candidates)
-        if _NEAREST_FIRST.index(candidate.radius) <= _NEAREST_FIRST.index(allowed)
+        if reaches(allowed, candidate.radius)
     ]
     if not permitted:
         raise CrofterError(ErrorCode.FORBIDDEN, f"nothing within the radius {allowed!r} can run this model")

@@ -12,6 +12,7 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
+    Intent,
     ModelFile,
     Prompt,
     Provenance,
@@ -21,6 +22,8 @@ from .ability import require_embedding, require_writing
 from .active import ActiveRequests
 from .plan import Candidate, choose
 from .turn import Turn
+
+ON_THIS_NODE = Intent()
 
 
 class Resolver(Protocol):
@@ -53,22 +56,22 @@ class Router:
         """The model a name means; the default one for an empty name. Raises MODEL_NOT_FOUND."""
         return self._resolver.resolve(name)
 
-    async def open(self, request: GenerationRequest) -> Turn:
-        """Choose how a request runs. Raises MODEL_NOT_FOUND, FORBIDDEN, UNSUPPORTED or SHUTTING_DOWN."""
+    async def open(self, request: GenerationRequest, intent: Intent = ON_THIS_NODE) -> Turn:
+        """Choose how a request runs within what its sender allows. Raises MODEL_NOT_FOUND, FORBIDDEN, UNSUPPORTED or SHUTTING_DOWN."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
         require_writing(model, request.prompt)
-        backend, provenance = self._place(model)
+        backend, provenance = self._place(model, intent)
         return Turn(request=request, model=model, provenance=provenance, backend=backend, active=self._active)
 
     async def embed(
-        self, request: EmbeddingRequest, *, timeout_seconds: float | None = None
+        self, request: EmbeddingRequest, intent: Intent = ON_THIS_NODE, *, timeout_seconds: float | None = None
     ) -> tuple[EmbeddingResult, Provenance]:
         """Vectors for the inputs and where they were made. Raises what `open` raises, the backend's errors, TIMED_OUT, CANCELLED."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
         require_embedding(model)
-        backend, provenance = self._place(model)
+        backend, provenance = self._place(model, intent)
         with anyio.move_on_after(timeout_seconds) as scope, self._active.running(request.request_id, scope.cancel):
             return await backend.embed(model, request), provenance
         if scope.deadline <= anyio.current_time():
@@ -77,20 +80,20 @@ class Router:
             )
         raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
 
-    async def tokenize(self, model_name: str, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE) -> Sequence[int]:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(model_name)
-        backend, _ = self._place(model)
+        backend, _ = self._place(model, intent)
         return await backend.tokenize(model, prompt)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""
         return await self._active.drain(timeout_seconds)
 
-    def _place(self, model: ModelFile) -> tuple[Backend, Provenance]:
+    def _place(self, model: ModelFile, intent: Intent) -> tuple[Backend, Provenance]:
         candidates = [Candidate(backend=backend.name, radius="local") for backend in self._backends]
-        choice = choose(candidates, allowed="local")
+        choice = choose(candidates, allowed=intent.radius)
         chosen = candidates[choice.index]
         provenance = Provenance(
             backend=chosen.backend,

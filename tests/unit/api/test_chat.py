@@ -257,3 +257,20 @@ async def test_route_answers_without_v1_too() -> None:
         "/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}
     )
     assert reply.status == 200
+
+
+@pytest.mark.parametrize("radius", ["local", "trusted", "public"])
+async def test_a_request_says_how_far_it_may_travel(radius: str) -> None:
+    reply = await Browser().post(
+        "/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, **{"x-crofter-radius": radius}
+    )
+    assert reply.status == 200
+    assert reply.json["crofter"]["provenance"]["radius"] == "local"
+
+
+async def test_a_radius_that_is_none_is_refused_by_name() -> None:
+    reply = await Browser().post(
+        "/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, **{"x-crofter-radius": "galaxy"}
+    )
+    assert reply.status == 400
+    assert reply.json["error"]["param"] == "x-crofter-radius"

@@ -44,7 +44,7 @@ class Messages:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(MessagesBody)
-        turn = await self._open(generation_request(body, services.settings.request_timeout_seconds))
+        turn = await self._open(call, generation_request(body, services.settings.request_timeout_seconds))
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
         headers = provenance_headers(turn.provenance)
         model_name = turn.provenance.model_name
@@ -64,11 +64,12 @@ class Messages:
     async def count(self, call: Call) -> App:
         """How many tokens the messages are, without answering them."""
         body = await call.body(CountBody)
-        tokens = await self._services.router.tokenize(self._known(body.model or ""), chat_prompt(body))
+        tokens = await self._services.router.tokenize(self._known(body.model or ""), chat_prompt(body), call.intent)
         return JsonReply(TokenCount(len(tokens)))
 
-    async def _open(self, request: GenerationRequest) -> Turn:
-        return await self._services.router.open(msgspec.structs.replace(request, model=self._known(request.model)))
+    async def _open(self, call: Call, request: GenerationRequest) -> Turn:
+        known = msgspec.structs.replace(request, model=self._known(request.model))
+        return await self._services.router.open(known, call.intent)
 
     def _known(self, model: str) -> str:
         """The model's name, or none, which means the default: clients of this dialect ask for names of Anthropic's."""

@@ -44,7 +44,7 @@ class Completions:
         """Parse, open a turn for each prompt, and answer in one piece or as one stream."""
         services = self._services
         body = await call.body(CompletionBody)
-        turns = [await services.router.open(request) for request in completion_requests(services, body)]
+        turns = [await services.router.open(request, call.intent) for request in completion_requests(services, body)]
         arrived_at = call.exchange.arrived_at
         answers = [services.metrics.watched(turn, arrived_at) for turn in turns]
         provenance = turns[0].provenance

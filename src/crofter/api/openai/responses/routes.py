@@ -63,7 +63,8 @@ class Responses:
                 ErrorCode.UNSUPPORTED, "responses in the background are not supported", parameter="background"
             )
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        turn = await services.router.open(generation_request(body, items, services.settings.request_timeout_seconds))
+        request = generation_request(body, items, services.settings.request_timeout_seconds)
+        turn = await services.router.open(request, call.intent)
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
         headers = provenance_headers(turn.provenance)
         writer = ResponseWriter(begun_response(body, turn.provenance.model_name))
@@ -104,7 +105,7 @@ class Responses:
         """How many tokens a request is, without answering it."""
         body = await call.body(TokensBody)
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        tokens = await self._services.router.tokenize(body.model or "", chat_prompt(body, items))
+        tokens = await self._services.router.tokenize(body.model or "", chat_prompt(body, items), call.intent)
         return JsonReply(InputTokens(input_tokens=len(tokens)))
 
     async def _events(

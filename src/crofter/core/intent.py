@@ -1,0 +1,27 @@
+"""How far a request may travel."""
+
+from typing import Literal
+
+import msgspec
+
+Radius = Literal["local", "trusted", "public"]
+"""This node; paired nodes and pool members; anyone who passes the request's filters."""
+RADII: tuple[Radius, ...] = ("local", "trusted", "public")
+"""Nearest first."""
+
+
+def reaches(allowed: Radius, wanted: Radius) -> bool:
+    """Whether something at the distance `wanted` is within `allowed`."""
+    return RADII.index(wanted) <= RADII.index(allowed)
+
+
+def nearest(*radii: Radius) -> Radius:
+    """The one that allows least."""
+    return min(radii, key=RADII.index)
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request asks of the network, or forbids it."""
+
+    radius: Radius = "local"
+    """How far the prompt may travel."""
