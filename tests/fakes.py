@@ -1,7 +1,7 @@
 """In-memory stand-ins for what the real node wires: a backend with scripted replies, a catalogue, an administration."""
 
 import struct
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +12,12 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    DayUsage,
     FoundModels,
     ImportRequest,
+    KeyChange,
+    KeyPolicy,
+    KeyRequest,
     KeySummary,
     LoadedModel,
     ModelChange,
@@ -43,6 +47,8 @@ from crofter.core import (
     TokenPrompt,
     Usage,
 )
+from crofter.node.keys import Account
+from crofter.store import KeyRecord
 
 MODEL = ModelFile(
     model_id=ModelId("ab" * 32),
@@ -120,11 +126,17 @@ class FakeResolver:
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"there is no model {name!r}", parameter="model")
 
 
+def account(name: str, policy: KeyPolicy | None = None, clock: Callable[[], float] = lambda: 0.0) -> Account:
+    """A key as the node has it, its time standing still unless told otherwise."""
+    kept = msgspec.json.encode(policy or KeyPolicy()).decode()
+    return Account(KeyRecord(name=name, prefix=name[:3], digest=name.encode(), created_at=1.0, policy=kept), (), clock)
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
     def __init__(self, *, keys: Sequence[str] = (), token: str = "admin-token") -> None:
-        self.secrets = set(keys)
+        self.accounts = {secret: account(secret) for secret in keys}
         self.token = token
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
@@ -231,21 +243,38 @@ class FakeAdministration:
     def change_setting(self, key: str, value: str) -> Setting:
         return Setting(key=key, value=value, default="7411", source="file", description="", restart_needed=True)
 
-    def create_key(self, name: str) -> CreatedKey:
-        self.secrets.add("crofter-secret")
-        return CreatedKey(summary=KeySummary(name=name, prefix="crofter-", created_at=1.0), secret="crofter-secret")
+    def create_key(self, request: KeyRequest) -> CreatedKey:
+        made = self.accounts["crofter-secret"] = account(request.name, request.policy)
+        return CreatedKey(summary=made.summary(), secret="crofter-secret")
+
+    def change_key(self, name: str, change: KeyChange) -> KeySummary:
+        changed = self._named(name)
+        changed.change(change.applied(changed.policy))
+        return changed.summary()
 
     def keys(self) -> list[KeySummary]:
-        return [KeySummary(name="k", prefix=secret[:8], created_at=1.0) for secret in sorted(self.secrets)]
+        return [one.summary() for one in self.accounts.values()]
+
+    def key(self, name: str) -> KeySummary:
+        return self._named(name).summary()
+
+    def key_usage(self, name: str | None, days: int) -> list[DayUsage]:
+        return [DayUsage(day="1970-01-01", name=name or "all", requests=days)]
 
     def revoke_key(self, name: str) -> KeySummary:
+        return self._named(name).summary()
+
+    def _named(self, name: str) -> Account:
+        for one in self.accounts.values():
+            if one.record.name == name:
+                return one
         raise CrofterError(ErrorCode.NOT_FOUND, f"there is no key {name!r}")
 
     def keys_exist(self) -> bool:
-        return bool(self.secrets)
+        return bool(self.accounts)
 
-    def key_is_valid(self, secret: str) -> bool:
-        return secret in self.secrets
+    def account(self, secret: str) -> Account | None:
+        return self.accounts.get(secret)
 
     def administrator_token_is_valid(self, token: str) -> bool:
         return token == self.token

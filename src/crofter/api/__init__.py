@@ -1,13 +1,7 @@
 """The HTTP door: dialects, the owner's routes, security, the error table. Nothing behind it knows dialects."""
 
-from .administration import (
-    Administration,
-    Check,
-    CreatedKey,
-    KeySummary,
-    NodeStatus,
-    Setting,
-)
+from .access import Account, LimitPeriod, LimitUnit, Room
+from .administration import Administration, Check, NodeStatus, Setting
 from .app import create_app
 from .installing import (
     CatalogueItem,
@@ -20,6 +14,7 @@ from .installing import (
     PullRequest,
     QuantizeRequest,
 )
+from .keys import CreatedKey, DayUsage, KeyChange, KeyPolicy, KeyRequest, KeyScope, KeySummary, KeyUsage
 from .model_values import (
     LoadedModel,
     ModelChange,
@@ -33,16 +28,25 @@ from .server import BoundAddress, Server
 from .settings import ApiSettings
 
 __all__ = [
+    "Account",
     "Administration",
     "ApiSettings",
     "BoundAddress",
     "CatalogueItem",
     "Check",
     "CreatedKey",
+    "DayUsage",
     "FoundModel",
     "FoundModels",
     "ImportRequest",
+    "KeyChange",
+    "KeyPolicy",
+    "KeyRequest",
+    "KeyScope",
     "KeySummary",
+    "KeyUsage",
+    "LimitPeriod",
+    "LimitUnit",
     "LoadedModel",
     "ModelChange",
     "ModelDetails",
@@ -55,6 +59,7 @@ __all__ = [
     "PullProgress",
     "PullRequest",
     "QuantizeRequest",
+    "Room",
     "Server",
     "Setting",
     "TuneProgress",

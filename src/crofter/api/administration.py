@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from .access import Account
 from .installing import (
     CatalogueItem,
     FoundModels,
@@ -14,6 +15,7 @@ from .installing import (
     PullRequest,
     QuantizeRequest,
 )
+from .keys import CreatedKey, DayUsage, KeyChange, KeyRequest, KeySummary
 from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, TuneProgress
 
 
@@ -30,23 +32,6 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     loaded_models: int
     active_requests: int
     resident_bytes: int
-
-
-class KeySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key without its secret."""
-
-    name: str
-    prefix: str
-    """The first characters of the secret, enough to recognise it."""
-    created_at: float
-    last_used_at: float | None = None
-
-
-class CreatedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The only time the secret is seen; the node keeps a hash."""
-
-    summary: KeySummary
-    secret: str
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +79,18 @@ class Administration(Protocol):
     async def doctor(self) -> list[Check]: ...
     def settings(self) -> list[Setting]: ...
     def change_setting(self, key: str, value: str) -> Setting: ...
-    def create_key(self, name: str) -> CreatedKey: ...
+    def create_key(self, request: KeyRequest) -> CreatedKey: ...
+    def change_key(self, name: str, change: KeyChange) -> KeySummary: ...
     def keys(self) -> list[KeySummary]: ...
+    def key(self, name: str) -> KeySummary: ...
+    def key_usage(self, name: str | None, days: int) -> list[DayUsage]:
+        """What was asked with a key, or with each, on the last so many days; days without a request are left out."""
+        ...
+
     def revoke_key(self, name: str) -> KeySummary: ...
     def keys_exist(self) -> bool: ...
-    def key_is_valid(self, secret: str) -> bool:
-        """Constant-time; also records the use."""
+    def account(self, secret: str) -> Account | None:
+        """The key with this secret, its use recorded; None if there is none. Raises UNAUTHENTICATED if it has expired."""
         ...
 
     def administrator_token_is_valid(self, token: str) -> bool:

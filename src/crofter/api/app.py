@@ -21,6 +21,7 @@ def create_app(
     """Wire the routes: edge, then security, then what was asked for. Starts nothing; reads no file and no environment."""
     # Imported here so that the command line can read settings without paying for Starlette.
     from .edge import Edge
+    from .inference import Inference
     from .metrics import Metrics
     from .routes import routes
     from .security import Security
@@ -28,7 +29,7 @@ def create_app(
 
     metrics = Metrics(router, administration)
     services = Services(
-        router=router,
+        inference=Inference(router, metrics),
         administration=administration,
         settings=settings,
         metrics=metrics,

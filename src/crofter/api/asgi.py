@@ -8,15 +8,14 @@ import msgspec
 
 from crofter.core import Radius
 
+from .access import Account
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
-ErrorRenderer = Callable[[Any], bytes]
-"""From a CrofterError to the JSON that clients of a dialect understand."""
-
 _KEY = "crofter.exchange"
 
 
@@ -33,8 +32,10 @@ class Exchange(msgspec.Struct, kw_only=True):
     """The code of the error it ended with."""
     radius: Radius = "public"
     """The furthest that whoever asks may have a prompt travel."""
-    error_renderer: ErrorRenderer | None = None
-    """Of the dialect that the address speaks; None: OpenAI's."""
+    account: Account | None = None
+    """The key it came with; None: the owner's, or none where none is needed."""
+    headers: Headers = []
+    """What the reply says beside its own, whatever it is."""
 
     def attach(self, scope: Scope) -> None:
         scope[_KEY] = self

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 
 from crofter.core import RADII, CrofterError, ErrorCode, Intent, nearest
 
+from .access import Asker
 from .asgi import App, Exchange, Receive, Scope, exchange_of, headers_named
 from .body import decode_body, read_body
 from .settings import ApiSettings
@@ -31,6 +33,11 @@ class Call(msgspec.Struct, frozen=True):
         name: str = self.scope["path_params"]["name"]
         return name
 
+    def query(self, name: str) -> str:
+        """A parameter in the address; empty if it is not there."""
+        given: bytes = self.scope["query_string"]
+        return parse_qs(given.decode("latin-1")).get(name, [""])[0]
+
     @property
     def intent(self) -> Intent:
         """How far this request may travel: as its header says, never further than its key. Raises INVALID_REQUEST."""
@@ -46,6 +53,12 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def exchange(self) -> Exchange:
         return exchange_of(self.scope)
+
+    @property
+    def asker(self) -> Asker:
+        """On whose behalf a model is asked. Raises what `intent` raises."""
+        exchange = self.exchange
+        return Asker(intent=self.intent, account=exchange.account, arrived_at=exchange.arrived_at)
 
 
 Handler = Callable[[Call], Awaitable[App]]

@@ -7,7 +7,8 @@ from time import perf_counter
 from crofter.core import CrofterError, new_request_id
 
 from .asgi import App, Exchange, Message, Receive, Scope, Send, headers_named
-from .errors import error_body, error_headers, internal_error, status_of
+from .dialects import dialect_of
+from .errors import error_headers, internal_error, status_of
 from .metrics import Metrics
 from .replies import JsonReply
 
@@ -36,7 +37,9 @@ class Edge:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                limits = dialect_of(scope).limits(exchange.account.rooms()) if exchange.account is not None else []
+                own = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message["headers"], own, *exchange.headers, *limits]
             await send(message)
 
         try:
@@ -59,7 +62,7 @@ class Edge:
         else:
             return
         exchange.error = failure.code.code
-        body = (exchange.error_renderer or error_body)(failure)
+        body = dialect_of(scope).error(failure)
         reply = JsonReply(body, status=status_of(failure), headers=error_headers(failure))
         await reply(scope, receive, send)
 

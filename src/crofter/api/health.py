@@ -27,7 +27,7 @@ class HealthRoutes:
 
     async def ready(self, _: Call) -> App:
         """200 when a request could be answered now, 503 while stopping or without any model."""
-        if self._services.router.draining:
+        if self._services.inference.draining:
             return JsonReply(Health("stopping"), status=503)
         if not self._services.administration.installed_models():
             return JsonReply(Health("no model installed"), status=503)

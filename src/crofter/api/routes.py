@@ -8,13 +8,13 @@ from starlette.routing import Router as PathRouter
 from crofter.core import CrofterError, ErrorCode
 
 from .admin import AdminRoutes
-from .anthropic import AnthropicModels, Messages, anthropic_error
-from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers_named
+from .anthropic import AnthropicModels, Messages
+from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
-from .errors import error_body
+from .dialects import ANTHROPIC, dialect_of
 from .health import HealthRoutes
 from .mcp import McpEndpoint
-from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
+from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
 from .services import Services
@@ -24,44 +24,39 @@ from .settings import ApiSettings
 class Endpoint:
     """One address: calls the handler of the method and sends what it returns."""
 
-    def __init__(self, settings: ApiSettings, renderer: ErrorRenderer | None = None, **handlers: Handler) -> None:
-        """`renderer`: of errors, for addresses that do not speak OpenAI's dialect."""
+    def __init__(self, settings: ApiSettings, **handlers: Handler) -> None:
         self._settings = settings
-        self._renderer = renderer
         self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange_of(scope).error_renderer = self._renderer
         method = "GET" if scope["method"] == "HEAD" else str(scope["method"])
         handler = self._handlers.get(method)
         if handler is None:
-            reply = self._wrong_method()
+            reply = self._wrong_method(scope)
         else:
             reply = await handler(Call(scope, receive, self._settings))
         await reply(scope, receive, send)
 
-    def _wrong_method(self) -> App:
+    def _wrong_method(self, scope: Scope) -> App:
         known = ", ".join(self._handlers)
         error = CrofterError(ErrorCode.UNSUPPORTED, f"this address answers {known}")
-        return JsonReply((self._renderer or error_body)(error), status=405, headers=[(b"allow", known.encode())])
+        return JsonReply(dialect_of(scope).error(error), status=405, headers=[(b"allow", known.encode())])
 
 
 class EitherDialect:
-    """Two dialects at one address: clients of Anthropic's say which version of it they speak."""
+    """Two dialects at one address."""
 
     def __init__(self, openai: App, anthropic: App) -> None:
         self._openai, self._anthropic = openai, anthropic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        speaks_anthropic = bool(headers_named(scope, b"anthropic-version"))
-        await (self._anthropic if speaks_anthropic else self._openai)(scope, receive, send)
+        await (self._anthropic if dialect_of(scope) is ANTHROPIC else self._openai)(scope, receive, send)
 
 
 def routes(services: Services) -> App:
     """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
-    anthropic = partial(Endpoint, services.settings, anthropic_error)
     anthropic_models = AnthropicModels(services)
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
@@ -72,10 +67,10 @@ def routes(services: Services) -> App:
         "/responses/{name}": endpoint(GET=responses.retrieve, DELETE=responses.delete),
         "/responses/{name}/cancel": endpoint(POST=responses.cancel),
         "/responses/{name}/input_items": endpoint(GET=responses.input_items),
-        "/messages": anthropic(POST=messages.create),
-        "/messages/count_tokens": anthropic(POST=messages.count),
-        "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
-        "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
+        "/messages": endpoint(POST=messages.create),
+        "/messages/count_tokens": endpoint(POST=messages.count),
+        "/models": EitherDialect(endpoint(GET=models.list), endpoint(GET=anthropic_models.list)),
+        "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), endpoint(GET=anthropic_models.retrieve)),
     }
     admin = AdminRoutes(services)
     health = HealthRoutes(services)
@@ -104,7 +99,9 @@ def routes(services: Services) -> App:
         "/crofter/v1/settings": endpoint(GET=admin.settings),
         "/crofter/v1/settings/{name}": endpoint(PUT=admin.change_setting),
         "/crofter/v1/keys": endpoint(GET=admin.keys, POST=admin.create_key),
-        "/crofter/v1/keys/{name:path}": endpoint(DELETE=admin.revoke_key),
+        "/crofter/v1/keys/{name}": endpoint(GET=admin.key, PATCH=admin.change_key, DELETE=admin.revoke_key),
+        "/crofter/v1/keys/{name}/usage": endpoint(GET=admin.key_usage),
+        "/crofter/v1/usage": endpoint(GET=admin.all_usage),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
@@ -117,7 +114,7 @@ def routes(services: Services) -> App:
 
 def _ollama(services: Services) -> dict[str, App]:
     """Ollama's addresses, at the root and under /ollama, as its clients append to either."""
-    endpoint = partial(Endpoint, services.settings, ollama_error)
+    endpoint = partial(Endpoint, services.settings)
     generation, embedding = Generation(services), Embedding(services)
     models, pull = OllamaModels(services), Pull(services)
     return {

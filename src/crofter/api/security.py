@@ -1,11 +1,14 @@
 """Who may ask: exact Host and Origin, then keys. Web pages can reach loopback too, so this holds there as well."""
 
 import ipaddress
+from typing import Literal
 
 from crofter.core import CrofterError, ErrorCode
 
+from .access import Account
 from .administration import Administration
-from .asgi import App, Message, Receive, Scope, Send, headers_named
+from .asgi import App, Receive, Scope, Send, exchange_of, headers_named
+from .keys import KeyScope
 from .replies import JsonReply
 from .settings import ApiSettings
 
@@ -19,10 +22,11 @@ _PREFLIGHT_HEADERS = [
     (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
     (b"access-control-max-age", b"600"),
 ]
+_EXPOSED = (b"access-control-expose-headers", b"*")
 
 
 class Security:
-    """Refuses what may not pass: FORBIDDEN for a foreign Host or Origin, UNAUTHENTICATED for a missing or wrong key."""
+    """Refuses what may not pass: a foreign Host or Origin, a missing or wrong key, one without the scope. Notes whose key it was."""
 
     def __init__(self, app: App, administration: Administration, settings: ApiSettings) -> None:
         self._app = app
@@ -30,24 +34,18 @@ class Security:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        host = self._checked_host(scope)
-        origin = self._checked_origin(scope, host)
-        if origin is None:
-            self._check_key(scope)
-            await self._app(scope, receive, send)
-            return
-
-        async def send_to_origin(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-                message["headers"] = [*message["headers"], allowed, (b"vary", b"origin")]
-            await send(message)
-
-        if scope["method"] == "OPTIONS":
-            await JsonReply(b"", headers=_PREFLIGHT_HEADERS)(scope, receive, send_to_origin)
-            return
-        self._check_key(scope)
-        await self._app(scope, receive, send_to_origin)
+        origin = self._checked_origin(scope, self._checked_host(scope))
+        exchange = exchange_of(scope)
+        if origin is not None:
+            allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+            exchange.headers += [allowed, _EXPOSED, (b"vary", b"origin")]
+            if scope["method"] == "OPTIONS":
+                await JsonReply(b"", headers=_PREFLIGHT_HEADERS)(scope, receive, send)
+                return
+        account = self._checked_key(scope)
+        if account is not None:
+            exchange.account, exchange.radius = account, account.policy.radius
+        await self._app(scope, receive, send)
 
     def _checked_host(self, scope: Scope) -> str:
         given = headers_named(scope, b"host")
@@ -89,23 +87,40 @@ class Security:
             "this web page may not call the node; add its origin to api.allowed_origins if it is yours",
         )
 
-    def _check_key(self, scope: Scope) -> None:
-        path = str(scope["path"])
+    def _checked_key(self, scope: Scope) -> Account | None:
+        """The key a request comes with; None for the owner's, and where none is needed. Raises UNAUTHENTICATED, FORBIDDEN."""
+        needed = _needed_scope(str(scope["path"]))
+        if needed == "nothing":
+            return None
         secret = _secret_in(scope)
-        if path.startswith(ADMIN_PREFIX) or path.removeprefix("/ollama") in _ADMIN_PATHS:
-            if not (secret and self._administration.administrator_token_is_valid(secret)):
-                raise CrofterError(
-                    ErrorCode.UNAUTHENTICATED, "this needs the administrator token of the running node; use the CLI"
-                )
-            return
-        if path in _OPEN_PATHS or not (self._administration.keys_exist() or not self._settings.loopback):
-            return
-        if secret and (
-            self._administration.administrator_token_is_valid(secret) or self._administration.key_is_valid(secret)
-        ):
-            return
-        problem = "the API key is not valid" if secret else "an API key is needed (Authorization: Bearer ...)"
-        raise CrofterError(ErrorCode.UNAUTHENTICATED, f"{problem}; `crofter key create` makes one")
+        if secret and self._administration.administrator_token_is_valid(secret):
+            return None
+        account = self._administration.account(secret) if secret else None
+        if account is None:
+            self._refuse_keyless(needed, secret)
+        elif needed != "any key" and needed not in account.policy.scopes:
+            message = f"this key may do: {', '.join(account.policy.scopes)}; here it needs the scope {needed!r}"
+            raise CrofterError(ErrorCode.FORBIDDEN, message)
+        return account
+
+    def _refuse_keyless(self, needed: KeyScope | Literal["any key"], secret: str) -> None:
+        if needed == "admin":
+            message = (
+                "this needs the administrator token of the running node, or a key with the scope admin; use the CLI"
+            )
+            raise CrofterError(ErrorCode.UNAUTHENTICATED, message)
+        if self._administration.keys_exist() or not self._settings.loopback:
+            problem = "the API key is not valid" if secret else "an API key is needed (Authorization: Bearer ...)"
+            raise CrofterError(ErrorCode.UNAUTHENTICATED, f"{problem}; `crofter key create` makes one")
+
+
+def _needed_scope(path: str) -> KeyScope | Literal["any key", "nothing"]:
+    """What a key has to allow. What is not named here asks models, or is not there."""
+    if path.startswith(ADMIN_PREFIX) or path.removeprefix("/ollama") in _ADMIN_PATHS:
+        return "admin"
+    if path in _OPEN_PATHS:
+        return "nothing"
+    return "any key" if path == "/metrics" else "inference"
 
 
 def _secret_in(scope: Scope) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.router import Router
 
 from .administration import Administration
+from .inference import Inference
 from .metrics import Metrics
 from .settings import ApiSettings
 
@@ -24,7 +24,7 @@ def no_adapters(name: str) -> Path:
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """Shared by all routes."""
 
-    router: Router
+    inference: Inference
     administration: Administration
     settings: ApiSettings
     metrics: Metrics

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Literal
 
@@ -14,8 +14,11 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    DayUsage,
     FoundModels,
     ImportRequest,
+    KeyChange,
+    KeyRequest,
     KeySummary,
     LoadedModel,
     ModelChange,
@@ -38,7 +41,7 @@ from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
 from .importing import Imports
-from .keys import new_secret, same_secret
+from .keys import Account, new_secret, same_secret
 from .model_view import catalogue, decided, details, summary
 from .parts import Parts
 from .pulling import Report, pulled
@@ -184,11 +187,26 @@ class NodeAdministration:
         self._parts.hub.settings = self._config.config.hub
         return settings.setting(self._config, key)
 
-    def create_key(self, name: str) -> CreatedKey:
-        return self._parts.keys.create(name)
+    def create_key(self, request: KeyRequest) -> CreatedKey:
+        self._require_models(request.policy.models)
+        return self._parts.keys.create(request)
+
+    def change_key(self, name: str, change: KeyChange) -> KeySummary:
+        self._require_models(change.models or ())
+        return self._parts.keys.change(name, change)
+
+    def _require_models(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._parts.router.resolve(name)
 
     def keys(self) -> list[KeySummary]:
         return self._parts.keys.all()
+
+    def key(self, name: str) -> KeySummary:
+        return self._parts.keys.summary(name)
+
+    def key_usage(self, name: str | None, days: int) -> list[DayUsage]:
+        return self._parts.keys.usage(name, days)
 
     def revoke_key(self, name: str) -> KeySummary:
         return self._parts.keys.revoke(name)
@@ -196,8 +214,8 @@ class NodeAdministration:
     def keys_exist(self) -> bool:
         return not self._parts.keys.empty
 
-    def key_is_valid(self, secret: str) -> bool:
-        return self._parts.keys.accepts(secret)
+    def account(self, secret: str) -> Account | None:
+        return self._parts.keys.account(secret)
 
     def administrator_token_is_valid(self, token: str) -> bool:
         return same_secret(token, self.token)

@@ -43,11 +43,12 @@ class Node:
 
         `announce(url, default model)` is called when requests can be answered.
         """
-        with closing(self._parts.database):
+        with closing(self._parts.database), closing(self._parts.keys):
             address = self._server.bind()
             async with self._parts.engine, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope, name="signals")
                 tasks.start_soon(self._finish_installations, name="interrupted installations")
+                tasks.start_soon(self._parts.keys.save_regularly, name="usage of keys")
                 await self._serve(address.url, announce)
                 tasks.cancel_scope.cancel()
             _logger.info("node stopped")

@@ -12,6 +12,7 @@ from crofter.store import (
     ModelSettingRecords,
     OriginRecords,
     TuningRecords,
+    UsageRecords,
     store_key,
 )
 
@@ -57,7 +58,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
             overrides=overrides,
             hub=HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
             tunings=tunings,
-            keys=KeyRing(KeyRecords(database)),
+            keys=KeyRing(KeyRecords(database), UsageRecords(database)),
             engine=engine,
             router=Router(NamedFiles(registry), [engine]),
         )

@@ -20,12 +20,14 @@ from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .tuning_records import TuningRecord, TuningRecords
+from .usage_records import KeyUse, UsageRecord, UsageRecords
 
 __all__ = [
     "Database",
     "GroupRecord",
     "KeyRecord",
     "KeyRecords",
+    "KeyUse",
     "ModelName",
     "ModelRecord",
     "ModelRecords",
@@ -36,6 +38,8 @@ __all__ = [
     "Progress",
     "TuningRecord",
     "TuningRecords",
+    "UsageRecord",
+    "UsageRecords",
     "Writer",
     "can_give_back",
     "flush_names",

@@ -1,12 +1,10 @@
-"""API keys: a name and a hash. The secret itself is never stored."""
+"""API keys: a name, a hash and what it allows. The secret itself is never stored."""
 
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
 from .database import Database
-
-_USE_RESOLUTION_SECONDS = 60.0
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +16,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of the secret."""
     created_at: float
     last_used_at: float | None = None
+    policy: str
+    """JSON; its shape belongs to whoever checks the keys."""
 
 
 class KeyRecords:
@@ -34,9 +34,9 @@ class KeyRecords:
         """Keep a new key. Raises CONFLICT if the name is taken."""
         with self._database.transaction() as writer:
             if not writer.execute(
-                "insert into keys (name, prefix, digest, created_at, last_used_at) values (?, ?, ?, ?, ?)"
+                "insert into keys (name, prefix, digest, created_at, last_used_at, policy) values (?, ?, ?, ?, ?, ?)"
                 " on conflict (name) do nothing",
-                (record.name, record.prefix, record.digest, record.created_at, record.last_used_at),
+                (record.name, record.prefix, record.digest, record.created_at, record.last_used_at, record.policy),
             ):
                 raise CrofterError(
                     ErrorCode.CONFLICT,
@@ -44,18 +44,12 @@ class KeyRecords:
                     parameter="name",
                 )
 
-    def remove(self, name: str) -> KeyRecord:
-        """Forget a key; it stops working at once. Raises NOT_FOUND."""
+    def change_policy(self, name: str, policy: str) -> None:
+        """Replace the policy of a key that is there."""
         with self._database.transaction() as writer:
-            found = self._database.read(KeyRecord, "select * from keys where name = ?", (name,))
-            if not found:
-                raise CrofterError(ErrorCode.NOT_FOUND, f"There is no key called {name!r}.", parameter="name")
-            writer.execute("delete from keys where name = ?", (name,))
-        return found[0]
+            writer.execute("update keys set policy = ? where name = ?", (policy, name))
 
-    def record_use(self, record: KeyRecord, used_at: float) -> None:
-        """Remember when the key was last used, to the minute: a write for every request would cost a disk flush each."""
-        if record.last_used_at is not None and used_at - record.last_used_at < _USE_RESOLUTION_SECONDS:
-            return
+    def remove(self, name: str) -> None:
+        """Forget a key that is there, and what was used with it; it stops working at once."""
         with self._database.transaction() as writer:
-            writer.execute("update keys set last_used_at = ? where name = ?", (used_at, record.name))
+            writer.execute("delete from keys where name = ?", (name,))

@@ -56,5 +56,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             settings text not null
         ) strict""",
     ),
+    (
+        # Keys from before there were policies keep what they could do: ask anything, however far it travels.
+        """alter table keys add column policy text not null default '{"scopes":["inference"],"radius":"public"}'""",
+        """create table key_usage (
+            day text not null,
+            name text not null references keys (name) on delete cascade,
+            requests integer not null,
+            errors integer not null,
+            prompt_tokens integer not null,
+            cached_tokens integer not null,
+            completion_tokens integer not null,
+            primary key (day, name)
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -10,6 +10,7 @@ import pytest
 from mcp import Client
 
 from crofter.api import ApiSettings
+from crofter.api.inference import Inference
 from crofter.api.mcp.server import mcp_server
 from crofter.api.metrics import Metrics
 from crofter.api.services import Services, no_adapters
@@ -43,11 +44,12 @@ class Speaking(FakeBackend):
 def services(backend: FakeBackend) -> Services:
     administration = FakeAdministration()
     router = Router(FakeResolver(), [backend])
+    metrics = Metrics(router, administration)
     return Services(
-        router=router,
+        inference=Inference(router, metrics),
         administration=administration,
         settings=ApiSettings(),
-        metrics=Metrics(router, administration),
+        metrics=metrics,
         adapter_path=no_adapters,
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crofter.api import ApiSettings
+from crofter.api import ApiSettings, KeyRequest
 from tests.fakes import FakeAdministration
 from tests.unit.api.browser import PORT, Browser, Reply
 
@@ -85,7 +85,7 @@ async def test_no_key_is_needed_on_loopback_until_one_exists() -> None:
     administration = FakeAdministration()
     browser = Browser(administration=administration)
     assert (await models(browser, authorization="Bearer anything")).status == 200
-    administration.create_key("first")
+    administration.create_key(KeyRequest(name="first"))
     assert (await models(browser)).status == 401
 
 
@@ -120,7 +120,8 @@ async def test_other_bind_demands_a_key_even_if_none_exists() -> None:
 async def test_owners_routes_need_the_administrator_token(path: str) -> None:
     browser = Browser(administration=FakeAdministration(keys=["right"]))
     assert (await browser.get(path)).status == 401
-    assert (await browser.get(path, authorization="Bearer right")).status == 401
+    assert (await browser.get(path, authorization="Bearer wrong")).status == 401
+    assert (await browser.get(path, authorization="Bearer right")).status == 403
     assert (await browser.get(path, authorization="Bearer admin-token")).status in {200, 404}
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from crofter.api import ModelChange, PullRequest
+from crofter.api import KeyChange, KeyPolicy, KeyRequest, ModelChange, PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
@@ -96,14 +96,14 @@ async def test_removing_the_embedded_model_is_refused(administration: NodeAdmini
 async def test_only_this_runs_token_is_the_administrators(administration: NodeAdministration) -> None:
     assert administration.administrator_token_is_valid(administration.token)
     assert not administration.administrator_token_is_valid(administration.token[:-1])
-    assert not administration.key_is_valid(administration.token)
+    assert administration.account(administration.token) is None
 
 
 async def test_keys_exist_until_the_last_is_revoked(administration: NodeAdministration) -> None:
     assert not administration.keys_exist()
-    secret = administration.create_key("laptop").secret
+    secret = administration.create_key(KeyRequest(name="laptop")).secret
     assert administration.keys_exist()
-    assert administration.key_is_valid(secret)
+    assert administration.account(secret) is not None
     administration.revoke_key("laptop")
     assert not administration.keys_exist()
 

@@ -21,7 +21,9 @@ class Named(msgspec.Struct):
 
 
 def add_key(writer: Writer, name: str) -> int:
-    return writer.execute("insert into keys values (?, ?, ?, ?, ?)", (name, "cr-", name.encode(), 1.0, None))
+    return writer.execute(
+        "insert into keys (name, prefix, digest, created_at) values (?, ?, ?, ?)", (name, "cr-", name.encode(), 1.0)
+    )
 
 
 def count_keys(store: Database) -> int:

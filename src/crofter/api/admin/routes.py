@@ -1,4 +1,4 @@
-"""Serves `Administration` under /crofter/v1. `security` has already asked for the administrator token."""
+"""Serves `Administration` under /crofter/v1. `security` has already seen that the owner asks, or a key with the scope for it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,9 +9,13 @@ import msgspec
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.installing import ImportRequest, ModelSearch, PullRequest, QuantizeRequest
+from crofter.api.keys import KeyChange, KeyRequest
 from crofter.api.model_values import ModelChange
 from crofter.api.replies import NDJSON, JsonReply, StreamReply
 from crofter.api.services import Services
+from crofter.core import CrofterError, ErrorCode
+
+_MOST_DAYS = 400
 
 
 class NameBody(msgspec.Struct):
@@ -109,8 +113,19 @@ class AdminRoutes:
         return JsonReply(self._administration.keys())
 
     async def create_key(self, call: Call) -> App:
-        body = await call.body(NameBody)
-        return JsonReply(self._administration.create_key(body.name), status=201)
+        return JsonReply(self._administration.create_key(await call.body(KeyRequest)), status=201)
+
+    async def key(self, call: Call) -> App:
+        return JsonReply(self._administration.key(call.name))
+
+    async def change_key(self, call: Call) -> App:
+        return JsonReply(self._administration.change_key(call.name, await call.body(KeyChange)))
+
+    async def key_usage(self, call: Call) -> App:
+        return JsonReply(self._administration.key_usage(call.name, _days(call)))
+
+    async def all_usage(self, call: Call) -> App:
+        return JsonReply(self._administration.key_usage(None, _days(call)))
 
     async def revoke_key(self, call: Call) -> App:
         return JsonReply(self._administration.revoke_key(call.name))
@@ -122,6 +137,16 @@ class AdminRoutes:
     def _progress(self, steps: AsyncGenerator[msgspec.Struct]) -> App:
         """A line for each step; leaving early stops the work."""
         return StreamReply(NDJSON, [_lines(steps)], keep_alive_seconds=self._services.settings.keep_alive_seconds)
+
+
+def _days(call: Call) -> int:
+    """How many days back, today included. Raises INVALID_REQUEST."""
+    given = call.query("days") or "30"
+    days = int(given) if given.isascii() and given.isdigit() and len(given) <= 3 else 0
+    if not 1 <= days <= _MOST_DAYS:
+        message = f"days is a number from 1 to {_MOST_DAYS}"
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="days")
+    return days
 
 
 async def _lines(steps: AsyncGenerator[msgspec.Struct]) -> AsyncGenerator[bytes]:

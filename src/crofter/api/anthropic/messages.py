@@ -11,8 +11,7 @@ from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.api.tools import GrowingCalls
-from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Usage
-from crofter.router import Turn
+from crofter.core import Chunk, CrofterError, ErrorCode, Usage
 
 from .replies import (
     MessageReply,
@@ -44,8 +43,9 @@ class Messages:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(MessagesBody)
-        turn = await self._open(call, generation_request(body, services.settings.request_timeout_seconds))
-        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        request = generation_request(body, services.settings.request_timeout_seconds)
+        known = msgspec.structs.replace(request, model=self._known(request.model))
+        turn, chunks = await services.inference.open(known, call.asker)
         headers = provenance_headers(turn.provenance)
         model_name = turn.provenance.model_name
         if not body.stream:
@@ -64,17 +64,14 @@ class Messages:
     async def count(self, call: Call) -> App:
         """How many tokens the messages are, without answering them."""
         body = await call.body(CountBody)
-        tokens = await self._services.router.tokenize(self._known(body.model or ""), chat_prompt(body), call.intent)
+        known = self._known(body.model or "")
+        tokens = await self._services.inference.tokenize(known, chat_prompt(body), call.asker)
         return JsonReply(TokenCount(len(tokens)))
-
-    async def _open(self, call: Call, request: GenerationRequest) -> Turn:
-        known = msgspec.structs.replace(request, model=self._known(request.model))
-        return await self._services.router.open(known, call.intent)
 
     def _known(self, model: str) -> str:
         """The model's name, or none, which means the default: clients of this dialect ask for names of Anthropic's."""
         try:
-            self._services.router.resolve(model)
+            self._services.inference.resolve(model)
         except CrofterError as error:
             if error.code is ErrorCode.MODEL_NOT_FOUND:
                 return ""

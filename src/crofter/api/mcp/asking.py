@@ -1,12 +1,14 @@
 """Questions of the tools to models of this node."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any, TypeVar
 
 import anyio
 import msgspec
 
+from crofter.api.access import Asker
 from crofter.api.services import Services
 from crofter.core import ChatPrompt, GenerationRequest, JsonSchema, Message, Sampling, new_request_id
 
@@ -39,7 +41,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The answer is JSON by it."""
 
 
-async def ask(services: Services, question: Question) -> Answer:
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call of a tool works with."""
+
+    services: Services
+    asker: Asker
+
+
+async def ask(asking: Asking, question: Question) -> Answer:
     """The model's answer. Raises what the router and the backend raise."""
     system = (Message(role="system", content=question.system),) if question.system else ()
     request = GenerationRequest(
@@ -50,16 +59,18 @@ async def ask(services: Services, question: Question) -> Answer:
         max_tokens=question.max_tokens,
         shortens_to_fit=True,
         constraint=None if question.schema is None else JsonSchema(schema=question.schema),
-        timeout_seconds=services.settings.request_timeout_seconds,
+        timeout_seconds=asking.services.settings.request_timeout_seconds,
     )
     started = perf_counter()
-    turn = await services.router.open(request)
+    asker = msgspec.structs.replace(asking.asker, arrived_at=started)
+    turn, chunks = await asking.services.inference.open(request, asker)
     texts: list[str] = []
     prompt_tokens = completion_tokens = 0
-    async for chunk in services.metrics.watched(turn, started):
-        texts.append(chunk.text)
-        if chunk.usage is not None:
-            prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            texts.append(chunk.text)
+            if chunk.usage is not None:
+                prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
     return Answer(
         model=turn.provenance.model_name,
         text="".join(texts),

@@ -6,10 +6,14 @@ import mcp_types as types
 import msgspec
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
+from starlette.requests import Request
 
+from crofter.api.access import Asker
+from crofter.api.call import Call
 from crofter.api.services import Services
 from crofter.core import CrofterError
 
+from .asking import Asking
 from .tools import TOOLS
 
 _MODELS = "crofter://models/"
@@ -53,9 +57,8 @@ class _Handlers:
 
         try:
             arguments = msgspec.convert(given.arguments or {}, tool.arguments)
-            result: dict[str, Any] | list[Any] = msgspec.to_builtins(
-                await tool.call(self._services, arguments, progress)
-            )
+            asking = Asking(services=self._services, asker=self._asker(context.request))
+            result: dict[str, Any] | list[Any] = msgspec.to_builtins(await tool.call(asking, arguments, progress))
         except msgspec.ValidationError as error:
             return _failed(f"the arguments are not right: {error}")
         except CrofterError as error:
@@ -63,6 +66,10 @@ class _Handlers:
         structured: dict[str, Any] = {"result": result} if isinstance(result, list) else result
         text = str(structured["text"]) if "text" in structured else msgspec.json.encode(result).decode()
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
+
+    def _asker(self, request: Request | None) -> Asker:
+        """Whoever sent this message: each one of a session comes with a key. Without HTTP there is none."""
+        return Asker() if request is None else Call(request.scope, request.receive, self._services.settings).asker
 
     async def list_resources(self, _: object, __: object) -> types.ListResourcesResult:
         return types.ListResourcesResult(

@@ -52,7 +52,6 @@ class Embedding:
         )
         limit_seconds = services.settings.request_timeout_seconds
         result, _ = await until_disconnect(
-            call.receive, lambda: services.router.embed(request, call.intent, timeout_seconds=limit_seconds)
+            call.receive, lambda: services.inference.embed(request, call.asker, timeout_seconds=limit_seconds)
         )
-        services.metrics.tokens_embedded(result.prompt_tokens)
         return result

@@ -65,8 +65,7 @@ class Generation:
             }
             return JsonReply(line)
         request = generation_request(body, prompt, services.settings.request_timeout_seconds)
-        turn = await services.router.open(msgspec.structs.replace(request, model=name), call.intent)
-        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        turn, chunks = await services.inference.open(msgspec.structs.replace(request, model=name), call.asker)
         headers = provenance_headers(turn.provenance)
         if body.stream:
             return StreamReply(

@@ -9,12 +9,12 @@ _LATEST = ":latest"
 def known_name(services: Services, name: str) -> str:
     """The name that the node knows the model by. Raises MODEL_NOT_FOUND."""
     try:
-        services.router.resolve(name)
+        services.inference.resolve(name)
     except CrofterError as error:
         if error.code is not ErrorCode.MODEL_NOT_FOUND or not name.endswith(_LATEST):
             raise
         name = name.removesuffix(_LATEST)
-        services.router.resolve(name)
+        services.inference.resolve(name)
     return name
 
 

@@ -57,8 +57,7 @@ class ChatCompletions:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(ChatCompletionBody)
-        turn = await services.router.open(chat_request(services, body), call.intent)
-        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        turn, chunks = await services.inference.open(chat_request(services, body), call.asker)
         headers = provenance_headers(turn.provenance)
         reply_id, created = completion_id("chatcmpl"), int(time.time())
         choices, with_logprobs = turn.request.choices, turn.request.top_logprobs is not None

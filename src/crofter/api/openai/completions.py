@@ -44,12 +44,12 @@ class Completions:
         """Parse, open a turn for each prompt, and answer in one piece or as one stream."""
         services = self._services
         body = await call.body(CompletionBody)
-        turns = [await services.router.open(request, call.intent) for request in completion_requests(services, body)]
-        arrived_at = call.exchange.arrived_at
-        answers = [services.metrics.watched(turn, arrived_at) for turn in turns]
-        provenance = turns[0].provenance
+        opened = await services.inference.open_all(completion_requests(services, body), call.asker)
+        answers = [chunks for _, chunks in opened]
+        turn, _ = opened[0]
+        provenance = turn.provenance
         frame = Completion(id=completion_id("cmpl"), created=int(time.time()), model=provenance.model_name, choices=[])
-        work = CompletionWork(answers, choices_each=turns[0].request.choices, with_logprobs=body.logprobs is not None)
+        work = CompletionWork(answers, choices_each=turn.request.choices, with_logprobs=body.logprobs is not None)
         headers = provenance_headers(provenance)
         if not body.stream:
             await until_disconnect(call.receive, work.collect)

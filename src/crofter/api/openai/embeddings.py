@@ -46,9 +46,8 @@ class Embeddings:
         request = embedding_request(body)
         timeout_seconds = services.settings.request_timeout_seconds
         result, provenance = await until_disconnect(
-            call.receive, lambda: services.router.embed(request, call.intent, timeout_seconds=timeout_seconds)
+            call.receive, lambda: services.inference.embed(request, call.asker, timeout_seconds=timeout_seconds)
         )
-        services.metrics.tokens_embedded(result.prompt_tokens)
         vectors = [shortened(vector, body.dimensions) for vector in result.vectors]
         reply = EmbeddingList(
             data=[

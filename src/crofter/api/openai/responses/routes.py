@@ -64,8 +64,7 @@ class Responses:
             )
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
         request = generation_request(body, items, services.settings.request_timeout_seconds)
-        turn = await services.router.open(request, call.intent)
-        chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        turn, chunks = await services.inference.open(request, call.asker)
         headers = provenance_headers(turn.provenance)
         writer = ResponseWriter(begun_response(body, turn.provenance.model_name))
         events = self._events(writer, turn, chunks, items)
@@ -105,7 +104,7 @@ class Responses:
         """How many tokens a request is, without answering it."""
         body = await call.body(TokensBody)
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        tokens = await self._services.router.tokenize(body.model or "", chat_prompt(body, items), call.intent)
+        tokens = await self._services.inference.tokenize(body.model or "", chat_prompt(body, items), call.asker)
         return JsonReply(InputTokens(input_tokens=len(tokens)))
 
     async def _events(

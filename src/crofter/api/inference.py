@@ -1,0 +1,158 @@
+"""The one way from every dialect to the router: what a key allows is checked before, what was used is charged after."""
+
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, contextmanager
+
+from crofter.core import (
+    Chunk,
+    CrofterError,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ErrorCode,
+    GenerationRequest,
+    ModelFile,
+    Prompt,
+    Provenance,
+    Usage,
+)
+from crofter.router import Router, Turn
+
+from .access import Account, Asker
+from .metrics import Metrics
+
+
+class Inference:
+    """Asks models for a dialect. Without an account nothing is limited or recorded."""
+
+    def __init__(self, router: Router, metrics: Metrics) -> None:
+        self._router = router
+        self._metrics = metrics
+
+    @property
+    def draining(self) -> bool:
+        """Whether new requests are refused because the node stops."""
+        return self._router.draining
+
+    def resolve(self, name: str) -> ModelFile:
+        """The model a name means; the default one for an empty name. Raises MODEL_NOT_FOUND."""
+        return self._router.resolve(name)
+
+    async def open(self, request: GenerationRequest, asker: Asker) -> tuple[Turn, AsyncGenerator[Chunk]]:
+        """A turn and its answer. Raises what the router raises, FORBIDDEN for a model the key may not ask, RATE_LIMITED.
+
+        The answer raises RATE_LIMITED or REQUEST_TOO_LARGE before anything is computed if the prompt has too many tokens.
+        """
+        [opened] = await self.open_all([request], asker)
+        return opened
+
+    async def open_all(
+        self, requests: Sequence[GenerationRequest], asker: Asker
+    ) -> list[tuple[Turn, AsyncGenerator[Chunk]]]:
+        """The same for several prompts that are one request of a client."""
+        with _errors_counted(asker.account):
+            turns = [await self._router.open(request, asker.intent) for request in requests]
+            self._begin(asker.account, {turn.request.model: turn.model for turn in turns})
+        return [(turn, self._answer(turn, asker)) for turn in turns]
+
+    async def embed(
+        self, request: EmbeddingRequest, asker: Asker, *, timeout_seconds: float
+    ) -> tuple[EmbeddingResult, Provenance]:
+        """Vectors and where they were made. Raises what `open` and its answer raise, and the backend's errors."""
+        account = asker.account
+        with _errors_counted(account):
+            self._begin(account, {request.model: self._router.resolve(request.model)})
+            reserved = await self._reserve(request.model, request.inputs, asker)
+            try:
+                result, provenance = await self._router.embed(request, asker.intent, timeout_seconds=timeout_seconds)
+            except CrofterError:
+                if account is not None:
+                    account.charge(prompt_tokens=-reserved)
+                raise
+        if account is not None:
+            account.charge(prompt_tokens=result.prompt_tokens - reserved)
+        self._metrics.tokens_embedded(result.prompt_tokens)
+        return result, provenance
+
+    async def tokenize(self, model: str, prompt: Prompt, asker: Asker) -> Sequence[int]:
+        """The token ids of a prompt: a request that uses none. Raises what `open` raises."""
+        with _errors_counted(asker.account):
+            self._begin(asker.account, {model: self._router.resolve(model)})
+            return await self._router.tokenize(model, prompt, asker.intent)
+
+    def _begin(self, account: Account | None, models: dict[str, ModelFile]) -> None:
+        if account is None:
+            return
+        for name, model in models.items():
+            self._require_model(account, name, model)
+        account.begin()
+
+    def _require_model(self, account: Account, name: str, model: ModelFile) -> None:
+        allowed = account.policy.models
+        if not allowed or any(self._means(one, model) for one in allowed):
+            return
+        message = f"this key may not ask {name or model.name}; it may ask {', '.join(allowed)}"
+        raise CrofterError(ErrorCode.FORBIDDEN, message, parameter="model")
+
+    def _means(self, name: str, model: ModelFile) -> bool:
+        try:
+            return self._router.resolve(name).model_id == model.model_id
+        except CrofterError:  # It was removed since the key was made.
+            return False
+
+    def _answer(self, turn: Turn, asker: Asker) -> AsyncGenerator[Chunk]:
+        chunks = self._metrics.watched(turn, asker.arrived_at)
+        return chunks if asker.account is None else self._charged(turn, chunks, asker, asker.account)
+
+    async def _charged(
+        self, turn: Turn, chunks: AsyncGenerator[Chunk], asker: Asker, account: Account
+    ) -> AsyncGenerator[Chunk]:
+        """The chunks, and at their end what they came to: also when the client left, or the model failed, in the middle."""
+        with _errors_counted(account):
+            reserved = await self._reserve(turn.request.model, [turn.request.prompt], asker)
+            usage: Usage | None = None
+            written_tokens = 0
+            failed = False
+            try:
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        usage = chunk.usage or usage or chunk.prompt_usage
+                        written_tokens += len(chunk.token_ids) or bool(chunk.text or chunk.reasoning)
+                        yield chunk
+            except CrofterError:
+                failed = True
+                raise
+            finally:
+                if usage is None:
+                    was_read = written_tokens > 0 or not failed
+                    usage = Usage(prompt_tokens=reserved if was_read else 0, completion_tokens=written_tokens)
+                account.charge(
+                    prompt_tokens=usage.prompt_tokens - reserved,
+                    cached_tokens=usage.cached_tokens,
+                    completion_tokens=usage.completion_tokens or written_tokens,
+                )
+
+    async def _reserve(self, model: str, prompts: Sequence[Prompt], asker: Asker) -> int:
+        """Take the prompts' tokens from what is left, if there is a limit; returns how many. Raises RATE_LIMITED, REQUEST_TOO_LARGE."""
+        account = asker.account
+        if account is None or not account.policy.limits_tokens:
+            return 0
+        tokens = 0
+        for prompt in prompts:
+            try:
+                tokens += len(await self._router.tokenize(model, prompt, asker.intent))
+            except CrofterError as error:
+                # Whoever runs it elsewhere may not say beforehand; then it is charged when it is known.
+                if error.code is not ErrorCode.UNSUPPORTED:
+                    raise
+        account.reserve(tokens)
+        return tokens
+
+
+@contextmanager
+def _errors_counted(account: Account | None) -> Generator[None]:
+    try:
+        yield
+    except CrofterError:
+        if account is not None:
+            account.charge(errors=1)
+        raise
