@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from crofter.api import KeyChange, KeyPolicy, KeyRequest, ModelChange, PullRequest
+from crofter.api import KeyRequest, ModelChange, PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration

@@ -1,13 +1,14 @@
-"""`crofter key`: API keys for programs and other machines."""
+"""`crofter key`: API keys for programs and other machines, what they may do and what they did."""
 
 import time
 from urllib.parse import quote
 
 import click
 
-from crofter.api import CreatedKey, KeySummary
+from crofter.api import CreatedKey, DayUsage, KeySummary, KeyUsage
 from crofter.cli.client import ADMIN
-from crofter.cli.output import ago, print_json, print_table, say
+from crofter.cli.key_policy import given_policy, limits, policy_options
+from crofter.cli.output import ago, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
 
 
@@ -18,16 +19,48 @@ def key_command() -> None:
 
 @key_command.command("create")
 @click.argument("name")
+@policy_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def create(name: str, as_json: bool) -> None:
-    """Create a key and print its secret, this once."""
+def create(name: str, as_json: bool, **options: object) -> None:
+    """Create a key and print its secret, this once. Unless told otherwise it may ask all models, on this machine only."""
     with ensure_node() as client:
-        created = client.send("POST", f"{ADMIN}/keys", CreatedKey, {"name": name})
+        body = {"name": name, "policy": given_policy(options, time.time())}
+        created = client.send("POST", f"{ADMIN}/keys", CreatedKey, body)
     if as_json:
         print_json(created)
         return
     click.echo(created.secret)
     say("Keep it now: the node has only a hash. From now on requests need `Authorization: Bearer …`.")
+
+
+@key_command.command("set")
+@click.argument("name")
+@policy_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def set_(name: str, as_json: bool, **options: object) -> None:
+    """Change what a key may do, from its next request on. What is not named stays."""
+    change = given_policy(options, time.time())
+    if not change:
+        raise click.UsageError("say what to set; `crofter key set --help` lists what there is.")
+    with ensure_node() as client:
+        key = client.send("PATCH", f"{ADMIN}/keys/{quote(name)}", KeySummary, change)
+    if as_json:
+        print_json(key)
+    else:
+        _show(key)
+
+
+@key_command.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(name: str, as_json: bool) -> None:
+    """What one key may do, and what it did."""
+    with ensure_node() as client:
+        key = client.get(f"{ADMIN}/keys/{quote(name)}", KeySummary)
+    if as_json:
+        print_json(key)
+    else:
+        _show(key)
 
 
 @key_command.command("ls")
@@ -44,18 +77,76 @@ def list_keys(as_json: bool) -> None:
         (
             key.name,
             f"{key.prefix}…",
-            ago(key.created_at, now),
+            ", ".join(key.policy.scopes),
+            key.policy.radius,
+            "; ".join(limits(key.policy, now)) or "none",
+            f"{key.today.requests:,}",
+            f"{key.today.prompt_tokens + key.today.completion_tokens:,}",
+            f"{key.this_month.prompt_tokens + key.this_month.completion_tokens:,}",
             ago(key.last_used_at, now) if key.last_used_at else "never",
         )
         for key in keys
     ]
-    print_table(("NAME", "BEGINS", "CREATED", "USED"), rows, empty="no keys; programs on this machine need none.")
+    titles = ("NAME", "BEGINS", "MAY", "RADIUS", "LIMITS", "REQUESTS TODAY", "TOKENS TODAY", "THIS MONTH", "USED")
+    print_table(titles, rows, empty="no keys; programs on this machine need none.")
+
+
+@key_command.command("usage")
+@click.argument("name", required=False)
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400), help="How far back, in UTC's days.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def usage(name: str | None, days: int, as_json: bool) -> None:
+    """What was asked with a key, or with each, day by day."""
+    path = f"{ADMIN}/usage" if name is None else f"{ADMIN}/keys/{quote(name)}/usage"
+    with ensure_node() as client:
+        found = client.get(path, list[DayUsage], query={"days": str(days)})
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            day.day,
+            day.name,
+            f"{day.requests:,}",
+            f"{day.errors:,}",
+            f"{day.prompt_tokens:,}",
+            f"{day.cached_tokens:,}",
+            f"{day.completion_tokens:,}",
+        )
+        for day in found
+    ]
+    titles = ("DAY", "KEY", "REQUESTS", "ERRORS", "PROMPT TOKENS", "OF THEM CACHED", "WRITTEN")
+    print_table(titles, rows, empty=f"nothing was asked with {name or 'a key'} in {days} days.")
 
 
 @key_command.command("revoke")
 @click.argument("name")
 def revoke(name: str) -> None:
-    """Revoke a key; it stops working at once."""
+    """Revoke a key; it stops working at once, and its usage is forgotten."""
     with ensure_node() as client:
         client.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)
     say(f"revoked {name}.")
+
+
+def _show(key: KeySummary) -> None:
+    now, policy = time.time(), key.policy
+    print_facts(
+        [
+            ("name", key.name),
+            ("begins", f"{key.prefix}…"),
+            ("may", ", ".join(policy.scopes)),
+            ("radius", policy.radius),
+            ("models", ", ".join(policy.models) or "any"),
+            ("limits", "; ".join(limits(policy, now)) or "none"),
+            *((when, _used(usage)) for when, usage in (("today", key.today), ("this month", key.this_month))),
+            ("created", ago(key.created_at, now)),
+            ("used", ago(key.last_used_at, now) if key.last_used_at else "never"),
+        ]
+    )
+
+
+def _used(usage: KeyUsage) -> str:
+    tokens = (
+        f"{usage.prompt_tokens:,} tokens read ({usage.cached_tokens:,} cached), {usage.completion_tokens:,} written"
+    )
+    return f"{usage.requests:,} requests, {usage.errors:,} errors; {tokens}"

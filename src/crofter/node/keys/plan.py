@@ -93,7 +93,7 @@ def refusal(rooms: Iterable[Room], unit: LimitUnit, amount: int) -> CrofterError
     if longest <= 0:
         return None
     room = waits[longest]
-    left = f" and has {max(0, math.floor(room.remaining)):,} left" if unit == "tokens" else ""
+    left = f" and {max(0, math.floor(room.remaining)):,} are left" if unit == "tokens" else ""
     needed = f", but the prompt has {amount:,}" if amount > 1 else ""
     when = {"minute": f"in {math.ceil(longest)} s", "day": "at midnight UTC", "month": "when the month ends (UTC)"}
     return CrofterError(
@@ -104,6 +104,4 @@ def refusal(rooms: Iterable[Room], unit: LimitUnit, amount: int) -> CrofterError
 
 
 def _limit(room: Room) -> str:
-    what = "ask" if room.unit == "requests" else "use"
-    noun = "times" if room.unit == "requests" else "tokens"
-    return f"this key may {what} {room.limit:,} {noun} a {room.period}"
+    return f"the limit of this key is {room.limit:,} {room.unit} a {room.period}"
