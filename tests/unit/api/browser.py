@@ -78,6 +78,7 @@ class Browser:
         on_piece: Callable[[bytes], None] | None = None,
         body_pieces: list[bytes] | None = None,
         server: tuple[str, int] = ("127.0.0.1", PORT),
+        query: str = "",
     ) -> Reply:
         reply = Reply()
         ended = anyio.Event()
@@ -92,7 +93,7 @@ class Browser:
             "path": path,
             "raw_path": path.encode(),
             "root_path": "",
-            "query_string": b"",
+            "query_string": query.encode(),
             "scheme": "http",
             "headers": raw,
             "server": server,

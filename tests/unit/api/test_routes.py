@@ -11,9 +11,10 @@ from tests.unit.api.browser import Browser, Reply
 pytestmark = pytest.mark.anyio
 
 
-async def owner(browser: Browser, method: str, path: str, body: object = None) -> Reply:
+async def owner(browser: Browser, method: str, path: str, body: object = None, *, query: str = "") -> Reply:
     content = b"" if body is None else msgspec.json.encode(body)
-    return await browser.send(method, f"/crofter/v1{path}", content, {"authorization": "Bearer admin-token"})
+    headers = {"authorization": "Bearer admin-token"}
+    return await browser.send(method, f"/crofter/v1{path}", content, headers, query=query)
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
@@ -84,7 +85,13 @@ async def test_metrics_count_requests_tokens_and_times() -> None:
         ("PUT", "/settings/api.port", {"value": "1"}, 200),
         ("GET", "/keys", None, 200),
         ("POST", "/keys", {"name": "k"}, 201),
+        ("POST", "/keys", {"name": "k", "policy": {"scopes": []}}, 400),
+        ("POST", "/keys", {"name": "k", "policy": {"tokens_per_day": 0}}, 400),
+        ("GET", "/keys/nonesuch", None, 404),
+        ("PATCH", "/keys/nonesuch", {"radius": "public"}, 404),
+        ("PATCH", "/keys/nonesuch", {"radius": "galaxy"}, 400),
         ("DELETE", "/keys/nonesuch", None, 404),
+        ("GET", "/keys/k/usage", None, 200),
     ],
 )
 async def test_owners_routes_answer(method: str, path: str, body: object, status: int) -> None:
@@ -101,6 +108,18 @@ async def test_list_of_keys_hands_out_no_secret() -> None:
     created = await owner(browser, "POST", "/keys", {"name": "k"})
     assert created.json["secret"] == "crofter-secret"
     assert b"crofter-secret" not in (await owner(browser, "GET", "/keys")).body
+
+
+@pytest.mark.parametrize(("query", "days"), [("", 30), ("days=1", 1), ("days=400", 400)])
+async def test_usage_is_asked_for_by_days(query: str, days: int) -> None:
+    reply = await owner(Browser(), "GET", "/keys/k/usage", query=query)
+    assert [(day["name"], day["requests"]) for day in msgspec.json.decode(reply.body)] == [("k", days)]
+    assert msgspec.json.decode((await owner(Browser(), "GET", "/usage", query=query)).body)[0]["name"] == "all"
+
+
+@pytest.mark.parametrize("query", ["days=0", "days=401", "days=-1", "days=x", "days=99999999999"])
+async def test_days_that_are_none_are_refused(query: str) -> None:
+    assert (await owner(Browser(), "GET", "/keys/k/usage", query=query)).status == 400
 
 
 async def test_shutdown_asks_the_node_to_stop() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from crofter.api import KeyRequest, ModelChange, PullRequest
+from crofter.api import KeyChange, KeyPolicy, KeyRequest, ModelChange, PullRequest
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
@@ -142,3 +142,16 @@ async def test_a_decision_can_be_taken_back(administration: NodeAdministration) 
     assert (
         await administration.change_model("seedling", ModelChange(capabilities=None))
     ).summary.capabilities == file_says
+
+
+async def test_a_key_is_made_only_for_models_that_are_there(administration: NodeAdministration) -> None:
+    administration.create_key(KeyRequest(name="laptop", policy=KeyPolicy(models=("seedling",))))
+    for ask in (
+        lambda: administration.create_key(KeyRequest(name="other", policy=KeyPolicy(models=("nonesuch",)))),
+        lambda: administration.change_key("laptop", KeyChange(models=("nonesuch",))),
+    ):
+        with pytest.raises(CrofterError) as refused:
+            ask()
+        assert refused.value.code is ErrorCode.MODEL_NOT_FOUND
+    assert administration.keys_exist()
+    assert administration.key("laptop").policy.models == ("seedling",)
