@@ -35,6 +35,7 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
+    Model,
     ModelFile,
     ModelId,
     Prompt,
@@ -42,6 +43,7 @@ from crofter.core import (
     Timings,
     TokenPrompt,
     Usage,
+    Way,
 )
 
 MODEL = ModelFile(
@@ -79,7 +81,10 @@ class FakeBackend:
         self.waiting = anyio.Event()
         self.name = "fake"
 
-    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    def ways(self, model: Model) -> Sequence[Way]:
+        return (Way(backend=self.name),)
+
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         self.requests.append(request)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         try:
@@ -94,12 +99,12 @@ class FakeBackend:
         finally:
             self.closed.set()
 
-    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+    async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:
         self.embedded.append(request)
         vector = struct.pack("<4f", 0.5, 0.5, 0.5, 0.5)
         return EmbeddingResult(vectors=(vector,) * len(request.inputs), prompt_tokens=3 * len(request.inputs))
 
-    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         match prompt:
             case TextPrompt(text=text):
                 return list(text.encode())
