@@ -56,5 +56,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             settings text not null
         ) strict""",
     ),
+    (
+        """create table providers (
+            name text primary key,
+            position integer not null,
+            settings text not null,
+            secret text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""
