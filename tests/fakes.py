@@ -15,12 +15,17 @@ from crofter.api import (
     FoundModels,
     ImportRequest,
     KeySummary,
+    KnownProvider,
     LoadedModel,
     ModelChange,
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NewProvider,
     NodeStatus,
+    ProviderChange,
+    ProviderSummary,
+    ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
@@ -125,6 +130,50 @@ class FakeResolver:
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"there is no model {name!r}", parameter="model")
 
 
+class FakeProviders:
+    """One provider, which remembers nothing."""
+
+    known_one = ProviderSummary(
+        name="near",
+        kind="custom",
+        base_url="http://127.0.0.1:9/v1",
+        radius="local",
+        enabled=True,
+        has_key=True,
+        models=("m",),
+        listed_at=None,
+        aliases={},
+    )
+
+    def known(self) -> list[KnownProvider]:
+        return [KnownProvider(name="near", title="Near", base_url="", keys_at="")]
+
+    def all(self) -> list[ProviderSummary]:
+        return [self.known_one]
+
+    def get(self, name: str) -> ProviderSummary:
+        if name != self.known_one.name:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"there is no provider {name!r}", parameter="name")
+        return self.known_one
+
+    async def add(self, new: NewProvider) -> ProviderSummary:
+        return msgspec.structs.replace(self.known_one, name=new.name, has_key=bool(new.key))
+
+    async def change(self, name: str, change: ProviderChange) -> ProviderSummary:
+        return msgspec.structs.replace(self.get(name), enabled=change.enabled is not False)
+
+    async def remove(self, name: str) -> ProviderSummary:
+        return self.get(name)
+
+    async def list_models(self, name: str) -> ProviderSummary:
+        return self.get(name)
+
+    async def try_out(self, name: str, model: str) -> ProviderTrial:
+        return ProviderTrial(
+            model=f"{self.get(name).name}/{model}", text="Hi", first_token_seconds=0.1, total_seconds=0.2
+        )
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -133,7 +182,8 @@ class FakeAdministration:
         self.token = token
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
-        self.models = [
+        self.providers = FakeProviders()
+        self.installed = [
             ModelSummary(
                 name=MODEL.name,
                 model_id=MODEL.model_id,
@@ -164,12 +214,15 @@ class FakeAdministration:
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return self.models
+        return self.installed
+
+    def models(self) -> list[ModelSummary]:
+        return self.installed
 
     async def model_details(self, name: str) -> ModelDetails:
         FakeResolver().resolve(name)
         return ModelDetails(
-            summary=self.models[0],
+            summary=self.installed[0],
             path=str(MODEL.path),
             license="Apache-2.0",
             layer_count=2,
@@ -208,15 +261,15 @@ class FakeAdministration:
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
         FakeResolver().resolve(name)
-        return msgspec.structs.replace(self.models[0], name=alias)
+        return msgspec.structs.replace(self.installed[0], name=alias)
 
     async def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
         FakeResolver().resolve(request.model)
-        yield PullProgress(status="done", model=self.models[0])
+        yield PullProgress(status="done", model=self.installed[0])
 
     async def remove_model(self, name: str) -> ModelSummary:
         FakeResolver().resolve(name)
-        return self.models.pop()
+        return self.installed.pop()
 
     def loaded_models(self) -> list[LoadedModel]:
         return []

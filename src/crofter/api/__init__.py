@@ -29,6 +29,14 @@ from .model_values import (
     ModelSummary,
     TuneProgress,
 )
+from .providing import (
+    KnownProvider,
+    NewProvider,
+    ProviderAdministration,
+    ProviderChange,
+    ProviderSummary,
+    ProviderTrial,
+)
 from .server import BoundAddress, Server
 from .settings import ApiSettings
 
@@ -43,6 +51,7 @@ __all__ = [
     "FoundModels",
     "ImportRequest",
     "KeySummary",
+    "KnownProvider",
     "LoadedModel",
     "ModelChange",
     "ModelDetails",
@@ -50,7 +59,12 @@ __all__ = [
     "ModelPart",
     "ModelSearch",
     "ModelSummary",
+    "NewProvider",
     "NodeStatus",
+    "ProviderAdministration",
+    "ProviderChange",
+    "ProviderSummary",
+    "ProviderTrial",
     "PullOffer",
     "PullProgress",
     "PullRequest",

@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes
+from .admin import AdminRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages, anthropic_error
 from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers_named
 from .call import Call, Handler
@@ -77,7 +77,7 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
     }
-    admin = AdminRoutes(services)
+    admin, providers = AdminRoutes(services), ProviderRoutes(services)
     health = HealthRoutes(services)
     own = {
         "/": endpoint(GET=health.greeting),
@@ -105,6 +105,11 @@ def routes(services: Services) -> App:
         "/crofter/v1/settings/{name}": endpoint(PUT=admin.change_setting),
         "/crofter/v1/keys": endpoint(GET=admin.keys, POST=admin.create_key),
         "/crofter/v1/keys/{name:path}": endpoint(DELETE=admin.revoke_key),
+        "/crofter/v1/known-providers": endpoint(GET=providers.known),
+        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
+        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
+        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
+        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}

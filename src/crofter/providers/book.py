@@ -17,8 +17,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _MOST_PROVIDERS = 100
 _LONGEST_KEY = 4096
 _LONGEST_MODEL_NAME = 256
-_OWN_NAMES = frozenset({"local", "crofter-local"})
-"""What provenance calls this node's own engine."""
+_OWN_ENGINE = "local"
+"""How provenance calls this node's own."""
 
 
 class ProviderBook:
@@ -48,7 +48,7 @@ class ProviderBook:
     def add(self, name: str, *, kind_name: str, base_url: str, radius: Radius | None, key: str) -> Provider:
         """Keep a new one. Raises INVALID_REQUEST for what cannot be, CONFLICT for a name that is taken."""
         name = name.strip().lower()
-        if not _NAME.fullmatch(name) or name in _OWN_NAMES:
+        if not _NAME.fullmatch(name) or name == _OWN_ENGINE:
             message = f"{name[:64]!r} cannot be a provider's name: use up to 32 of a-z 0-9 . _ -, and not `local`"
             raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="name")
         if name in self._known or len(self._known) >= _MOST_PROVIDERS:
@@ -132,14 +132,14 @@ class ProviderBook:
         provider = self.get(model.provider)
         self._save(msgspec.structs.replace(provider, aliases={**provider.aliases, name: model.remote_name}))
 
-    def forget_alias(self, name: str) -> bool:
-        """Whether there was such a name."""
-        for provider in self.all():
-            if name in provider.aliases:
-                rest = {alias: model for alias, model in provider.aliases.items() if alias != name}
-                self._save(msgspec.structs.replace(provider, aliases=rest))
-                return True
-        return False
+    def forget_alias(self, name: str) -> tuple[Provider, str] | None:
+        """Whose model it meant, and how that calls it; None if there was no such name."""
+        found = self._aliased(name)
+        if found is not None:
+            provider, _ = found
+            rest = {alias: model for alias, model in provider.aliases.items() if alias != name.strip().lower()}
+            self._save(msgspec.structs.replace(provider, aliases=rest))
+        return found
 
     def offered(self) -> Iterator[tuple[str, Provider, str]]:
         """What there is to ask for without asking anybody: name, provider, and how that calls the model."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -16,6 +16,15 @@ _MOST_SHOWN_CHARACTERS = 300
 _LONGEST_WAIT_SECONDS = 86_400.0
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """529 is Anthropic's word for overloaded."""
+_MEANINGS = {
+    402: (ErrorCode.PROVIDER_REFUSED, "wants to be paid"),
+    403: (ErrorCode.PROVIDER_REFUSED, "refuses this"),
+    404: (ErrorCode.MODEL_NOT_FOUND, "has no such model, or does not do this"),
+    413: (ErrorCode.REQUEST_TOO_LARGE, "finds the request too large"),
+    429: (ErrorCode.RATE_LIMITED, "has had enough requests for now"),
+    503: (ErrorCode.OVERLOADED, "is overloaded"),
+    529: (ErrorCode.OVERLOADED, "is overloaded"),
+}
 _TOO_LONG = re.compile(r"context.{0,20}(length|window|size)|prompt is too long|too many tokens", re.IGNORECASE)
 
 
@@ -36,6 +45,11 @@ class AttemptError(Exception):
 def failure(provider: Provider, what: str) -> CrofterError:
     """The server or the way to it broke."""
     return CrofterError(ErrorCode.PROVIDER_FAILED, f"{provider.name} {what}")
+
+
+def malformed(provider: Provider) -> CrofterError:
+    """A reply that is not what its API says."""
+    return failure(provider, "answered with something that is no valid reply of its API")
 
 
 def unreachable(provider: Provider, reason: str, wait_seconds: float | None = None) -> CrofterError:
@@ -71,8 +85,6 @@ def answered(provider: Provider, status: int, headers: Mapping[str, str], body: 
     said = _said(body, key)
     again = status in _TRY_AGAIN and headers.get("x-should-retry") != "false"
     code, words = _meaning(provider, status, said)
-    if code is ErrorCode.PROVIDER_FAILED and 300 <= status < 400:
-        words = f"sends on to another address (HTTP {status}), which is not followed: your key would go along"
     parameter = "model" if code is ErrorCode.MODEL_NOT_FOUND else None
     error = CrofterError(code, f"{provider.name} {words}", parameter=parameter, retry_after_seconds=wish)
     return AttemptError(error, again=again, works=status < 500, wish_seconds=wish)
@@ -80,28 +92,24 @@ def answered(provider: Provider, status: int, headers: Mapping[str, str], body: 
 
 def _meaning(provider: Provider, status: int, said: str) -> tuple[ErrorCode, str]:
     detail = f": {said}" if said else ""
-    match status:
-        case 401:
-            # Not what it said: that often repeats a part of the key.
-            advice = f"`crofter provider set {provider.name} --key` gives it another"
-            problem = "does not accept its key" if provider.has_key else "wants a key"
-            return ErrorCode.PROVIDER_REFUSED, f"{problem} (HTTP 401); {advice}"
-        case 402 | 403:
-            return ErrorCode.PROVIDER_REFUSED, f"refuses this (HTTP {status}){detail}"
-        case 404:
-            return ErrorCode.MODEL_NOT_FOUND, f"has no such model or does not do this (HTTP 404){detail}"
-        case 413:
-            return ErrorCode.REQUEST_TOO_LARGE, f"finds the request too large{detail}"
-        case 429:
-            return ErrorCode.RATE_LIMITED, f"has had enough requests for now{detail}"
-        case 503 | 529:
-            return ErrorCode.OVERLOADED, f"is overloaded (HTTP {status}){detail}"
-        case 400 | 422 if _TOO_LONG.search(said):
-            return ErrorCode.CONTEXT_LENGTH_EXCEEDED, f"finds the prompt too long{detail}"
-        case _ if 400 <= status < 500 and status not in {408, 409, 425}:
-            return ErrorCode.INVALID_REQUEST, f"does not accept the request (HTTP {status}){detail}"
-        case _:
-            return ErrorCode.PROVIDER_FAILED, f"failed (HTTP {status}){detail}"
+    if status == 401:
+        # Not what it said: that often repeats a part of the key.
+        problem = "does not accept its key" if provider.has_key else "wants a key"
+        return (
+            ErrorCode.PROVIDER_REFUSED,
+            f"{problem} (HTTP 401); `crofter provider set {provider.name} --key` gives one",
+        )
+    if status in {400, 422} and _TOO_LONG.search(said):
+        return ErrorCode.CONTEXT_LENGTH_EXCEEDED, f"finds the prompt too long{detail}"
+    if 300 <= status < 400:
+        place = f"sends on to another address (HTTP {status}), which is not followed: your key would go along"
+        return ErrorCode.PROVIDER_FAILED, place
+    if status in _MEANINGS:
+        code, words = _MEANINGS[status]
+        return code, f"{words} (HTTP {status}){detail}"
+    if 400 <= status < 500 and status not in _TRY_AGAIN:
+        return ErrorCode.INVALID_REQUEST, f"does not accept the request (HTTP {status}){detail}"
+    return ErrorCode.PROVIDER_FAILED, f"failed (HTTP {status}){detail}"
 
 
 def reported(provider: Provider, error: object, key: str) -> CrofterError:
@@ -127,7 +135,8 @@ def _message(value: Any) -> str:  # noqa: ANN401 - servers wrap their errors as 
         if isinstance(value, list) and value:
             value = value[0]  # pyright: ignore[reportUnknownVariableType]
         elif isinstance(value, dict):
-            value = next((value[key] for key in ("error", "message", "detail", "msg") if value.get(key)), "")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+            fields = cast(dict[str, Any], value)
+            value = next((fields[key] for key in ("error", "message", "detail", "msg") if fields.get(key)), "")
         else:
             break
     return value if isinstance(value, str) else ""

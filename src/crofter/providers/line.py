@@ -4,13 +4,12 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import httpx2
 import msgspec
 
-from crofter.core import CrofterError
+from crofter.core import CrofterError, ErrorCode
 
 from .faults import AttemptError, answered, failure, resting, silent, unreachable
 from .plan import Breaker, entered, failed, given_up, pause_seconds, succeeded
@@ -19,6 +18,7 @@ from .values import Provider
 
 MOST_REPLY_BYTES = 256 << 20
 """Of an answer or its embeddings, all together."""
+_OK = 200
 _MOST_ERROR_BYTES = 64 << 10
 _MOST_CONNECTIONS = 64
 _POOL_TIMEOUT_SECONDS = 30.0
@@ -114,12 +114,17 @@ class Line:
             response = await self._http.send(request, stream=True)
         except httpx2.ConnectTimeout as error:
             raise AttemptError(unreachable(provider, "no connection in time"), again=True) from error
+        except httpx2.PoolTimeout as error:
+            busy = CrofterError(
+                ErrorCode.OVERLOADED, f"{provider.name} has {_MOST_CONNECTIONS} requests of this node's"
+            )
+            raise AttemptError(busy, again=False, works=True) from error
         except httpx2.TimeoutException as error:
             # It may be at work on the request: asking again would make it twice the work.
             raise AttemptError(silent(provider, self._settings.idle_timeout_seconds), again=False) from error
         except httpx2.TransportError as error:
             raise AttemptError(unreachable(provider, _reason(error)), again=True) from error
-        if response.status_code == httpx2.codes.OK:
+        if response.status_code == _OK:
             return response
         try:
             said = await _beginning(response)
@@ -152,19 +157,6 @@ class Reply:
             raise silent(self._provider, self._settings.idle_timeout_seconds) from error
         except httpx2.TransportError as error:
             raise failure(self._provider, f"broke off in the middle of its answer ({_reason(error)})") from error
-
-
-def decoded(provider: Provider, body: bytes, kind: type[Any]) -> Any:  # noqa: ANN401 - of the kind asked for
-    """A reply's JSON. Raises PROVIDER_FAILED if it is none."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise malformed(provider) from error
-
-
-def malformed(provider: Provider) -> CrofterError:
-    """A reply that is not what its API says."""
-    return failure(provider, "answered with something that is no valid reply of its API")
 
 
 def _headers(provider: Provider, key: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ class _Page(msgspec.Struct):
     data: list[_Listed] | None = None
 
 
-_decode = msgspec.json.Decoder(_Page | list[_Listed]).decode
+_decoder: msgspec.json.Decoder[_Page | list[_Listed]] = msgspec.json.Decoder(_Page | list[_Listed])
 """Together answers with a bare list."""
 
 
@@ -28,7 +28,7 @@ async def listed_models(line: Line) -> tuple[str, ...]:
     path = f"/models?limit={_PAGE}" if line.provider.kind.wire == "anthropic" else "/models"
     body = await line.fetched("GET", path, most_bytes=_MOST_LIST_BYTES)
     try:
-        reply = _decode(body)
+        reply = _decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise malformed(line.provider) from error
     found = reply if isinstance(reply, list) else reply.data or []

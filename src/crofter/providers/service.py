@@ -25,8 +25,8 @@ from . import anthropic, openai
 from .address import model_radius, place
 from .book import ProviderBook
 from .dialect import AnswerReader, MalformedAnswerError, Sending
-from .faults import failure, reported
-from .line import Line, malformed
+from .faults import failure, malformed, reported
+from .line import Line
 from .listing import listed_models
 from .refusals import no_tokens, require_embeddable, require_possible
 from .settings import ProviderSettings
@@ -97,7 +97,7 @@ class Providers:
         except (msgspec.DecodeError, MalformedAnswerError, RecursionError) as error:
             raise malformed(provider) from error
 
-    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the port has it
         """Raises UNSUPPORTED: a provider's tokenizer is not here."""
         raise no_tokens(self._known(model)[0])
 

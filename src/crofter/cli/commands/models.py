@@ -31,6 +31,8 @@ def ls_command(as_json: bool) -> None:
             ", ".join(model.capabilities),
             "comes with Crofter" if model.embedded else ago(model.added_at, now),
         )
+        if not model.provider
+        else (model.name + (" (default)" if model.default else ""), "", "", "", f"runs there, {model.radius}", "", "")
         for model in models
     ]
     print_table(
