@@ -40,4 +40,4 @@ class EventReader:
         field, _, value = line.partition(b":")
         if field == b"data":
             self._data.append(value.removeprefix(b" "))
-            self._data_bytes += len(value) + 1
+            self._data_bytes += len(line)

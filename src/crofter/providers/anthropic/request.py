@@ -11,7 +11,7 @@ from crofter.providers.dialect import Sending
 _USUAL_MAX_TOKENS = 8192
 """Here a limit must be named; all models of today write that much."""
 _LEAST_BUDGET_TOKENS = 1024
-_BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-(0|1|5|\d{8}))?(-|$))")
+_BUDGETED = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015](-|$)|-\d{8}|$))")
 """Models that think within a budget; later ones decide by themselves (`adaptive`), and refuse one."""
 
 
