@@ -1,6 +1,7 @@
 """The way to one server: one HTTP client, with its key, that tries again, keeps its bounds and rests when the server is down."""
 
 import random
+import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ class Line:
         key: str,
         settings: ProviderSettings,
         *,
+        trusted: ssl.SSLContext,
         pause: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.provider = provider
@@ -47,6 +49,7 @@ class Line:
                 settings.idle_timeout_seconds, connect=settings.connect_timeout_seconds, pool=_POOL_TIMEOUT_SECONDS
             ),
             limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
+            verify=trusted,
             follow_redirects=False,
             # A proxy of the environment is for the way out; it must not see what stays on the owner's machines.
             trust_env=provider.radius == "public",
@@ -157,6 +160,13 @@ class Reply:
             raise silent(self._provider, self._settings.idle_timeout_seconds) from error
         except httpx2.TransportError as error:
             raise failure(self._provider, f"broke off in the middle of its answer ({_reason(error)})") from error
+
+
+def trusted_certificates(provider: Provider) -> ssl.SSLContext:
+    """Whom to believe. Slow, as it reads all certificates; where nothing is encrypted nobody has to be believed."""
+    if provider.base_url.startswith("https:"):
+        return httpx2.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _headers(provider: Provider, key: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
+import anyio
+import anyio.to_thread
 import msgspec
 
 from crofter.core import (
@@ -26,7 +28,7 @@ from .address import model_radius, place
 from .book import ProviderBook
 from .dialect import AnswerReader, MalformedAnswerError, Sending
 from .faults import failure, malformed, reported
-from .line import Line
+from .line import Line, trusted_certificates
 from .listing import listed_models
 from .refusals import no_tokens, require_embeddable, require_possible
 from .settings import ProviderSettings
@@ -72,7 +74,7 @@ class Providers:
         """See `core.Backend`. Raises what `Line.opened` and `Reply.pieces` raise, and UNSUPPORTED before anything is sent."""
         provider, remote_name = self._known(model)
         require_possible(provider, request)
-        line = self._line(provider)
+        line = await self._line(provider)
         sending, reader = _spoken(line, remote_name, request)
         begun = time.monotonic()
         first: float | None = None
@@ -91,7 +93,8 @@ class Providers:
         provider, remote_name = self._known(model)
         require_embeddable(provider, request)
         sending = openai.embedding_sending(remote_name, request)
-        body = await self._line(provider).fetched("POST", sending.path, sending.body)
+        line = await self._line(provider)
+        body = await line.fetched("POST", sending.path, sending.body)
         try:
             return openai.vectors_of(body, len(request.inputs))
         except (msgspec.DecodeError, MalformedAnswerError, RecursionError) as error:
@@ -106,18 +109,20 @@ class Providers:
     async def list_models(self, name: str) -> Provider:
         """Ask a provider what it offers, and remember that. Raises what `Line.opened` raises, PROVIDER_FAILED."""
         provider = self.book.get(name)
-        return self.book.remember_models(provider.name, await listed_models(self._line(provider)))
+        return self.book.remember_models(provider.name, await listed_models(await self._line(provider)))
 
     def _known(self, model: Model) -> tuple[Provider, str]:
         if not isinstance(model, RemoteModel):
             raise CrofterError(ErrorCode.UNSUPPORTED, f"{model.name} is of no provider", parameter="model")
         return self.book.get(model.provider), model.remote_name
 
-    def _line(self, provider: Provider) -> Line:
-        line = self._lines.get(provider.name)
-        if line is None:
-            line = self._lines[provider.name] = Line(provider, self.book.key(provider.name), self._settings)
-        return line
+    async def _line(self, provider: Provider) -> Line:
+        if provider.name not in self._lines:
+            trusted = await anyio.to_thread.run_sync(trusted_certificates, provider)
+            if provider.name not in self._lines:  # nobody was faster
+                key = self.book.key(provider.name)
+                self._lines[provider.name] = Line(provider, key, self._settings, trusted=trusted)
+        return self._lines[provider.name]
 
 
 def _spoken(line: Line, remote_name: str, request: GenerationRequest) -> tuple[Sending, AnswerReader]:

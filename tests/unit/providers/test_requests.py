@@ -25,7 +25,11 @@ from crofter.providers import KINDS, Provider, anthropic, openai
 from crofter.providers.refusals import require_possible
 
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
-CALL = {"id": "call_0123456789abcdef", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
+CALL: dict[str, Any] = {
+    "id": "call_0123456789abcdef",
+    "type": "function",
+    "function": {"name": "look", "arguments": '{"a": 1}'},
+}
 TALK = (
     Message(role="system", content="Be brief."),
     Message(role="user", content="Look."),
