@@ -17,6 +17,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _MOST_PROVIDERS = 100
 _LONGEST_KEY = 4096
 _LONGEST_MODEL_NAME = 256
+_LATEST = ":latest"
+"""What Ollama's clients add to names without a tag; to most providers it means nothing."""
 _OWN_ENGINE = "local"
 """How provenance calls this node's own."""
 
@@ -62,7 +64,7 @@ class ProviderBook:
             message = f"say where {name} is: --base-url; only these are known by name: {', '.join(KINDS)}"
             raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="base_url")
         address = checked_address(base_url or kind.base_url)
-        if kind.in_cloud and not key:
+        if kind.in_cloud and not (key or base_url):
             message = f"{kind.title} needs a key ({kind.keys_at})"
             raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="key")
         provider = Provider(
@@ -151,7 +153,7 @@ class ProviderBook:
                     yield f"{provider.name}/{model}", provider, model
 
     def _aliased(self, name: str) -> tuple[Provider, str] | None:
-        wanted = name.strip().lower()
+        wanted = name.strip().lower().removesuffix(_LATEST)
         for provider in self._known.values():
             if wanted in provider.aliases:
                 return provider, provider.aliases[wanted]
@@ -167,7 +169,8 @@ class ProviderBook:
             or not remote_name.isprintable()
         ):
             return None
-        return provider, remote_name
+        bare = remote_name.removesuffix(_LATEST)
+        return provider, bare if bare in provider.models and remote_name not in provider.models else remote_name
 
     def _save(self, provider: Provider, secret: str | None = None) -> Provider:
         self._records.save(_record(provider), secret)

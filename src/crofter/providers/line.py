@@ -51,8 +51,8 @@ class Line:
             limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS),
             verify=trusted,
             follow_redirects=False,
-            # A proxy of the environment is for the way out; it must not see what stays on the owner's machines.
-            trust_env=provider.radius == "public",
+            # A proxy of the environment is for the way out; it must not see what stays here, nor anything in the clear.
+            trust_env=provider.radius == "public" and provider.base_url.startswith("https:"),
         )
 
     async def close(self) -> None:

@@ -81,7 +81,8 @@ class Providers:
         async with line.opened("POST", sending.path, sending.body) as reply:
             async with aclosing(_chunks(provider, reader, reply.pieces())) as chunks:
                 async for chunk in chunks:
-                    first = first or time.monotonic()
+                    if chunk.prompt_usage is None:
+                        first = first or time.monotonic()
                     yield chunk
             last = reader.finish()
         if last is None:

@@ -87,6 +87,15 @@ def test_names_mean_models_listed_or_not(book: ProviderBook) -> None:
         assert book.find(name) is None
 
 
+def test_a_tag_that_clients_add_is_taken_off_again(book: ProviderBook) -> None:
+    add(book)
+    book.remember_models("openai", ("gpt-5", "both", "both:latest"))
+    assert found(book, "openai/gpt-5:latest").remote_name == "gpt-5"
+    assert found(book, "openai/both:latest").remote_name == "both:latest"
+    book.alias(found(book, "openai/gpt-5"), "smart")
+    assert found(book, "smart:latest").remote_name == "gpt-5"
+
+
 def test_further_names_are_kept_moved_and_forgotten(book: ProviderBook) -> None:
     add(book)
     add(book, "near", key="", base_url="http://127.0.0.1:1")

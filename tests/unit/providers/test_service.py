@@ -264,6 +264,17 @@ async def test_a_cancelled_wait_makes_the_server_stop(book: ProviderBook) -> Non
         await there.server.hung_up.wait()
 
 
+async def test_a_provider_that_is_removed_ends_its_answers_with_an_error(book: ProviderBook) -> None:
+    async with attached(book, stream(spoken("Hi"), "wait")) as there:
+        generator = there.providers.generate(there.model, REQUEST)
+        async with aclosing(generator), anyio.create_task_group() as tasks:
+            assert (await anext(generator)).text == "Hi"
+            tasks.start_soon(there.providers.hang_up, "near")
+            with anyio.fail_after(5), pytest.raises(CrofterError) as caught:
+                await anext(generator)
+    assert caught.value.code is ErrorCode.PROVIDER_FAILED
+
+
 async def test_nobody_there_is_said_and_soon_not_even_asked(book: ProviderBook, pauses: list[float]) -> None:
     async with attached(book, ANSWER) as there:
         pass

@@ -14,7 +14,7 @@ from crofter.cli.start import ensure_node
 @click.command("ls")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def ls_command(as_json: bool) -> None:
-    """List the installed models."""
+    """List the installed models, and those of providers."""
     with ensure_node() as client:
         models = client.get(f"{ADMIN}/models", list[ModelSummary])
     if as_json:
