@@ -19,12 +19,17 @@ from crofter.api import (
     KeyPolicy,
     KeyRequest,
     KeySummary,
+    KnownProvider,
     LoadedModel,
     ModelChange,
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NewProvider,
     NodeStatus,
+    ProviderChange,
+    ProviderSummary,
+    ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
@@ -39,6 +44,7 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
+    Model,
     ModelFile,
     ModelId,
     Prompt,
@@ -46,6 +52,7 @@ from crofter.core import (
     Timings,
     TokenPrompt,
     Usage,
+    Way,
 )
 from crofter.node.keys import Account
 from crofter.store import KeyRecord
@@ -85,7 +92,10 @@ class FakeBackend:
         self.waiting = anyio.Event()
         self.name = "fake"
 
-    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    def ways(self, model: Model) -> Sequence[Way]:
+        return (Way(backend=self.name),)
+
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         self.requests.append(request)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         try:
@@ -100,12 +110,12 @@ class FakeBackend:
         finally:
             self.closed.set()
 
-    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+    async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:
         self.embedded.append(request)
         vector = struct.pack("<4f", 0.5, 0.5, 0.5, 0.5)
         return EmbeddingResult(vectors=(vector,) * len(request.inputs), prompt_tokens=3 * len(request.inputs))
 
-    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         match prompt:
             case TextPrompt(text=text):
                 return list(text.encode())
@@ -132,6 +142,50 @@ def account(name: str, policy: KeyPolicy | None = None, clock: Callable[[], floa
     return Account(KeyRecord(name=name, prefix=name[:3], digest=name.encode(), created_at=1.0, policy=kept), (), clock)
 
 
+class FakeProviders:
+    """One provider, which remembers nothing."""
+
+    known_one = ProviderSummary(
+        name="near",
+        kind="custom",
+        base_url="http://127.0.0.1:9/v1",
+        radius="local",
+        enabled=True,
+        has_key=True,
+        models=("m",),
+        listed_at=None,
+        aliases={},
+    )
+
+    def known(self) -> list[KnownProvider]:
+        return [KnownProvider(name="near", title="Near", base_url="", keys_at="")]
+
+    def all(self) -> list[ProviderSummary]:
+        return [self.known_one]
+
+    def get(self, name: str) -> ProviderSummary:
+        if name != self.known_one.name:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"there is no provider {name!r}", parameter="name")
+        return self.known_one
+
+    async def add(self, new: NewProvider) -> ProviderSummary:
+        return msgspec.structs.replace(self.known_one, name=new.name, has_key=bool(new.key))
+
+    async def change(self, name: str, change: ProviderChange) -> ProviderSummary:
+        return msgspec.structs.replace(self.get(name), enabled=change.enabled is not False)
+
+    async def remove(self, name: str) -> ProviderSummary:
+        return self.get(name)
+
+    async def list_models(self, name: str) -> ProviderSummary:
+        return self.get(name)
+
+    async def try_out(self, name: str, model: str) -> ProviderTrial:
+        return ProviderTrial(
+            model=f"{self.get(name).name}/{model}", text="Hi", first_token_seconds=0.1, total_seconds=0.2
+        )
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -140,7 +194,8 @@ class FakeAdministration:
         self.token = token
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
-        self.models = [
+        self.providers = FakeProviders()
+        self.installed = [
             ModelSummary(
                 name=MODEL.name,
                 model_id=MODEL.model_id,
@@ -171,12 +226,15 @@ class FakeAdministration:
         )
 
     def installed_models(self) -> list[ModelSummary]:
-        return self.models
+        return self.installed
+
+    def models(self) -> list[ModelSummary]:
+        return self.installed
 
     async def model_details(self, name: str) -> ModelDetails:
         FakeResolver().resolve(name)
         return ModelDetails(
-            summary=self.models[0],
+            summary=self.installed[0],
             path=str(MODEL.path),
             license="Apache-2.0",
             layer_count=2,
@@ -215,15 +273,15 @@ class FakeAdministration:
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
         FakeResolver().resolve(name)
-        return msgspec.structs.replace(self.models[0], name=alias)
+        return msgspec.structs.replace(self.installed[0], name=alias)
 
     async def quantize(self, request: QuantizeRequest) -> AsyncGenerator[PullProgress]:
         FakeResolver().resolve(request.model)
-        yield PullProgress(status="done", model=self.models[0])
+        yield PullProgress(status="done", model=self.installed[0])
 
     async def remove_model(self, name: str) -> ModelSummary:
         FakeResolver().resolve(name)
-        return self.models.pop()
+        return self.installed.pop()
 
     def loaded_models(self) -> list[LoadedModel]:
         return []

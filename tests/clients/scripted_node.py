@@ -10,7 +10,7 @@ import anyio
 
 from crofter.api import ApiSettings, create_app
 from crofter.api.server import Server
-from crofter.core import ChatPrompt, Chunk, GenerationRequest, ModelFile, ToolCallDelta, Usage
+from crofter.core import ChatPrompt, Chunk, GenerationRequest, Model, ToolCallDelta, Usage
 from crofter.router import Router
 from tests.fakes import TIMINGS, FakeAdministration, FakeBackend, FakeResolver
 
@@ -24,7 +24,7 @@ class Scripted(FakeBackend):
         super().__init__()
         self._tool, self._arguments = tool, arguments
 
-    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         prompt = request.prompt
         offered = [tool["function"]["name"] for tool in prompt.tools] if isinstance(prompt, ChatPrompt) else []
         has_result = isinstance(prompt, ChatPrompt) and any(message.role == "tool" for message in prompt.messages)

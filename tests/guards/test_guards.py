@@ -27,6 +27,7 @@ def test_empty_rooms_pass_every_guard(copied_tree: Path) -> None:
         ("src/crofter/api/a.py", "def late() -> None:\n    from crofter.router.plan import rank\n", "its front door"),
         ("src/crofter/api/a.py", "from crofter.network import dial\n", "`api` never imports `network`"),
         ("src/crofter/api/a.py", "from crofter import trust\n", "`api` never imports `trust`"),
+        ("src/crofter/router/a.py", "import crofter.providers\n", "`router` never imports `providers`"),
         ("src/crofter/router/a.py", "import crofter.store\n", "`router` never imports `store`"),
         ("src/crofter/engine/a.py", "from crofter.store import Database\n", "`engine` never imports `store`"),
         ("src/crofter/utils/__init__.py", "", "says nothing"),

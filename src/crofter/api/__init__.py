@@ -24,6 +24,14 @@ from .model_values import (
     ModelSummary,
     TuneProgress,
 )
+from .providing import (
+    KnownProvider,
+    NewProvider,
+    ProviderAdministration,
+    ProviderChange,
+    ProviderSummary,
+    ProviderTrial,
+)
 from .server import BoundAddress, Server
 from .settings import ApiSettings
 
@@ -45,6 +53,7 @@ __all__ = [
     "KeyScope",
     "KeySummary",
     "KeyUsage",
+    "KnownProvider",
     "LimitPeriod",
     "LimitUnit",
     "LoadedModel",
@@ -54,7 +63,12 @@ __all__ = [
     "ModelPart",
     "ModelSearch",
     "ModelSummary",
+    "NewProvider",
     "NodeStatus",
+    "ProviderAdministration",
+    "ProviderChange",
+    "ProviderSummary",
+    "ProviderTrial",
     "PullOffer",
     "PullProgress",
     "PullRequest",

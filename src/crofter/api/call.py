@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from crofter.core import RADII, CrofterError, ErrorCode, Intent, nearest
+from crofter.core import RADII, CrofterError, ErrorCode, Intent
 
 from .access import Asker
 from .asgi import App, Exchange, Receive, Scope, exchange_of, headers_named
@@ -41,14 +41,14 @@ class Call(msgspec.Struct, frozen=True):
     @property
     def intent(self) -> Intent:
         """How far this request may travel: as its header says, never further than its key. Raises INVALID_REQUEST."""
-        wanted = next(iter(headers_named(self.scope, b"x-crofter-radius")), "local")
-        if wanted not in RADII:
+        wanted = next(iter(headers_named(self.scope, b"x-crofter-radius")), None)
+        if wanted is not None and wanted not in RADII:
             raise CrofterError(
                 ErrorCode.INVALID_REQUEST,
                 f"x-crofter-radius is one of {', '.join(RADII)}",
                 parameter="x-crofter-radius",
             )
-        return Intent(radius=nearest(wanted, self.exchange.radius))
+        return Intent(radius=wanted, limit=self.exchange.radius)
 
     @property
     def exchange(self) -> Exchange:

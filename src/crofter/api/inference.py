@@ -10,7 +10,7 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
-    ModelFile,
+    Model,
     Prompt,
     Provenance,
     Usage,
@@ -33,7 +33,7 @@ class Inference:
         """Whether new requests are refused because the node stops."""
         return self._router.draining
 
-    def resolve(self, name: str) -> ModelFile:
+    def resolve(self, name: str) -> Model:
         """The model a name means; the default one for an empty name. Raises MODEL_NOT_FOUND."""
         return self._router.resolve(name)
 
@@ -79,25 +79,27 @@ class Inference:
             self._begin(asker.account, {model: self._router.resolve(model)})
             return await self._router.tokenize(model, prompt, asker.intent)
 
-    def _begin(self, account: Account | None, models: dict[str, ModelFile]) -> None:
+    def _begin(self, account: Account | None, models: dict[str, Model]) -> None:
         if account is None:
             return
         for name, model in models.items():
             self._require_model(account, name, model)
         account.begin()
 
-    def _require_model(self, account: Account, name: str, model: ModelFile) -> None:
+    def _require_model(self, account: Account, name: str, model: Model) -> None:
         allowed = account.policy.models
         if not allowed or any(self._means(one, model) for one in allowed):
             return
         message = f"this key may not ask {name or model.name}; it may ask {', '.join(allowed)}"
         raise CrofterError(ErrorCode.FORBIDDEN, message, parameter="model")
 
-    def _means(self, name: str, model: ModelFile) -> bool:
+    def _means(self, name: str, model: Model) -> bool:
         try:
-            return self._router.resolve(name).model_id == model.model_id
+            allowed = self._router.resolve(name)
         except CrofterError:  # It was removed since the key was made.
             return False
+        # A model of somebody else's has no id, only its name.
+        return (allowed.model_id, model.model_id or allowed.name) == (model.model_id, model.model_id or model.name)
 
     def _answer(self, turn: Turn, asker: Asker) -> AsyncGenerator[Chunk]:
         chunks = self._metrics.watched(turn, asker.arrived_at)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.core import ModelId, Sampling
+from crofter.core import ModelId, Radius, Sampling
 
 
 class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,10 @@ class ModelSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Kept loaded once it is."""
     fit: str = ""
     """Whether it can be loaded now, in a few words; empty: not asked."""
+    provider: str = ""
+    """The attached engine or service that runs it; empty: it is installed here."""
+    radius: Radius = "local"
+    """How far a prompt to it travels."""
 
 
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True):

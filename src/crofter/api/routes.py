@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes
+from .admin import AdminRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -72,7 +72,7 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), endpoint(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), endpoint(GET=anthropic_models.retrieve)),
     }
-    admin = AdminRoutes(services)
+    admin, providers = AdminRoutes(services), ProviderRoutes(services)
     health = HealthRoutes(services)
     own = {
         "/": endpoint(GET=health.greeting),
@@ -102,6 +102,11 @@ def routes(services: Services) -> App:
         "/crofter/v1/keys/{name}": endpoint(GET=admin.key, PATCH=admin.change_key, DELETE=admin.revoke_key),
         "/crofter/v1/keys/{name}/usage": endpoint(GET=admin.key_usage),
         "/crofter/v1/usage": endpoint(GET=admin.all_usage),
+        "/crofter/v1/known-providers": endpoint(GET=providers.known),
+        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
+        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
+        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
+        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}

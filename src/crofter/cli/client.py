@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 import httpx2
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode, ErrorReport
+from crofter.core import CrofterError, ErrorCode, ErrorReport, Radius
 from crofter.node import Home, RunningNode
 
 ADMIN = "/crofter/v1"
@@ -33,6 +33,8 @@ class NodeClient:
 
     def __init__(self, node: RunningNode) -> None:
         self.node = node
+        self.radius: Radius | None = None
+        """How far questions to models may travel; None: as the node's settings say."""
         self._http = httpx2.Client(
             base_url=node.url,
             headers={"Authorization": f"Bearer {node.administrator_token}"},
@@ -72,8 +74,9 @@ class NodeClient:
     @contextmanager
     def _opened(self, path: str, body: object) -> Generator[httpx2.Response]:
         content = msgspec.json.encode(body)
+        headers = _JSON if self.radius is None else {**_JSON, "x-crofter-radius": self.radius}
         try:
-            with self._http.stream("POST", path, content=content, headers=_JSON) as response:
+            with self._http.stream("POST", path, content=content, headers=headers) as response:
                 if response.status_code >= 400:
                     response.read()
                     raise _refused(response)

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine and say what to do."),
     "config": ("config", "Read and change the settings."),
     "key": ("key", "Manage API keys."),
+    "provider": ("provider", "Attach other engines and cloud services."),
     "connect": ("connect", "Let another program use this node."),
     "logs": ("logs", "Show the node's log."),
     "version": ("version", "Print the version."),

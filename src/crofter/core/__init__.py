@@ -17,6 +17,7 @@ from .values import (
     InfillPrompt,
     JsonSchema,
     Message,
+    Model,
     ModelFile,
     Prompt,
     Provenance,
@@ -28,6 +29,7 @@ from .values import (
     ToolCallDelta,
     ToolChoice,
     Usage,
+    Way,
 )
 from .words import shown_size
 
@@ -50,6 +52,7 @@ __all__ = [
     "Intent",
     "JsonSchema",
     "Message",
+    "Model",
     "ModelFile",
     "ModelId",
     "ModelShape",
@@ -65,6 +68,7 @@ __all__ = [
     "ToolCallDelta",
     "ToolChoice",
     "Usage",
+    "Way",
     "nearest",
     "new_request_id",
     "reaches",

@@ -23,5 +23,7 @@ def nearest(*radii: Radius) -> Radius:
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What a request asks of the network, or forbids it."""
 
-    radius: Radius = "local"
-    """How far the prompt may travel."""
+    radius: Radius | None = None
+    """How far the prompt may travel; None: as the node's settings say."""
+    limit: Radius = "public"
+    """The furthest that whoever asks may have it travel."""

@@ -3,28 +3,27 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from .values import Chunk, EmbeddingRequest, EmbeddingResult, GenerationRequest, ModelFile, Prompt
+from .values import Chunk, EmbeddingRequest, EmbeddingResult, GenerationRequest, Model, Prompt, Way
 
 
 class Backend(Protocol):
     """Something that can answer: the local engine, an attached server, peers."""
 
-    @property
-    def name(self) -> str:
-        """How provenance calls it."""
+    def ways(self, model: Model) -> Sequence[Way]:
+        """How it could run a model, each with how far that carries the prompt; none if it cannot. Asks nobody."""
         ...
 
-    def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer. Closing the generator cancels the work and frees what it held.
 
         Raises CrofterError: before the first chunk for anything wrong with the request, between chunks if the work is lost.
         """
         ...
 
-    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+    async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:
         """Vectors for the inputs. Raises CrofterError."""
         ...
 
-    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """The token ids a prompt becomes, template and special tokens included. Raises CrofterError."""
         ...

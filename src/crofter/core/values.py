@@ -205,16 +205,25 @@ class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
 
 
-class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine needs to know to load a model: no catalogue, just the file and what to call it."""
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a model wherever it runs."""
 
     model_id: ModelId
+    """Empty for a model of somebody else's, who does not say which weights it has."""
     name: str
+    context_length: int
+    """0: not known."""
+    capabilities: tuple[str, ...] = ()
+    """What it may be asked for; empty: not known, so whoever runs it says."""
+
+
+class ModelFile(Model, frozen=True, kw_only=True):
+    """What an engine needs to know to load a model: no catalogue, just the file and what to call it."""
+
     path: Path
     size_bytes: int
     architecture: str
     layer_count: int
-    context_length: int
     kv_bytes_per_token: int
     """Key and value bytes one token takes over all layers, at 16 bits an element."""
     shape: ModelShape = ModelShape()
@@ -222,18 +231,24 @@ class ModelFile(msgspec.Struct, frozen=True, kw_only=True):
     """Kept loaded once it is: neither idleness nor other models unload it."""
     context_tokens: int = 0
     """How long a context its owner wants; 0: as the engine's settings say."""
-    capabilities: tuple[str, ...] = ()
-    """What it may be asked for; empty: not known, so whoever runs it says."""
 
 
-class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an answer came from and who could read the prompt."""
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to run a model, as a backend offers it: what the router chooses between."""
 
     backend: str
-    model_id: ModelId
-    model_name: str
+    """How provenance calls it."""
     radius: Radius = "local"
+    """How far the prompt travels this way."""
     ran_on: tuple[str, ...] = ("this node",)
     readable_by: tuple[str, ...] = ("this node",)
+
+
+class Provenance(Way, frozen=True, kw_only=True):
+    """Where an answer came from and who could read the prompt."""
+
+    model_id: ModelId
+    """Empty: whoever ran it does not say which weights it has."""
+    model_name: str
     reason: str = ""
     """Why this way and not another."""

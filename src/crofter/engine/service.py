@@ -18,9 +18,11 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
+    Model,
     ModelFile,
     ModelId,
     Prompt,
+    Way,
 )
 
 from . import plan, tuner
@@ -41,8 +43,6 @@ _LONGEST_CALL_SECONDS = 600.0
 
 class Engine:
     """The local backend. Use as an async context manager; its tasks live inside."""
-
-    name = "local"
 
     def __init__(
         self,
@@ -77,7 +77,11 @@ class Engine:
 
     # Backend.
 
-    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    def ways(self, model: Model) -> Sequence[Way]:
+        """See `core.Backend`."""
+        return (Way(backend="local"),) if isinstance(model, ModelFile) else ()
+
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer, loading the model if need be. See `core.Backend`.
 
         If the worker dies before the first chunk the request is sent again, once: nobody can notice.
@@ -100,7 +104,7 @@ class Engine:
                 finally:
                     await stream.aclose()
 
-    async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
+    async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:
         """See `core.Backend`."""
         slot = self._slot(model)
         with slot.use():
@@ -108,7 +112,7 @@ class Engine:
             reply = await worker.embed(Embed(call=0, inputs=request.inputs), _LONGEST_CALL_SECONDS)
             return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
 
-    async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """See `core.Backend`."""
         slot = self._slot(model)
         with slot.use():
@@ -161,7 +165,9 @@ class Engine:
     def _tuning_log(self) -> Path:
         return self._log_folder / "worker-tuning.log"
 
-    def _slot(self, model: ModelFile) -> Slot:
+    def _slot(self, model: Model) -> Slot:
+        if not isinstance(model, ModelFile):
+            raise CrofterError(ErrorCode.UNSUPPORTED, f"{model.name} is not on this machine", parameter="model")
         slot = self._slots.setdefault(model.model_id, Slot(model))
         slot.model = model
         return slot

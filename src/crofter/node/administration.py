@@ -34,7 +34,8 @@ from crofter.api import (
 )
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
-from crofter.models import InstalledModel, Wish, is_local
+from crofter.models import InstalledModel, Wish, checked_name, is_local
+from crofter.providers import RemoteModel
 
 from . import settings
 from .config import LoadedConfig
@@ -42,8 +43,9 @@ from .diagnosis import diagnose_running
 from .home import RunningNode
 from .importing import Imports
 from .keys import Account, new_secret, same_secret
-from .model_view import catalogue, decided, details, summary
+from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
 from .parts import Parts
+from .providing import NodeProviders
 from .pulling import Report, pulled
 from .quantizing import quantized
 from .release import crofter_version
@@ -57,6 +59,7 @@ class NodeAdministration:
         self._imports = Imports(parts.registry, parts.home)
         self._config = loaded
         self._flags = flags
+        self.providers = NodeProviders(parts.providers, parts.router)
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -70,7 +73,7 @@ class NodeAdministration:
     def default_model(self) -> str:
         """The name of the model that answers when none is named; empty when there is none."""
         try:
-            return self._parts.registry.resolve("").name
+            return self._parts.router.resolve("").name
         except CrofterError:
             return ""
 
@@ -95,11 +98,20 @@ class NodeAdministration:
     def _judged(self, model: InstalledModel) -> ModelSummary:
         return summary(model, self._parts.engine.fit(model.file))
 
+    def models(self) -> list[ModelSummary]:
+        default = self._parts.registry.default_name
+        offered = self._parts.providers.book.offered()
+        return [*self.installed_models(), *(remote_summary(*offer, default) for offer in offered)]
+
     async def model_details(self, name: str) -> ModelDetails:
         # In a thread: the header of a large vocabulary takes a while to read.
         return await anyio.to_thread.run_sync(self._details, name)
 
     def _details(self, name: str) -> ModelDetails:
+        named = self._parts.router.resolve(name)
+        if isinstance(named, RemoteModel):
+            provider = self._parts.providers.book.get(named.provider)
+            return remote_details(named, provider, self._parts.registry.default_name)
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
         origin = self._parts.hub.origin(model.file.model_id)
@@ -112,7 +124,17 @@ class NodeAdministration:
         return await self.model_details(name)
 
     def alias_model(self, name: str, alias: str) -> ModelSummary:
+        if isinstance(remote := self._parts.router.resolve(name), RemoteModel):
+            return self._alias_remote(remote, checked_name(alias))
         return summary(self._parts.registry.alias(name, alias))
+
+    def _alias_remote(self, model: RemoteModel, alias: str) -> ModelSummary:
+        if any(installed.name == alias for installed in self._parts.registry.installed()):
+            message = f"{alias!r} is an installed model: a name of those never means anything of somebody else's."
+            raise CrofterError(ErrorCode.CONFLICT, message, parameter="alias")
+        book = self._parts.providers.book
+        book.alias(model, alias)
+        return remote_summary(alias, book.get(model.provider), model.remote_name, self._parts.registry.default_name)
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:
@@ -154,8 +176,12 @@ class NodeAdministration:
         return catalogue(self._parts.hub, machine_now().total_bytes)
 
     async def remove_model(self, name: str) -> ModelSummary:
-        removed = await anyio.to_thread.run_sync(self._parts.registry.remove, name)
-        if all(model.file.model_id != removed.file.model_id for model in self._parts.registry.installed()):
+        registry = self._parts.registry
+        is_installed = any(model.name == name for model in registry.installed())
+        if not is_installed and (alias := self._parts.providers.book.forget_alias(name)) is not None:
+            return remote_summary(name, *alias, registry.default_name)
+        removed = await anyio.to_thread.run_sync(registry.remove, name)
+        if all(model.file.model_id != removed.file.model_id for model in registry.installed()):
             await self._parts.engine.unload(removed.file.model_id)
             self._parts.overrides.forget(removed.file.model_id)
         return summary(removed)
@@ -174,9 +200,7 @@ class NodeAdministration:
 
     async def doctor(self) -> list[Check]:
         api = self._config.config.api
-        return await anyio.to_thread.run_sync(
-            diagnose_running, self._parts.home, api, self._running, self._parts.registry
-        )
+        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running)
 
     def settings(self) -> list[Setting]:
         return settings.listed(self._config)
@@ -185,6 +209,7 @@ class NodeAdministration:
         self._config = settings.changed(self._parts.home, key, value, self._flags)
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
+        self._parts.router.settings = self._config.config.router
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

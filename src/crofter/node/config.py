@@ -15,6 +15,8 @@ from crofter.api import ApiSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import EngineSettings
 from crofter.models import HubSettings
+from crofter.providers import ProviderSettings
+from crofter.router import RouterSettings
 
 from .logs import LogLevel
 
@@ -39,6 +41,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     engine: EngineSettings = EngineSettings()
     hub: HubSettings = HubSettings()
+    router: RouterSettings = RouterSettings()
+    providers: ProviderSettings = ProviderSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -46,6 +50,8 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "api": ApiSettings,
     "engine": EngineSettings,
     "hub": HubSettings,
+    "router": RouterSettings,
+    "providers": ProviderSettings,
 }
 
 

@@ -1,22 +1,32 @@
 """Puts doctor's checks together: for a running node, and for one that does not run, or cannot."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, library_facts, machine_now
 from crofter.models import ModelRegistry
+from crofter.providers import found_servers
 from crofter.store import Database, ModelRecords, store_key
 
 from .config import load_config
-from .doctor import home_checks, machine_checks, models_check
+from .doctor import home_checks, machine_checks, models_check, servers_check
 from .home import Home, RunningNode
+from .parts import Parts
 
 
-def diagnose_running(home: Home, api: ApiSettings, running: RunningNode | None, registry: ModelRegistry) -> list[Check]:
+def diagnose_running(parts: Parts, api: ApiSettings, running: RunningNode | None) -> list[Check]:
     """Doctor's findings, from inside the node. Blocks for about a second."""
-    store = Check(name="store", verdict="ok", finding="open and encrypted")
-    return [*machine_checks(machine_now(), _library()), *home_checks(home, api, running), store, models_check(registry)]
+    port = urlsplit(running.url).port if running else None
+    attached = [provider.base_url for provider in parts.providers.book.all()]
+    return [
+        *machine_checks(machine_now(), _library()),
+        *home_checks(parts.home, api, running),
+        Check(name="store", verdict="ok", finding="open and encrypted"),
+        models_check(parts.registry),
+        *servers_check(found_servers([port] if port else []), attached),
+    ]
 
 
 def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
@@ -35,6 +45,7 @@ def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
         *home_checks(home, api, None),
         configuration,
         *_store_checks(home),
+        *servers_check(found_servers([]), []),
     ]
 
 

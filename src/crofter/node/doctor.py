@@ -8,6 +8,7 @@ from crofter.api import ApiSettings, Check
 from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, Machine
 from crofter.models import ModelRegistry
+from crofter.providers import KINDS, FoundServer
 
 from .home import Home, RunningNode
 from .machine import free_disk_bytes, processor_name
@@ -104,6 +105,19 @@ def address_check(api: ApiSettings, running: RunningNode | None) -> Check:
                 advice="stop the other program, or choose another port: crofter config set api.port 7412",
             )
     return Check(name="address", verdict="ok", finding=f"{api.host}:{api.port} is free")
+
+
+def servers_check(found: Sequence[FoundServer], attached: Sequence[str]) -> list[Check]:
+    """Engines on this machine that could be used through the node, each with the command that adds it."""
+    return [
+        Check(
+            name="engine",
+            verdict="ok",
+            finding=f"{KINDS[server.kind_name].title} at {server.base_url}, {server.model_count} models",
+            advice="" if server.base_url in attached else server.command,
+        )
+        for server in found
+    ]
 
 
 def models_check(registry: ModelRegistry) -> Check:

@@ -14,7 +14,7 @@ from crofter.api import (
     ModelPart,
     ModelSummary,
 )
-from crofter.core import ModelFile
+from crofter.core import CrofterError, ErrorCode, Model, ModelId
 from crofter.engine import Fit
 from crofter.models import (
     Found,
@@ -30,17 +30,69 @@ from crofter.models import (
     needed_memory,
     recommended,
 )
+from crofter.providers import Provider, ProviderBook, RemoteModel, model_radius, place
 
 
-class NamedFiles:
-    """The router's view of the catalogue: a name becomes a file to load, nothing else."""
+class NamedModels:
+    """The router's view of names: a file to load, or else what its owner's providers call so."""
 
-    def __init__(self, registry: ModelRegistry) -> None:
+    def __init__(self, registry: ModelRegistry, book: ProviderBook) -> None:
         self._registry = registry
+        self._book = book
 
-    def resolve(self, name: str) -> ModelFile:
-        """Raises MODEL_NOT_FOUND, or MODEL_INVALID when the file was damaged."""
-        return self._registry.resolve(name).file
+    def resolve(self, name: str) -> Model:
+        """What is installed comes first, so that its name never means anything of somebody else's.
+
+        Raises MODEL_NOT_FOUND, MODEL_INVALID when a file was damaged, FORBIDDEN for a disabled provider's.
+        """
+        try:
+            return self._registry.resolve(name).file
+        except CrofterError as error:
+            if error.code is not ErrorCode.MODEL_NOT_FOUND:
+                raise
+            remote = self._book.find(name or self._registry.default_name)
+            if remote is None:
+                raise
+            return remote
+
+
+def remote_summary(name: str, provider: Provider, remote_name: str, default_name: str) -> ModelSummary:
+    """One line of `crofter ls` for what a provider offers; what is not known of it is 0 or empty."""
+    return ModelSummary(
+        name=name,
+        model_id=ModelId(""),
+        size_bytes=0,
+        architecture="",
+        parameter_count=0,
+        quantization="",
+        context_length=0,
+        capabilities=(),
+        embedded=False,
+        added_at=provider.listed_at or provider.added_at,
+        default=name == default_name,
+        provider=provider.name,
+        radius=model_radius(provider, remote_name),
+    )
+
+
+def remote_details(model: RemoteModel, provider: Provider, default_name: str) -> ModelDetails:
+    """The same as `crofter show` has it."""
+    aliases = (alias for alias, remote_name in provider.aliases.items() if remote_name == model.remote_name)
+    return ModelDetails(
+        summary=remote_summary(model.name, provider, model.remote_name, default_name),
+        path=provider.base_url,
+        license="",
+        layer_count=0,
+        embedding_length=0,
+        head_count=0,
+        key_value_head_count=0,
+        vocabulary_size=0,
+        kv_bytes_per_token=0,
+        chat_template="",
+        tensor_types={},
+        origin=place(provider, model.remote_name),
+        names=(model.name, *aliases),
+    )
 
 
 def summary(model: InstalledModel, fit: Fit | None = None) -> ModelSummary:

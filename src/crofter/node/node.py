@@ -45,7 +45,7 @@ class Node:
         """
         with closing(self._parts.database), closing(self._parts.keys):
             address = self._server.bind()
-            async with self._parts.engine, anyio.create_task_group() as tasks:
+            async with self._parts.engine, self._parts.providers, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope, name="signals")
                 tasks.start_soon(self._finish_installations, name="interrupted installations")
                 tasks.start_soon(self._parts.keys.save_regularly, name="usage of keys")

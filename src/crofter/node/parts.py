@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
+from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
     Database,
@@ -11,6 +12,7 @@ from crofter.store import (
     ModelRecords,
     ModelSettingRecords,
     OriginRecords,
+    ProviderRecords,
     TuningRecords,
     UsageRecords,
     store_key,
@@ -20,7 +22,7 @@ from .config import NodeConfig
 from .home import Home
 from .keys import KeyRing
 from .machine import fingerprint
-from .model_view import NamedFiles
+from .model_view import NamedModels
 from .release import crofter_version, library_version
 from .tunings import Tunings
 
@@ -37,6 +39,7 @@ class Parts:
     tunings: Tunings
     keys: KeyRing
     engine: Engine
+    providers: Providers
     router: Router
 
 
@@ -50,6 +53,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
         )
         registry.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
+        providers = Providers(ProviderBook(ProviderRecords(database)), config.providers)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -60,7 +64,8 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
             tunings=tunings,
             keys=KeyRing(KeyRecords(database), UsageRecords(database)),
             engine=engine,
-            router=Router(NamedFiles(registry), [engine]),
+            providers=providers,
+            router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
         )
     except BaseException:
         database.close()

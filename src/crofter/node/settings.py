@@ -14,7 +14,7 @@ from .config_file import write_setting
 from .descriptions import field_descriptions
 from .home import Home
 
-LIVE_KEYS = frozenset({"node.default_model", "hub.offline", "hub.endpoint"})
+LIVE_KEYS = frozenset({"node.default_model", "hub.offline", "hub.endpoint", "router.radius", "router.ceiling"})
 """Settings a running node follows at once."""
 
 

@@ -1,7 +1,8 @@
 """Where a request runs, and what is known about its way there. Picks a backend and never dials."""
 
-from .plan import Candidate, Choice, choose
+from .plan import Choice, choose
 from .router import Resolver, Router
+from .settings import RouterSettings
 from .turn import Turn
 
-__all__ = ["Candidate", "Choice", "Resolver", "Router", "Turn", "choose"]
+__all__ = ["Choice", "Resolver", "Router", "RouterSettings", "Turn", "choose"]

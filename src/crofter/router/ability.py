@@ -1,12 +1,12 @@
 """Whether a model can be asked for something: known before anything is loaded for it. Pure."""
 
-from crofter.core import ChatPrompt, CrofterError, ErrorCode, InfillPrompt, ModelFile, Prompt
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, InfillPrompt, Model, Prompt
 
 _EMBEDDERS = frozenset({"embedding", "completion"})
 """What a model reads to go on writing is a vector too."""
 
 
-def require_writing(model: ModelFile, prompt: Prompt) -> None:
+def require_writing(model: Model, prompt: Prompt) -> None:
     """Raises UNSUPPORTED if the model does not answer such prompts."""
     match prompt:
         case ChatPrompt():
@@ -20,13 +20,13 @@ def require_writing(model: ModelFile, prompt: Prompt) -> None:
     raise _unsupported(model, what, instead if wanted != "completion" and "completion" in model.capabilities else "")
 
 
-def require_embedding(model: ModelFile) -> None:
+def require_embedding(model: Model) -> None:
     """Raises UNSUPPORTED if the model turns nothing into vectors."""
     if model.capabilities and not _EMBEDDERS.intersection(model.capabilities):
         raise _unsupported(model, "makes no embeddings", "")
 
 
-def _unsupported(model: ModelFile, what: str, instead: str) -> CrofterError:
+def _unsupported(model: Model, what: str, instead: str) -> CrofterError:
     message = (
         f"{model.name} {what}{instead}. It is there for: {', '.join(model.capabilities)} (`crofter show {model.name}`)."
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import anyio
+import msgspec
 
 from crofter.core import (
     Backend,
@@ -13,23 +14,24 @@ from crofter.core import (
     ErrorCode,
     GenerationRequest,
     Intent,
-    ModelFile,
+    Model,
     Prompt,
     Provenance,
 )
 
 from .ability import require_embedding, require_writing
 from .active import ActiveRequests
-from .plan import Candidate, choose
+from .plan import choose
+from .settings import RouterSettings
 from .turn import Turn
 
-ON_THIS_NODE = Intent()
+ON_THIS_NODE = Intent(radius="local")
 
 
 class Resolver(Protocol):
     """Knows models by name."""
 
-    def resolve(self, name: str) -> ModelFile:
+    def resolve(self, name: str) -> Model:
         """The model a name, alias or id means; the default model for an empty name. Raises MODEL_NOT_FOUND."""
         ...
 
@@ -37,7 +39,9 @@ class Resolver(Protocol):
 class Router:
     """Turns requests into turns. Holds no task of its own; `drain` before the backends are closed."""
 
-    def __init__(self, resolver: Resolver, backends: Sequence[Backend]) -> None:
+    def __init__(self, resolver: Resolver, backends: Sequence[Backend], settings: RouterSettings | None = None) -> None:
+        """`settings` may be replaced at any time."""
+        self.settings = settings or RouterSettings()
         self._resolver = resolver
         self._backends = tuple(backends)
         self._active = ActiveRequests()
@@ -52,7 +56,7 @@ class Router:
         """Whether new requests are refused because the node stops."""
         return self._active.closed
 
-    def resolve(self, name: str) -> ModelFile:
+    def resolve(self, name: str) -> Model:
         """The model a name means; the default one for an empty name. Raises MODEL_NOT_FOUND."""
         return self._resolver.resolve(name)
 
@@ -91,15 +95,10 @@ class Router:
         """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""
         return await self._active.drain(timeout_seconds)
 
-    def _place(self, model: ModelFile, intent: Intent) -> tuple[Backend, Provenance]:
-        candidates = [Candidate(backend=backend.name, radius="local") for backend in self._backends]
-        choice = choose(candidates, allowed=intent.radius)
-        chosen = candidates[choice.index]
-        provenance = Provenance(
-            backend=chosen.backend,
-            model_id=model.model_id,
-            model_name=model.name,
-            radius=chosen.radius,
-            reason=choice.reason,
+    def _place(self, model: Model, intent: Intent) -> tuple[Backend, Provenance]:
+        offers = [(backend, way) for backend in self._backends for way in backend.ways(model)]
+        choice = choose([way for _, way in offers], intent, self.settings)
+        backend, way = offers[choice.index]
+        return backend, Provenance(
+            **msgspec.structs.asdict(way), model_id=model.model_id, model_name=model.name, reason=choice.reason
         )
-        return self._backends[choice.index], provenance

@@ -6,7 +6,7 @@ from contextlib import aclosing, contextmanager
 
 import anyio
 
-from crofter.core import Backend, Chunk, CrofterError, ErrorCode, GenerationRequest, ModelFile, Provenance
+from crofter.core import Backend, Chunk, CrofterError, ErrorCode, GenerationRequest, Model, Provenance
 
 from .active import ActiveRequests
 
@@ -18,7 +18,7 @@ class Turn:
         self,
         *,
         request: GenerationRequest,
-        model: ModelFile,
+        model: Model,
         provenance: Provenance,
         backend: Backend,
         active: ActiveRequests,

@@ -19,6 +19,7 @@ from .key_records import KeyRecord, KeyRecords
 from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
+from .provider_records import ProviderRecord, ProviderRecords
 from .tuning_records import TuningRecord, TuningRecords
 from .usage_records import KeyUse, UsageRecord, UsageRecords
 
@@ -36,6 +37,8 @@ __all__ = [
     "OriginRecord",
     "OriginRecords",
     "Progress",
+    "ProviderRecord",
+    "ProviderRecords",
     "TuningRecord",
     "TuningRecords",
     "UsageRecord",

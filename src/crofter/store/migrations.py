@@ -70,5 +70,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             primary key (day, name)
         ) strict""",
     ),
+    (
+        """create table providers (
+            name text primary key,
+            position integer not null,
+            settings text not null,
+            secret text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

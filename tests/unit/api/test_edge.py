@@ -49,7 +49,7 @@ async def test_unknown_path_is_not_written_to_log_or_metrics(caplog: pytest.LogC
 
 async def test_bug_becomes_500_with_the_request_id_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     administration = FakeAdministration()
-    administration.models = None  # pyright: ignore[reportAttributeAccessIssue] the bug
+    administration.installed = None  # pyright: ignore[reportAttributeAccessIssue] the bug
     reply = await Browser(administration=administration).get("/v1/models", x_request_id="r9")
 
     assert reply.status == 500

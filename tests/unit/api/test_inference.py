@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 import anyio
+import msgspec
 import pytest
 
 from crofter.api import KeyPolicy
@@ -17,6 +18,8 @@ from crofter.core import (
     EmbeddingResult,
     ErrorCode,
     GenerationRequest,
+    Model,
+    ModelId,
     Prompt,
     RequestId,
     TextPrompt,
@@ -211,3 +214,20 @@ async def test_counting_tokens_is_a_request_that_uses_none() -> None:
     key = account("k")
     assert len(await inference().tokenize("", TextPrompt(text="abc"), Asker(account=key))) == 3
     assert counted(key) == (1, 0, 0, 0, 0)
+
+
+class OthersModels:
+    """Models that other people's servers have: known by their names alone."""
+
+    def resolve(self, name: str) -> Model:
+        return Model(model_id=ModelId(""), name=name, context_length=0)
+
+
+async def test_a_key_for_one_of_anothers_models_asks_no_other_of_them() -> None:
+    router = Router(OthersModels(), [FakeBackend()])
+    way = Inference(router, Metrics(router, FakeAdministration()))
+    key = account("k", KeyPolicy(models=("near/one",)))
+    await way.open(msgspec.structs.replace(request(), model="near/one"), Asker(account=key))
+    with pytest.raises(CrofterError) as caught:
+        await way.open(msgspec.structs.replace(request(), model="near/two"), Asker(account=key))
+    assert caught.value.code is ErrorCode.FORBIDDEN

@@ -14,7 +14,7 @@ from crofter.api.inference import Inference
 from crofter.api.mcp.server import mcp_server
 from crofter.api.metrics import Metrics
 from crofter.api.services import Services, no_adapters
-from crofter.core import Chunk, GenerationRequest, ModelFile, Usage
+from crofter.core import Chunk, GenerationRequest, Model, Usage
 from crofter.router import Router
 from tests.fakes import TIMINGS, FakeAdministration, FakeBackend, FakeResolver
 
@@ -30,7 +30,7 @@ class Speaking(FakeBackend):
         self.together = 0
         self.most_together = 0
 
-    async def generate(self, model: ModelFile, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         self.requests.append(request)
         self.together += 1
         self.most_together = max(self.most_together, self.together)

@@ -41,7 +41,7 @@ async def test_ready_only_with_a_model_and_before_draining() -> None:
     assert (await browser.get("/health/ready")).status == 503
     assert (await browser.get("/health")).status == 200
     empty = FakeAdministration()
-    empty.models = []
+    empty.installed = []
     assert (await Browser(administration=empty).get("/health/ready")).status == 503
 
 

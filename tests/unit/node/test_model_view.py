@@ -4,34 +4,67 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, ModelFile
 from crofter.engine import EngineSettings, Machine, judge
 from crofter.models import ModelRegistry, needed_memory
-from crofter.node.model_view import NamedFiles, details, summary
-from crofter.store import Database, ModelRecords
+from crofter.node.model_view import NamedModels, details, summary
+from crofter.providers import ProviderBook, RemoteModel
+from crofter.store import Database, ModelRecords, ProviderRecords
 from tests.fakes import MODEL
 from tests.gguf_files import write_tiny_llama
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Generator[ModelRegistry]:
-    write_tiny_llama(tmp_path / "tiny.gguf")
+def database(tmp_path: Path) -> Generator[Database]:
     database = Database.open(tmp_path / "crofter.db", b"k" * 32)
-    registry = ModelRegistry(ModelRecords(database), tmp_path / "models")
-    registry.add(str(tmp_path / "tiny.gguf"), "tiny", lambda _done, _total: None)
-    yield registry
+    yield database
     database.close()
 
 
-def test_a_name_becomes_a_file_to_load(registry: ModelRegistry) -> None:
-    file = NamedFiles(registry).resolve("tiny")
+@pytest.fixture
+def registry(tmp_path: Path, database: Database) -> ModelRegistry:
+    write_tiny_llama(tmp_path / "tiny.gguf")
+    registry = ModelRegistry(ModelRecords(database), tmp_path / "models")
+    registry.add(str(tmp_path / "tiny.gguf"), "tiny", lambda _done, _total: None)
+    return registry
+
+
+@pytest.fixture
+def book(database: Database) -> ProviderBook:
+    book = ProviderBook(ProviderRecords(database))
+    book.add("near", kind_name="custom", base_url="http://127.0.0.1:9", radius=None, key="")
+    return book
+
+
+def test_a_name_becomes_a_file_to_load(registry: ModelRegistry, book: ProviderBook) -> None:
+    file = NamedModels(registry, book).resolve("tiny")
+    assert isinstance(file, ModelFile)
     assert file.name == "tiny"
     assert file.path.is_file()
 
 
-def test_an_unknown_name_is_refused(registry: ModelRegistry) -> None:
+def test_a_providers_model_has_its_providers_name_before_it(registry: ModelRegistry, book: ProviderBook) -> None:
+    model = NamedModels(registry, book).resolve("Near/Org/Big-7B")
+    assert isinstance(model, RemoteModel)
+    assert (model.name, model.remote_name) == ("near/Org/Big-7B", "Org/Big-7B")
+
+
+def test_an_installed_name_never_means_a_providers_model(registry: ModelRegistry, book: ProviderBook) -> None:
+    names = NamedModels(registry, book)
+    remote = names.resolve("near/other")
+    assert isinstance(remote, RemoteModel)
+    book.alias(remote, "tiny")
+    assert isinstance(names.resolve("tiny"), ModelFile)
+
+
+def test_a_default_may_be_a_providers_model(registry: ModelRegistry, book: ProviderBook) -> None:
+    registry.default_name = "near/big"
+    assert NamedModels(registry, book).resolve("").name == "near/big"
+
+
+def test_an_unknown_name_is_refused(registry: ModelRegistry, book: ProviderBook) -> None:
     with pytest.raises(CrofterError) as raised:
-        NamedFiles(registry).resolve("huge")
+        NamedModels(registry, book).resolve("huge")
     assert raised.value.code is ErrorCode.MODEL_NOT_FOUND
 
 

@@ -2,35 +2,63 @@
 
 import pytest
 
-from crofter.core import CrofterError, ErrorCode
-from crofter.router import Candidate, choose
+from crofter.core import CrofterError, ErrorCode, Intent, Radius, Way
+from crofter.router import RouterSettings, choose
 
-LOCAL = Candidate(backend="local", radius="local")
-PEER = Candidate(backend="peer", radius="trusted")
-SWARM = Candidate(backend="swarm", radius="public")
+LOCAL = Way(backend="local")
+PEER = Way(backend="peer", radius="trusted", ran_on=("peer",))
+SWARM = Way(backend="swarm", radius="public", ran_on=("swarm",))
+SETTINGS = RouterSettings()
+
+
+def chosen(ways: list[Way], radius: Radius) -> int:
+    return choose(ways, Intent(radius=radius), SETTINGS).index
+
+
+def refusal(ways: list[Way], intent: Intent, settings: RouterSettings = SETTINGS) -> CrofterError:
+    with pytest.raises(CrofterError) as caught:
+        choose(ways, intent, settings)
+    return caught.value
 
 
 def test_nearest_wins_whatever_the_order() -> None:
-    assert choose([SWARM, PEER, LOCAL], "public").index == 2
-    assert choose([SWARM, PEER], "public").index == 1
+    assert chosen([SWARM, PEER, LOCAL], "public") == 2
+    assert chosen([SWARM, PEER], "public") == 1
 
 
 def test_first_wins_among_equals() -> None:
-    assert choose([LOCAL, LOCAL], "local").index == 0
+    assert chosen([LOCAL, LOCAL], "local") == 0
 
 
 def test_reason_names_the_choice_and_the_alternatives() -> None:
-    assert "local" in choose([LOCAL], "local").reason
-    assert choose([SWARM, PEER, LOCAL], "trusted").reason == "local is the nearest (local) of 2 permitted ways, 3 known"
+    assert "local" in choose([LOCAL], Intent(), SETTINGS).reason
+    reason = choose([SWARM, PEER, LOCAL], Intent(radius="trusted"), SETTINGS).reason
+    assert reason == "local is the nearest (local) of 2 permitted ways, 3 known"
 
 
 def test_what_the_radius_forbids_is_no_candidate() -> None:
-    with pytest.raises(CrofterError) as caught:
-        choose([PEER, SWARM], "local")
-    assert caught.value.code is ErrorCode.FORBIDDEN
+    error = refusal([PEER, SWARM], Intent(radius="local"))
+    assert error.code is ErrorCode.FORBIDDEN
+    assert "x-crofter-radius: trusted" in error.message
+    assert "--radius trusted" in error.message
+    assert "router.radius trusted" in error.message
+
+
+def test_a_request_that_says_nothing_goes_as_far_as_the_settings_say() -> None:
+    assert refusal([PEER], Intent()).code is ErrorCode.FORBIDDEN
+    assert choose([PEER], Intent(), RouterSettings(radius="trusted")).index == 0
+
+
+def test_neither_header_nor_setting_goes_beyond_the_key() -> None:
+    error = refusal([SWARM], Intent(radius="public", limit="trusted"), RouterSettings(radius="public"))
+    assert "API key allows trusted" in error.message
+
+
+def test_nothing_goes_beyond_the_owners_ceiling() -> None:
+    error = refusal([SWARM], Intent(radius="public"), RouterSettings(radius="public", ceiling="local"))
+    assert "router.ceiling, local" in error.message
+    assert choose([SWARM, LOCAL], Intent(radius="public"), RouterSettings(ceiling="local")).index == 1
 
 
 def test_no_engine_at_all_is_said() -> None:
-    with pytest.raises(CrofterError) as caught:
-        choose([], "public")
-    assert caught.value.code is ErrorCode.UNSUPPORTED
+    assert refusal([], Intent(radius="public")).code is ErrorCode.UNSUPPORTED

@@ -1,5 +1,6 @@
 """The owner's routes, for the command line and the web pages."""
 
+from .providers import ProviderRoutes
 from .routes import AdminRoutes
 
-__all__ = ["AdminRoutes"]
+__all__ = ["AdminRoutes", "ProviderRoutes"]

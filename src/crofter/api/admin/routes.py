@@ -53,7 +53,7 @@ class AdminRoutes:
         return JsonReply(self._administration.status())
 
     async def models(self, _: Call) -> App:
-        return JsonReply(self._administration.installed_models())
+        return JsonReply(self._administration.models())
 
     async def model(self, call: Call) -> App:
         return JsonReply(await self._administration.model_details(call.name))

@@ -33,7 +33,7 @@ class AnthropicModels:
 
     async def list(self, _: Call) -> App:
         """What is installed."""
-        entries = [_entry(summary) for summary in self._services.administration.installed_models()]
+        entries = [_entry(summary) for summary in self._services.administration.models()]
         ids = [entry.id for entry in entries] or [None]
         return JsonReply(ModelPage(data=entries, first_id=ids[0], last_id=ids[-1]))
 

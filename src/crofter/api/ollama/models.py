@@ -31,9 +31,8 @@ class OllamaModels:
         return JsonReply({"version": _SPOKEN_VERSION})
 
     async def tags(self, _: Call) -> App:
-        """All installed models."""
-        installed = self._services.administration.installed_models()
-        return JsonReply({"models": [_tag(summary) for summary in installed]})
+        """All models that can be asked for."""
+        return JsonReply({"models": [_tag(summary) for summary in self._services.administration.models()]})
 
     async def show(self, call: Call) -> App:
         """One model. Raises MODEL_NOT_FOUND."""

@@ -7,6 +7,7 @@ from crofter.api.call import Call
 from crofter.api.model_values import ModelSummary
 from crofter.api.replies import JsonReply
 from crofter.api.services import Services
+from crofter.core import Radius
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,13 +17,15 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     context_length: int
     capabilities: tuple[str, ...]
     default: bool
+    radius: Radius
+    """How far a prompt to it travels."""
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     object: str = "model"
     created: int
-    owned_by: str = "crofter"
+    owned_by: str
     crofter: ModelFacts
 
 
@@ -38,8 +41,8 @@ class ModelList:
         self._services = services
 
     async def list(self, _: Call) -> App:
-        installed = self._services.administration.installed_models()
-        return JsonReply(ModelPage(data=[_entry(summary) for summary in installed]))
+        models = self._services.administration.models()
+        return JsonReply(ModelPage(data=[_entry(summary) for summary in models]))
 
     async def retrieve(self, call: Call) -> App:
         """Names may contain / and :. Raises MODEL_NOT_FOUND."""
@@ -50,10 +53,12 @@ def _entry(summary: ModelSummary) -> ModelEntry:
     return ModelEntry(
         id=summary.name,
         created=int(summary.added_at),
+        owned_by=summary.provider or "crofter",
         crofter=ModelFacts(
             model_id=summary.model_id,
             context_length=summary.context_length,
             capabilities=summary.capabilities,
             default=summary.default,
+            radius=summary.radius,
         ),
     )

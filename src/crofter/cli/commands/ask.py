@@ -7,6 +7,7 @@ import click
 from crofter.cli.answers import AnswerReader, PlainWriter, Question, Turn, conversation
 from crofter.cli.output import print_json, say
 from crofter.cli.start import ensure_node
+from crofter.core import RADII, Radius
 
 
 @click.command("ask")
@@ -16,6 +17,9 @@ from crofter.cli.start import ensure_node
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer.")
 @click.option("--temperature", type=click.FloatRange(0.0, 2.0), help="0 is the same answer every time.")
 @click.option("--seed", type=int, help="The same seed gives the same answer.")
+@click.option(
+    "--radius", type=click.Choice(RADII), help="How far the question may travel; otherwise as router.radius says."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print text, model, usage, timings and provenance.")
 def ask_command(  # noqa: PLR0913 - one for each option
     question: str | None,
@@ -24,6 +28,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
     max_tokens: int | None,
     temperature: float | None,
     seed: int | None,
+    radius: Radius | None,
     as_json: bool,
 ) -> None:
     """Ask one question. Text on stdin is the question, or is added below it: `crofter ask "Sum this up" < notes.txt`."""
@@ -39,6 +44,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
         seed=seed,
     )
     with ensure_node() as client:
+        client.radius = radius
         if as_json:
             print_json(AnswerReader().read(client, asked, _ignore))
             return

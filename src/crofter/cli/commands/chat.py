@@ -4,27 +4,31 @@ import sys
 
 import click
 
-from crofter.api import NodeStatus
+from crofter.api import ModelSummary, NodeStatus
 from crofter.cli.answers import AnswerReader, PlainWriter, Question
 from crofter.cli.chat_input import piped_questions, terminal_questions
 from crofter.cli.chat_session import ChatSession
 from crofter.cli.client import ADMIN, NodeClient
 from crofter.cli.output import say
 from crofter.cli.start import ensure_node
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import RADII, CrofterError, ErrorCode, Radius
 from crofter.node import Home
 
 
 @click.command("chat")
 @click.argument("model", default="")
 @click.option("-s", "--system", help="Instructions for the model.")
-def chat_command(model: str, system: str | None) -> None:
+@click.option(
+    "--radius", type=click.Choice(RADII), help="How far your words may travel; otherwise as router.radius says."
+)
+def chat_command(model: str, system: str | None, radius: Radius | None) -> None:
     """Talk with MODEL, or with the default one. /help inside lists what you can do."""
     with ensure_node() as client:
+        client.radius = radius
         chosen = model or client.get(f"{ADMIN}/status", NodeStatus).default_model
         session = ChatSession(chosen, system, say)
         if sys.stdin.isatty():
-            say(f"{chosen or 'No model yet'}, on this computer: your words stay here. /help, Ctrl-D to leave.")
+            say(f"{_greeting(client, chosen)} /help, Ctrl-D to leave.")
             questions = terminal_questions(Home.from_environment().chat_history_file, session.command_names)
         else:
             questions = piped_questions()
@@ -33,6 +37,14 @@ def chat_command(model: str, system: str | None) -> None:
                 _answer(client, session, question)
             if session.finished:
                 break
+
+
+def _greeting(client: NodeClient, chosen: str) -> str:
+    """Who answers; that words stay here is said only of what runs here."""
+    installed = [model.name for model in client.get(f"{ADMIN}/models", list[ModelSummary]) if not model.provider]
+    if chosen in installed:
+        return f"{chosen}, on this computer: your words stay here."
+    return f"{chosen}." if chosen else "No model yet."
 
 
 def _answer(client: NodeClient, session: ChatSession, question: str) -> None:

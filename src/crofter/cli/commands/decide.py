@@ -24,7 +24,8 @@ def alias_command(model: str, name: str, as_json: bool) -> None:
     if as_json:
         print_json(made)
     else:
-        say(f"{made.name} is {made.model_id[:12]}, as {model} is.")
+        same = f"{made.model_id[:12]}, as {model} is" if made.model_id else model
+        say(f"{made.name} is {same}.")
 
 
 @click.command("set")

@@ -14,7 +14,7 @@ from crofter.cli.start import ensure_node
 @click.command("ls")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def ls_command(as_json: bool) -> None:
-    """List the installed models."""
+    """List the installed models, and those of providers."""
     with ensure_node() as client:
         models = client.get(f"{ADMIN}/models", list[ModelSummary])
     if as_json:
@@ -31,6 +31,8 @@ def ls_command(as_json: bool) -> None:
             ", ".join(model.capabilities),
             "comes with Crofter" if model.embedded else ago(model.added_at, now),
         )
+        if not model.provider
+        else (model.name + (" (default)" if model.default else ""), "", "", "", f"runs there, {model.radius}", "", "")
         for model in models
     ]
     print_table(

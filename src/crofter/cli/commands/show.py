@@ -8,7 +8,7 @@ import msgspec
 
 from crofter.api import ModelDetails, ModelMemory, ModelPart, ModelSummary
 from crofter.cli.client import ADMIN
-from crofter.cli.output import print_groups, print_json, print_table, size
+from crofter.cli.output import print_facts, print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
 from crofter.core import Sampling
 
@@ -26,12 +26,25 @@ def show_command(name: str, layers: bool, template: bool, as_json: bool) -> None
         details = client.get(f"{ADMIN}/models/{quote(name)}", ModelDetails)
     if as_json:
         print_json(details)
+    elif details.summary.provider:
+        print_facts(_elsewhere(details))
     elif template:
         click.echo(details.chat_template)
     elif layers:
         print_layers(details.parts)
     else:
         print_groups(described(details))
+
+
+def _elsewhere(details: ModelDetails) -> list[tuple[str, str]]:
+    """What is known of a model that a provider runs."""
+    return [
+        ("name", details.summary.name),
+        *([("also called", ", ".join(details.names[1:]))] if details.names[1:] else []),
+        ("runs on", details.origin),
+        ("address", details.path),
+        ("radius", details.summary.radius),
+    ]
 
 
 def described(details: ModelDetails) -> list[list[tuple[str, str]]]:

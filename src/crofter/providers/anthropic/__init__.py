@@ -1,0 +1,6 @@
+"""Anthropic's messages."""
+
+from .request import sending
+from .stream import AnthropicReader
+
+__all__ = ["AnthropicReader", "sending"]
