@@ -6,6 +6,7 @@ from crofter.core import CrofterError, ErrorCode
 
 from .administration import Administration
 from .asgi import App, Message, Receive, Scope, Send, headers_named
+from .provenance import EXPOSED_HEADERS
 from .replies import JsonReply
 from .settings import ApiSettings
 
@@ -16,7 +17,7 @@ _OPEN_PATHS = frozenset({"/", "/health", "/health/ready"})
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PREFLIGHT_HEADERS = [
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
-    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
+    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-crofter-radius, x-request-id"),
     (b"access-control-max-age", b"600"),
 ]
 
@@ -40,7 +41,8 @@ class Security:
         async def send_to_origin(message: Message) -> None:
             if message["type"] == "http.response.start":
                 allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-                message["headers"] = [*message["headers"], allowed, (b"vary", b"origin")]
+                exposed = (b"access-control-expose-headers", EXPOSED_HEADERS)
+                message["headers"] = [*message["headers"], allowed, exposed, (b"vary", b"origin")]
             await send(message)
 
         if scope["method"] == "OPTIONS":

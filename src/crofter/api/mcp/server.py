@@ -7,9 +7,11 @@ import msgspec
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
+from crofter.api.provenance import Extension
 from crofter.api.services import Services
 from crofter.core import CrofterError
 
+from .asking import Asker
 from .tools import TOOLS
 
 _MODELS = "crofter://models/"
@@ -51,18 +53,21 @@ class _Handlers:
         async def progress(done: int, total: int, message: str) -> None:
             await context.session.report_progress(done, total, message)
 
+        asker = Asker(self._services)
         try:
             arguments = msgspec.convert(given.arguments or {}, tool.arguments)
-            result: dict[str, Any] | list[Any] = msgspec.to_builtins(
-                await tool.call(self._services, arguments, progress)
-            )
+            result: dict[str, Any] | list[Any] = msgspec.to_builtins(await tool.call(asker, arguments, progress))
         except msgspec.ValidationError as error:
             return _failed(f"the arguments are not right: {error}")
         except CrofterError as error:
             return _failed(f"{error.message} ({error.code.code})")
         structured: dict[str, Any] = {"result": result} if isinstance(result, list) else result
         text = str(structured["text"]) if "text" in structured else msgspec.json.encode(result).decode()
-        return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=text)],
+            structured_content=structured,
+            _meta=_told(asker.extensions),
+        )
 
     async def list_resources(self, _: object, __: object) -> types.ListResourcesResult:
         return types.ListResourcesResult(
@@ -88,6 +93,11 @@ class _Handlers:
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)]
         )
+
+
+def _told(extensions: list[Extension]) -> dict[str, Any] | None:
+    """Beside the result, where clients keep it from the model that reads the rest."""
+    return {"crofter": {"answers": msgspec.to_builtins(extensions)}} if extensions else None
 
 
 def _failed(message: str) -> types.CallToolResult:

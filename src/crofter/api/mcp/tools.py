@@ -6,9 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from crofter.api.services import Services
-
-from .asking import Answer, Question, ask, side_by_side
+from .asking import Answer, Asker, Question, side_by_side
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 """Told how many of how many steps are done, and what the last one was."""
@@ -62,7 +60,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     arguments: type[msgspec.Struct]
-    call: Callable[[Services, Any, Progress], Awaitable[Any]]
+    call: Callable[[Asker, Any, Progress], Awaitable[Any]]
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -72,7 +70,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
         return named.get(self.arguments.__name__, schema)
 
 
-async def _chat(services: Services, given: ChatArguments, _: Progress) -> Answer:
+async def _chat(asker: Asker, given: ChatArguments, _: Progress) -> Answer:
     question = Question(
         prompt=given.prompt,
         model=given.model,
@@ -80,10 +78,10 @@ async def _chat(services: Services, given: ChatArguments, _: Progress) -> Answer
         max_tokens=given.max_tokens,
         temperature=given.temperature,
     )
-    return await ask(services, question)
+    return await asker.ask(question)
 
 
-async def _models(services: Services, _: NoArguments, __: Progress) -> list[dict[str, Any]]:
+async def _models(asker: Asker, _: NoArguments, __: Progress) -> list[dict[str, Any]]:
     return [
         {
             "name": summary.name,
@@ -93,37 +91,37 @@ async def _models(services: Services, _: NoArguments, __: Progress) -> list[dict
             "capabilities": summary.capabilities,
             "default": summary.default,
         }
-        for summary in services.administration.installed_models()
+        for summary in asker.services.administration.installed_models()
     ]
 
 
-async def _compare(services: Services, given: CompareArguments, progress: Progress) -> list[Answer]:
+async def _compare(asker: Asker, given: CompareArguments, progress: Progress) -> list[Answer]:
     questions = [Question(prompt=given.prompt, model=model, max_tokens=given.max_tokens) for model in given.models]
-    return await _all(services, questions, progress)
+    return await _all(asker, questions, progress)
 
 
-async def _batch(services: Services, given: BatchArguments, progress: Progress) -> list[Answer]:
+async def _batch(asker: Asker, given: BatchArguments, progress: Progress) -> list[Answer]:
     questions = [
         Question(prompt=prompt, model=given.model, system=given.system, max_tokens=given.max_tokens)
         for prompt in given.prompts
     ]
-    return await _all(services, questions, progress)
+    return await _all(asker, questions, progress)
 
 
-async def _all(services: Services, questions: list[Question], progress: Progress) -> list[Answer]:
+async def _all(asker: Asker, questions: list[Question], progress: Progress) -> list[Answer]:
     async def done(count: int) -> None:
         await progress(count, len(questions), "answered")
 
-    return await side_by_side(questions, lambda question: ask(services, question), done)
+    return await side_by_side(questions, asker.ask, done)
 
 
-async def _delegate(services: Services, given: DelegateArguments, _: Progress) -> Answer:
+async def _delegate(asker: Asker, given: DelegateArguments, _: Progress) -> Answer:
     system = "You are given one task. Do it, using only what you are told, and answer with the result alone."
     prompt = f"{given.task}\n\n{given.context}" if given.context else given.task
-    return await ask(services, Question(prompt=prompt, model=given.model, system=system, max_tokens=given.max_tokens))
+    return await asker.ask(Question(prompt=prompt, model=given.model, system=system, max_tokens=given.max_tokens))
 
 
-async def _research(services: Services, given: ResearchArguments, progress: Progress) -> dict[str, Any]:
+async def _research(asker: Asker, given: ResearchArguments, progress: Progress) -> dict[str, Any]:
     """Divide, answer the parts side by side, and put them together."""
     steps = given.parts + 2
     schema = {
@@ -140,9 +138,7 @@ async def _research(services: Services, given: ResearchArguments, progress: Prog
         "additionalProperties": False,
     }
     divide = f"Divide this question into {given.parts} smaller ones whose answers together answer it:\n{given.question}"
-    divided = await ask(
-        services, Question(prompt=divide, model=given.model, schema=schema, max_tokens=128 * given.parts)
-    )
+    divided = await asker.ask(Question(prompt=divide, model=given.model, schema=schema, max_tokens=128 * given.parts))
     parts = _questions(divided.text) or [given.question]
     await progress(1, steps, "divided")
 
@@ -150,10 +146,10 @@ async def _research(services: Services, given: ResearchArguments, progress: Prog
         await progress(1 + count, steps, "answered a part")
 
     questions = [Question(prompt=part, model=given.model, max_tokens=given.max_tokens) for part in parts]
-    answers = await side_by_side(questions, lambda question: ask(services, question), done)
+    answers = await side_by_side(questions, asker.ask, done)
     found = "\n\n".join(f"{part}\n{answer.text}" for part, answer in zip(parts, answers, strict=True))
     merge = f"Answer the question from what was found.\n\nQuestion: {given.question}\n\nFound:\n{found}"
-    merged = await ask(services, Question(prompt=merge, model=given.model, max_tokens=2 * given.max_tokens))
+    merged = await asker.ask(Question(prompt=merge, model=given.model, max_tokens=2 * given.max_tokens))
     await progress(steps, steps, "put together")
     told = [{"question": part, "answer": answer.text} for part, answer in zip(parts, answers, strict=True)]
     return {"model": merged.model, "text": merged.text, "parts": told, "ran_on": merged.ran_on}
@@ -168,11 +164,11 @@ def _questions(text: str) -> list[str]:
     return [question for question in found.get("questions", []) if question.strip()]
 
 
-async def _node_info(services: Services, _: NoArguments, __: Progress) -> dict[str, Any]:
-    status = services.administration.status()
+async def _node_info(asker: Asker, _: NoArguments, __: Progress) -> dict[str, Any]:
+    status = asker.services.administration.status()
     loaded = [
         {"name": model.name, "state": model.state, "active_requests": model.active_requests}
-        for model in services.administration.loaded_models()
+        for model in asker.services.administration.loaded_models()
     ]
     return {
         "version": status.version,
