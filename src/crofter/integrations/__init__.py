@@ -1,0 +1,1 @@
+"""Crofter for other frameworks."""
