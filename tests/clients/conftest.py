@@ -6,6 +6,8 @@ import pytest
 
 from tests.e2e.commands import Commands
 
+collect_ignore = ["suites"]  # They run in environments of their own.
+
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Generator[Commands]:

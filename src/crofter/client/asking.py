@@ -52,7 +52,7 @@ def chat_request(messages: Messages, options: ChatOptions) -> Request:
         [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
     )
     conversation = [*said]
-    if images := options.get("images"):
+    if conversation and (images := options.get("images")):
         conversation[-1] = _with_images(conversation[-1], images)
     if system := options.get("system"):
         conversation.insert(0, {"role": "system", "content": system})
