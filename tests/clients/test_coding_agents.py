@@ -65,7 +65,7 @@ def run(command: list[str], home: Path, folder: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -98,8 +98,13 @@ def test_codex_calls_a_tool_and_reads_its_result(programs: Path, tmp_path: Path)
     assert (folder / "hello.txt").read_text() == "Hello from Crofter\n"
 
 
-def test_aider_edits_a_file(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
-    programs = environment_with(tmp_path_factory.mktemp("aider") / "environment", AIDER)
+@pytest.fixture(scope="module")
+def aider(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where it is installed."""
+    return str(environment_with(tmp_path_factory.mktemp("aider") / "environment", AIDER) / "aider")
+
+
+def test_aider_edits_a_file(aider: str, tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "work"
     folder.mkdir()
     (folder / "hello.txt").write_text("Hello\n")
@@ -108,6 +113,6 @@ def test_aider_edits_a_file(tmp_path_factory: pytest.TempPathFactory, tmp_path: 
         connected(home, "aider", url)
         quiet = ["--yes-always", "--no-git", "--analytics-disable", "--no-check-update", "--no-show-model-warnings"]
         arguments = [*quiet, "--edit-format", "diff", "--message", "Greet from Crofter.", "hello.txt"]
-        said = run([str(programs / "aider"), *arguments], home, folder)
+        said = run([aider, *arguments], home, folder)
     assert "Applied edit to hello.txt" in said
     assert (folder / "hello.txt").read_text() == "Hello from Crofter\n"
