@@ -13,6 +13,8 @@ OPEN_FILES = frozenset({"crofter.api.administration"})
 
 # Stricter than the layers. Here and not in import-linter because that refuses contracts about rooms that do not exist yet.
 NARROW_ROOMS = {
+    "integrations": frozenset({"node", "api", "router", "engine", "network", "models", "providers", "trust", "store"}),
+    "client": frozenset({"router", "engine", "network", "models", "providers", "trust", "store"}),
     "api": frozenset({"engine", "network", "providers", "store", "trust"}),
     "router": frozenset({"network", "providers", "store"}),
     "engine": frozenset({"trust", "store"}),

@@ -1,6 +1,6 @@
-"""The node's HTTP side with a scripted model behind it: calls one tool, and says so when the result is there.
+"""The node's HTTP side with a scripted model behind it: calls one tool if it is offered, and says something when the result is there.
 
-`python -m tests.clients.scripted_node TOOL ARGUMENTS`; prints its address.
+`python -m tests.clients.scripted_node TOOL ARGUMENTS SAID`; prints its address.
 """
 
 import sys
@@ -20,9 +20,9 @@ USAGE = Usage(prompt_tokens=100, completion_tokens=5)
 class Scripted(FakeBackend):
     """Calls the tool once, in pieces."""
 
-    def __init__(self, tool: str, arguments: str) -> None:
+    def __init__(self, tool: str, arguments: str, said: str) -> None:
         super().__init__()
-        self._tool, self._arguments = tool, arguments
+        self._tool, self._arguments, self._said = tool, arguments, said
 
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         prompt = request.prompt
@@ -30,7 +30,7 @@ class Scripted(FakeBackend):
         has_result = isinstance(prompt, ChatPrompt) and any(message.role == "tool" for message in prompt.messages)
         yield Chunk(reasoning="I think.", prompt_usage=Usage(prompt_tokens=100, completion_tokens=0))
         if self._tool not in offered or has_result:
-            for text in ("The file ", "is written."):
+            for text in (self._said[:9], self._said[9:]):
                 yield Chunk(text=text)
             yield Chunk(finish_reason="stop", usage=USAGE, timings=TIMINGS)
             return
@@ -43,7 +43,7 @@ class Scripted(FakeBackend):
 async def main() -> None:
     """Serve until killed."""
     settings = ApiSettings(port=0)
-    router = Router(FakeResolver(), [Scripted(sys.argv[1], sys.argv[2])])
+    router = Router(FakeResolver(), [Scripted(*sys.argv[1:4])])
     server = Server(create_app(router, FakeAdministration(), settings), settings)
     print(server.bind().url, flush=True)  # noqa: T201 - for the test that started it
     await server.run()

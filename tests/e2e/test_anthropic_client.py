@@ -37,6 +37,8 @@ def test_a_message_is_answered(client: anthropic.Anthropic) -> None:
     assert message.content[0].text
     assert message.usage.input_tokens + (message.usage.cache_read_input_tokens or 0) > 0
     assert message.model == "seedling"
+    assert message.model_extra is not None
+    assert message.model_extra["crofter"]["provenance"]["ran_on"] == ["this node"]
 
 
 def test_a_stream_adds_up_to_the_message(client: anthropic.Anthropic) -> None:
@@ -46,8 +48,11 @@ def test_a_stream_adds_up_to_the_message(client: anthropic.Anthropic) -> None:
         messages=[{"role": "user", "content": "Who are you?"}],
         extra_body={"temperature": 0},
     ) as stream:
-        text = "".join(stream.text_stream)
+        events = list(stream)
         final = stream.get_final_message()
+    text = "".join(event.text for event in events if event.type == "text")
+    assert final.model_extra is not None
+    assert final.model_extra["crofter"]["provenance"]["readable_by"] == ["this node"]
     assert final.content[0].type == "text"
     assert final.content[0].text == text
     assert final.stop_reason in {"end_turn", "max_tokens"}

@@ -31,6 +31,8 @@ async def test_tools_answer_and_tell_how_far_they_are(crofter: Commands, mode: L
         assert isinstance(said, types.CallToolResult)
         assert said.structured_content["model"] == "seedling"
         assert said.structured_content["text"]
+        assert said.meta is not None
+        assert said.meta["crofter"]["answers"][0]["timings"]["ttft_ms"] > 0
         batch = await client.call_tool(
             "batch", {"prompts": ["Hello", "Good morning"], "max_tokens": 8}, progress_callback=report
         )

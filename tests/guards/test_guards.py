@@ -30,6 +30,8 @@ def test_empty_rooms_pass_every_guard(copied_tree: Path) -> None:
         ("src/crofter/router/a.py", "import crofter.providers\n", "`router` never imports `providers`"),
         ("src/crofter/router/a.py", "import crofter.store\n", "`router` never imports `store`"),
         ("src/crofter/engine/a.py", "from crofter.store import Database\n", "`engine` never imports `store`"),
+        ("src/crofter/client/a.py", "import crofter.engine\n", "`client` never imports `engine`"),
+        ("src/crofter/integrations/a.py", "import crofter.node\n", "`integrations` never imports `node`"),
         ("src/crofter/utils/__init__.py", "", "says nothing"),
         ("src/crofter/api/helpers.py", "", "says nothing"),
         ("src/crofter/api/a.py", LONG_FILE, "601 lines"),

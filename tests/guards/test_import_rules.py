@@ -23,6 +23,7 @@ VIOLATIONS = {
     "library-huggingface-hub": ("node/a.py", "from huggingface_hub import HfApi"),
     "library-platformdirs": ("store/a.py", "import platformdirs"),
     "library-psutil": ("api/a.py", "import psutil"),
+    "library-frameworks": ("client/a.py", "import langchain_core.messages"),
 }
 
 

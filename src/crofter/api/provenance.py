@@ -1,15 +1,68 @@
-"""Where an answer came from, in the headers of every dialect."""
+"""Where an answer came from, who could read it and how long it took: in the headers and the `crofter` object of every dialect."""
 
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from crofter.core import Provenance
+import msgspec
+
+from crofter.core import Chunk, Provenance
 
 from .asgi import Headers
 
 
+class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds as the engine saw them; `tokens_per_second` counts what came after the first token of each choice."""
+
+    ttft_ms: float
+    tokens_per_second: float
+    queue_ms: float
+    prefill_ms: float
+
+
+class Extension(msgspec.Struct, frozen=True, kw_only=True):
+    """The `crofter` object of a reply: where it ran, who could read it, how long it took."""
+
+    provenance: Provenance
+    timings: TimingsReply | msgspec.UnsetType = msgspec.UNSET
+
+
+def extension(provenance: Provenance, ends: Sequence[Chunk] = (), choices: int = 1) -> Extension:
+    """`ends`: the last chunk of each turn, which has its usage and timings; without any there is nothing to say about time."""
+    timings = [end.timings for end in ends if end.timings is not None]
+    if not timings:
+        return Extension(provenance=provenance)
+    later_tokens = max(0, sum(end.usage.completion_tokens for end in ends if end.usage is not None) - choices)
+    decode_seconds = max(each.decode_seconds for each in timings)
+    return Extension(
+        provenance=provenance,
+        timings=TimingsReply(
+            ttft_ms=_milliseconds(min(each.first_token_seconds for each in timings)),
+            tokens_per_second=round(later_tokens / decode_seconds, 3) if decode_seconds > 0 else 0.0,
+            queue_ms=_milliseconds(max(each.queue_seconds for each in timings)),
+            prefill_ms=_milliseconds(max(each.prefill_seconds for each in timings)),
+        ),
+    )
+
+
+_HEADERS = ("backend", "model", "model-id", "radius", "ran-on", "readable-by")
+
+
 def provenance_headers(provenance: Provenance) -> Headers:
-    """Which backend and model answered; what a header cannot hold is percent-encoded."""
-    return [
-        (b"x-crofter-backend", quote(provenance.backend, safe=" :/@+").encode()),
-        (b"x-crofter-model", quote(provenance.model_name, safe=" :/@+").encode()),
-    ]
+    """The same for who reads no body, or reads it as a stream; what a header cannot hold is percent-encoded."""
+    told = (
+        [provenance.backend],
+        [provenance.model_name],
+        [provenance.model_id],
+        [provenance.radius],
+        provenance.ran_on,
+        provenance.readable_by,
+    )
+    return [(f"x-crofter-{name}".encode(), _listed(values)) for name, values in zip(_HEADERS, told, strict=True)]
+
+
+def _listed(values: Iterable[str]) -> bytes:
+    return ", ".join(quote(value, safe=" :/@+") for value in values).encode()
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,15 +1,14 @@
 """One chat turn over the node's OpenAI endpoint, as `ask`, `chat` and `bench` need it."""
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from crofter.cli.client import NodeClient, raise_for_error_line
-from crofter.core import CrofterError, ErrorCode
+from crofter.cli.client import NodeClient
+from crofter.client import Reply, ReplyReader
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -34,104 +33,31 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stream_options: dict[str, bool] = msgspec.field(default_factory=lambda: {"include_usage": True})
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A finished answer; what `crofter ask --json` prints."""
-
-    text: str
-    reasoning: str = ""
-    model: str
-    finish_reason: str
-    usage: dict[str, Any]
-    timings: dict[str, float]
-    provenance: dict[str, Any]
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Extension(msgspec.Struct):
-    provenance: dict[str, Any] = {}
-    timings: dict[str, float] = {}
-
-
-class _Event(msgspec.Struct):
-    model: str = ""
-    choices: list[_Choice] = []
-    usage: dict[str, Any] | None = None
-    crofter: _Extension | None = None
-
-
 class AnswerReader:
     """Collects a streamed answer; what has arrived stays readable when it is interrupted."""
 
     def __init__(self) -> None:
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.model = ""
-        self.finish_reason = ""
-        self.usage: dict[str, Any] = {}
-        self.timings: dict[str, float] = {}
-        self.provenance: dict[str, Any] = {}
+        self._reader = ReplyReader()
 
-    def read(self, client: NodeClient, question: Question, show: Callable[[str, bool], None]) -> Answer:
+    def read(self, client: NodeClient, question: Question, show: Callable[[str, bool], None]) -> Reply:
         """Ask and read to the end, calling `show(text, is_reasoning)` for each piece.
 
         Raises CrofterError; an answer that ends without its last event is an error too, never a short answer.
         """
-        started = time.monotonic()
-        first_at: float | None = None
-        complete = False
         with closing(client.lines("/v1/chat/completions", question)) as lines:
             for line in lines:
-                if not line.startswith(b"data: "):
-                    continue
-                data = line[len(b"data: ") :]
-                if data == b"[DONE]":
-                    complete = True
+                delta = self._reader.feed(line)
+                if self._reader.complete:
                     break
-                raise_for_error_line(data)
-                if self._take(data, show) and first_at is None:
-                    first_at = time.monotonic()
-        if not complete:
-            raise CrofterError(ErrorCode.WORKER_FAILED, "the answer broke off; ask again.")
-        self.timings.setdefault("ttft_ms", round(((first_at or time.monotonic()) - started) * 1000, 1))
+                for piece, is_reasoning in ((delta.reasoning, True), (delta.text, False)) if delta else ():
+                    if piece:
+                        show(piece, is_reasoning)
+        self._reader.require_complete()
         return self.answer()
 
-    def answer(self) -> Answer:
+    def answer(self) -> Reply:
         """What has arrived so far."""
-        return Answer(
-            text="".join(self.text),
-            reasoning="".join(self.reasoning),
-            model=self.model,
-            finish_reason=self.finish_reason,
-            usage=self.usage,
-            timings=self.timings,
-            provenance=self.provenance,
-        )
-
-    def _take(self, data: bytes, show: Callable[[str, bool], None]) -> bool:
-        event = msgspec.json.decode(data, type=_Event)
-        self.model = event.model or self.model
-        self.usage = event.usage or self.usage
-        if event.crofter is not None:
-            self.timings.update(event.crofter.timings)
-            self.provenance.update(event.crofter.provenance)
-        shown = False
-        for choice in event.choices:
-            self.finish_reason = choice.finish_reason or self.finish_reason
-            for piece, is_reasoning in ((choice.delta.reasoning_content, True), (choice.delta.content, False)):
-                if piece:
-                    (self.reasoning if is_reasoning else self.text).append(piece)
-                    show(piece, is_reasoning)
-                    shown = True
-        return shown
+        return self._reader.reply()
 
 
 class PlainWriter:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crofter.cli.answers import Answer, Turn, conversation
+from crofter.cli.answers import Turn, conversation
+from crofter.client import Reply
 
 HELP = """\
 /model [NAME]    which model answers; with a name, switch to it
@@ -24,7 +25,7 @@ class ChatSession:
         self.model = model
         self.system = system
         self.turns: list[Turn] = []
-        self.last: Answer | None = None
+        self.last: Reply | None = None
         self.finished = False
         self._say = say
         self._commands: dict[str, Callable[[str], None]] = {
@@ -48,7 +49,7 @@ class ChatSession:
         """What to send for the next question."""
         return conversation(self.system, [*self.turns, Turn(role="user", content=question)])
 
-    def remember(self, question: str, answer: Answer) -> None:
+    def remember(self, question: str, answer: Reply) -> None:
         """Keep a question with what was answered, even if it was cut short; without any text nothing is kept."""
         self.last = answer
         if answer.text:
@@ -94,20 +95,16 @@ class ChatSession:
         if self.last is None:
             self._say("no answer yet.")
             return
-        usage, timings = self.last.usage, self.last.timings
-        parts = [
-            f"{usage[key]} {label}"
-            for key, label in (("prompt_tokens", "tokens read"), ("completion_tokens", "tokens written"))
-            if key in usage
-        ]
-        if "ttft_ms" in timings:
-            parts.append(f"first after {timings['ttft_ms']:.0f} ms")
-        if "tokens_per_second" in timings:
-            parts.append(f"{timings['tokens_per_second']:.1f} tokens/s")
+        usage, timings, provenance = self.last.usage, self.last.timings, self.last.provenance
+        parts: list[str] = []
+        if usage is not None:
+            parts += [f"{usage.prompt_tokens} tokens read", f"{usage.completion_tokens} tokens written"]
+        if timings is not None:
+            parts += [f"first after {timings.ttft_ms:.0f} ms", f"{timings.tokens_per_second:.1f} tokens/s"]
         if not parts:
             self._say("the last answer was stopped before its figures came.")
             return
-        where = ", ".join(self.last.provenance.get("ran_on", ()))
+        where = ", ".join(provenance.ran_on) if provenance is not None else ""
         self._say(", ".join(parts) + (f"; ran on {where}" if where else ""))
 
     def _save(self, name: str) -> None:

@@ -62,6 +62,9 @@ SHARED_VARIABLES = {
 }
 """What other programs that use the hub read too, and the short form of ours; CROFTER_HUB_... wins over them."""
 
+CLIENT_VARIABLES = frozenset({"CROFTER_API_KEY"})
+"""What programs that ask a node are told by; no setting, though it looks like one."""
+
 _YES = {"1", "on", "yes", "true"}
 
 
@@ -183,6 +186,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
         elif key.endswith("endpoint") and text:
             found[key] = text
     for variable, text in environment.items():
+        if variable in CLIENT_VARIABLES:
+            continue
         for section in SECTIONS:
             start = f"CROFTER_{section.upper()}_"
             if variable.startswith(start):

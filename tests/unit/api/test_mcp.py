@@ -88,6 +88,9 @@ async def test_chat_answers_and_says_where_it_ran() -> None:
     assert text_of(result) == "<Hi>"
     assert result.structured_content["model"] == "seedling"
     assert result.structured_content["ran_on"] == ["this node"]
+    assert result.meta is not None
+    [told] = result.meta["crofter"]["answers"]
+    assert told["provenance"]["readable_by"] == ["this node"]
     request = backend.requests[0]
     assert (request.max_tokens, request.sampling.temperature) == (5, 0.5)
 

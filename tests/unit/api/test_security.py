@@ -71,6 +71,7 @@ async def test_own_page_and_configured_page_pass() -> None:
     reply = await models(browser, origin="https://chat.example")
     assert reply.status == 200
     assert reply.headers["access-control-allow-origin"] == "https://chat.example"
+    assert reply.headers["access-control-expose-headers"] == "*"
 
 
 async def test_configured_page_may_ask_before_it_sends() -> None:

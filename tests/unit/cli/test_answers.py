@@ -3,9 +3,10 @@ from contextlib import closing
 
 import pytest
 
-from crofter.cli.answers import Answer, AnswerReader, Question, Turn
+from crofter.cli.answers import AnswerReader, Question, Turn
 from crofter.cli.client import NodeClient
-from crofter.core import CrofterError, ErrorCode
+from crofter.client import Reply
+from crofter.core import CrofterError, ErrorCode, Usage
 from crofter.node import RunningNode
 
 NODE = RunningNode(pid=1, url="http://127.0.0.1:1", administrator_token="t", started_at=0.0, version="0")
@@ -19,8 +20,8 @@ ANSWER = (
     b'data: {"model":"m","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}',
     b'data: {"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
     (
-        b'data: {"model":"m","choices":[],"usage":{"completion_tokens":2},'
-        b'"crofter":{"timings":{"ttft_ms":5.0},"provenance":{"ran_on":["this node"]}}}'
+        b'data: {"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2},'
+        b'"crofter":{"timings":{"ttft_ms":5.0},"provenance":{"backend":"b","model_id":"ab","model_name":"m"}}}'
     ),
     b"data: [DONE]",
 )
@@ -37,7 +38,7 @@ class CannedClient(NodeClient):
         yield from self._canned
 
 
-def read(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Answer:
+def read(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Reply:
     pieces: list[tuple[str, bool]] = [] if shown is None else shown
     with CannedClient(lines) as client:
         return AnswerReader().read(client, QUESTION, lambda piece, is_reasoning: pieces.append((piece, is_reasoning)))
@@ -46,9 +47,11 @@ def read(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) ->
 def test_the_pieces_become_one_answer() -> None:
     answer = read(ANSWER)
     assert (answer.text, answer.reasoning, answer.finish_reason) == ("Hello", "hm", "stop")
-    assert answer.usage == {"completion_tokens": 2}
-    assert answer.timings == {"ttft_ms": 5.0}
-    assert answer.provenance == {"ran_on": ["this node"]}
+    assert answer.usage == Usage(prompt_tokens=3, completion_tokens=2)
+    assert answer.timings is not None
+    assert answer.timings.ttft_ms == 5.0
+    assert answer.provenance is not None
+    assert answer.provenance.ran_on == ("this node",)
 
 
 def test_pieces_are_shown_as_they_come() -> None:

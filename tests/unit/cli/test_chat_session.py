@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from crofter.cli.answers import Answer
 from crofter.cli.chat_session import ChatSession
+from crofter.client import Reply, Timings
+from crofter.core import ModelId, Provenance, Usage
 
 
 class Told(list[str]):
@@ -23,14 +24,14 @@ def session(told: Told) -> ChatSession:
     return session
 
 
-def answer(text: str) -> Answer:
-    return Answer(
+def answer(text: str) -> Reply:
+    return Reply(
         text=text,
         model="seedling",
         finish_reason="stop",
-        usage={"prompt_tokens": 3, "completion_tokens": 1},
-        timings={"ttft_ms": 12.0, "tokens_per_second": 40.0},
-        provenance={"ran_on": ["this node"]},
+        usage=Usage(prompt_tokens=3, completion_tokens=1),
+        timings=Timings(ttft_ms=12.0, tokens_per_second=40.0),
+        provenance=Provenance(backend="b", model_id=ModelId("ab"), model_name="m"),
     )
 
 
@@ -76,7 +77,7 @@ def test_stats_say_speed_and_place(session: ChatSession, told: Told) -> None:
 
 
 def test_stats_of_a_stopped_answer_say_so(session: ChatSession, told: Told) -> None:
-    session.remember("more", Answer(text="y", model="m", finish_reason="", usage={}, timings={}, provenance={}))
+    session.remember("more", Reply(text="y", model="m", finish_reason=""))
     session.run_command("/stats")
     assert "stopped" in told[-1]
 

@@ -18,6 +18,10 @@ def refused(file: Path, environment: dict[str, str] | None = None, flags: dict[s
     return error.value.message
 
 
+def test_the_key_that_programs_ask_a_node_with_is_no_setting(tmp_path: Path) -> None:
+    assert load_config(tmp_path / "none.toml", {"CROFTER_API_KEY": "secret"}, {}).sources == {}
+
+
 def test_without_a_file_everything_is_at_its_default(file: Path) -> None:
     loaded = load_config(file, {}, {})
     assert loaded.config.api.host == "127.0.0.1"

@@ -7,11 +7,11 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.provenance import provenance_headers
+from crofter.api.provenance import extension, provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.api.tools import GrowingCalls
-from crofter.core import Chunk, CrofterError, ErrorCode, Usage
+from crofter.core import Chunk, CrofterError, ErrorCode, Provenance, Usage
 
 from .replies import (
     MessageReply,
@@ -47,12 +47,11 @@ class Messages:
         known = msgspec.structs.replace(request, model=self._known(request.model))
         turn, chunks = await services.inference.open(known, call.asker)
         headers = provenance_headers(turn.provenance)
-        model_name = turn.provenance.model_name
         if not body.stream:
             collected = _Collected()
             await until_disconnect(call.receive, lambda: collected.collect(chunks))
-            return JsonReply(collected.reply(model_name, body.max_tokens), headers=headers)
-        stream = MessageStream(model_name=model_name, max_tokens=body.max_tokens)
+            return JsonReply(collected.reply(turn.provenance, body.max_tokens), headers=headers)
+        stream = MessageStream(provenance=turn.provenance, max_tokens=body.max_tokens)
         return StreamReply(
             MESSAGE_EVENTS,
             [stream.events(chunks)],
@@ -97,7 +96,7 @@ class _Collected:
                 self._calls.add(chunk.tool_calls)
                 self._last = chunk
 
-    def reply(self, model_name: str, max_tokens: int | None) -> MessageReply:
+    def reply(self, provenance: Provenance, max_tokens: int | None) -> MessageReply:
         """The message."""
         thoughts, text = "".join(self._thoughts), "".join(self._texts)
         content: list[ReplyBlock] = [ThinkingBlock(thinking=thoughts)] if thoughts else []
@@ -107,9 +106,10 @@ class _Collected:
         usage = self._last.usage or Usage(prompt_tokens=0, completion_tokens=0)
         return MessageReply(
             id=message_id(),
-            model=model_name,
+            model=provenance.model_name,
             content=content,
             stop_reason=stop_reason(self._last, max_tokens, usage.completion_tokens),
             stop_sequence=self._last.stop_string,
             usage=usage_reply(usage),
+            crofter=extension(provenance, [self._last]),
         )

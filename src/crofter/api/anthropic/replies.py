@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.provenance import Extension
 from crofter.core import Chunk, Usage
 
 
@@ -47,6 +48,8 @@ class MessageReply(msgspec.Struct, kw_only=True):
     stop_reason: str | None
     stop_sequence: str | None
     usage: UsageReply
+    crofter: Extension
+    """Ours; Anthropic's clients keep fields they do not know."""
 
 
 def message_id() -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.provenance import extension
 from crofter.api.replies import StreamFormat
-from crofter.core import Chunk, ToolCallDelta, Usage
+from crofter.core import Chunk, Provenance, ToolCallDelta, Usage
 
 from .errors import anthropic_error
 from .replies import (
@@ -35,8 +36,8 @@ MESSAGE_EVENTS = StreamFormat(
 class MessageStream:
     """Renders one turn."""
 
-    def __init__(self, *, model_name: str, max_tokens: int | None) -> None:
-        self._model_name = model_name
+    def __init__(self, *, provenance: Provenance, max_tokens: int | None) -> None:
+        self._provenance = provenance
         self._max_tokens = max_tokens
         self._begun = False
         self._index = -1
@@ -70,11 +71,12 @@ class MessageStream:
     def _message_start(self, usage: Usage) -> bytes:
         message = MessageReply(
             id=message_id(),
-            model=self._model_name,
+            model=self._provenance.model_name,
             content=[],
             stop_reason=None,
             stop_sequence=None,
             usage=usage_reply(usage),
+            crofter=extension(self._provenance),
         )
         return _event("message_start", {"type": "message_start", "message": message})
 
@@ -85,7 +87,8 @@ class MessageStream:
             "stop_sequence": chunk.stop_string,
         }
         counted = {"type": "message_delta", "delta": ended, "usage": usage_reply(usage)}
-        return _event("message_delta", counted) + _event("message_stop", {"type": "message_stop"})
+        stopped = {"type": "message_stop", "crofter": extension(self._provenance, [chunk])}
+        return _event("message_delta", counted) + _event("message_stop", stopped)
 
     def _call(self, delta: ToolCallDelta) -> bytes:
         events = self._in_block(str(delta.index), lambda: ToolUseBlock(id=tool_use_id(), name=delta.name, input={}))

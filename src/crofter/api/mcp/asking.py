@@ -9,8 +9,9 @@ import anyio
 import msgspec
 
 from crofter.api.access import Asker
+from crofter.api.provenance import Extension, extension
 from crofter.api.services import Services
-from crofter.core import ChatPrompt, GenerationRequest, JsonSchema, Message, Sampling, new_request_id
+from crofter.core import ChatPrompt, Chunk, GenerationRequest, JsonSchema, Message, Sampling, new_request_id
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,17 +42,41 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """The answer is JSON by it."""
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call of a tool works with."""
+class Asking:
+    """Asks for one call of a tool, and remembers what is to be said about each answer."""
 
-    services: Services
-    asker: Asker
+    def __init__(self, services: Services, asker: Asker) -> None:
+        self.services = services
+        self._asker = asker
+        self.extensions: list[Extension] = []
+        """Of the answers so far, in the order in which they ended."""
+
+    async def ask(self, question: Question) -> Answer:
+        """The model's answer. Raises what the router and the backend raise."""
+        started = perf_counter()
+        request = _request(question, self.services.settings.request_timeout_seconds)
+        asker = msgspec.structs.replace(self._asker, arrived_at=started)
+        turn, chunks = await self.services.inference.open(request, asker)
+        texts: list[str] = []
+        end = Chunk()
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                texts.append(chunk.text)
+                end = chunk
+        self.extensions.append(extension(turn.provenance, [end]))
+        return Answer(
+            model=turn.provenance.model_name,
+            text="".join(texts),
+            prompt_tokens=end.usage.prompt_tokens if end.usage else 0,
+            completion_tokens=end.usage.completion_tokens if end.usage else 0,
+            seconds=round(perf_counter() - started, 3),
+            ran_on=turn.provenance.ran_on,
+        )
 
 
-async def ask(asking: Asking, question: Question) -> Answer:
-    """The model's answer. Raises what the router and the backend raise."""
+def _request(question: Question, timeout_seconds: float) -> GenerationRequest:
     system = (Message(role="system", content=question.system),) if question.system else ()
-    request = GenerationRequest(
+    return GenerationRequest(
         request_id=new_request_id(),
         model=question.model,
         prompt=ChatPrompt(messages=(*system, Message(role="user", content=question.prompt))),
@@ -59,25 +84,7 @@ async def ask(asking: Asking, question: Question) -> Answer:
         max_tokens=question.max_tokens,
         shortens_to_fit=True,
         constraint=None if question.schema is None else JsonSchema(schema=question.schema),
-        timeout_seconds=asking.services.settings.request_timeout_seconds,
-    )
-    started = perf_counter()
-    asker = msgspec.structs.replace(asking.asker, arrived_at=started)
-    turn, chunks = await asking.services.inference.open(request, asker)
-    texts: list[str] = []
-    prompt_tokens = completion_tokens = 0
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            texts.append(chunk.text)
-            if chunk.usage is not None:
-                prompt_tokens, completion_tokens = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
-    return Answer(
-        model=turn.provenance.model_name,
-        text="".join(texts),
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        seconds=round(perf_counter() - started, 3),
-        ran_on=turn.provenance.ran_on,
+        timeout_seconds=timeout_seconds,
     )
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from crofter.api.access import Asker
 from crofter.api.call import Call
+from crofter.api.provenance import Extension
 from crofter.api.services import Services
 from crofter.core import CrofterError
 
@@ -56,8 +57,8 @@ class _Handlers:
             await context.session.report_progress(done, total, message)
 
         try:
+            asking = Asking(self._services, self._asker(context.request))
             arguments = msgspec.convert(given.arguments or {}, tool.arguments)
-            asking = Asking(services=self._services, asker=self._asker(context.request))
             result: dict[str, Any] | list[Any] = msgspec.to_builtins(await tool.call(asking, arguments, progress))
         except msgspec.ValidationError as error:
             return _failed(f"the arguments are not right: {error}")
@@ -65,7 +66,11 @@ class _Handlers:
             return _failed(f"{error.message} ({error.code.code})")
         structured: dict[str, Any] = {"result": result} if isinstance(result, list) else result
         text = str(structured["text"]) if "text" in structured else msgspec.json.encode(result).decode()
-        return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=structured)
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=text)],
+            structured_content=structured,
+            _meta=_told(asking.extensions),
+        )
 
     def _asker(self, request: Request | None) -> Asker:
         """Whoever sent this message: each one of a session comes with a key. Without HTTP there is none."""
@@ -95,6 +100,11 @@ class _Handlers:
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=uri, mime_type="application/json", text=text)]
         )
+
+
+def _told(extensions: list[Extension]) -> dict[str, Any] | None:
+    """Beside the result, where clients keep it from the model that reads the rest."""
+    return {"crofter": {"answers": msgspec.to_builtins(extensions)}} if extensions else None
 
 
 def _failed(message: str) -> types.CallToolResult:

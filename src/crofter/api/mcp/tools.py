@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from .asking import Answer, Asking, Question, ask, side_by_side
+from .asking import Answer, Asking, Question, side_by_side
 
 Progress = Callable[[int, int, str], Awaitable[None]]
 """Told how many of how many steps are done, and what the last one was."""
@@ -78,7 +78,7 @@ async def _chat(asking: Asking, given: ChatArguments, _: Progress) -> Answer:
         max_tokens=given.max_tokens,
         temperature=given.temperature,
     )
-    return await ask(asking, question)
+    return await asking.ask(question)
 
 
 async def _models(asking: Asking, _: NoArguments, __: Progress) -> list[dict[str, Any]]:
@@ -112,13 +112,13 @@ async def _all(asking: Asking, questions: list[Question], progress: Progress) ->
     async def done(count: int) -> None:
         await progress(count, len(questions), "answered")
 
-    return await side_by_side(questions, lambda question: ask(asking, question), done)
+    return await side_by_side(questions, asking.ask, done)
 
 
 async def _delegate(asking: Asking, given: DelegateArguments, _: Progress) -> Answer:
     system = "You are given one task. Do it, using only what you are told, and answer with the result alone."
     prompt = f"{given.task}\n\n{given.context}" if given.context else given.task
-    return await ask(asking, Question(prompt=prompt, model=given.model, system=system, max_tokens=given.max_tokens))
+    return await asking.ask(Question(prompt=prompt, model=given.model, system=system, max_tokens=given.max_tokens))
 
 
 async def _research(asking: Asking, given: ResearchArguments, progress: Progress) -> dict[str, Any]:
@@ -138,7 +138,7 @@ async def _research(asking: Asking, given: ResearchArguments, progress: Progress
         "additionalProperties": False,
     }
     divide = f"Divide this question into {given.parts} smaller ones whose answers together answer it:\n{given.question}"
-    divided = await ask(asking, Question(prompt=divide, model=given.model, schema=schema, max_tokens=128 * given.parts))
+    divided = await asking.ask(Question(prompt=divide, model=given.model, schema=schema, max_tokens=128 * given.parts))
     parts = _questions(divided.text) or [given.question]
     await progress(1, steps, "divided")
 
@@ -146,10 +146,10 @@ async def _research(asking: Asking, given: ResearchArguments, progress: Progress
         await progress(1 + count, steps, "answered a part")
 
     questions = [Question(prompt=part, model=given.model, max_tokens=given.max_tokens) for part in parts]
-    answers = await side_by_side(questions, lambda question: ask(asking, question), done)
+    answers = await side_by_side(questions, asking.ask, done)
     found = "\n\n".join(f"{part}\n{answer.text}" for part, answer in zip(parts, answers, strict=True))
     merge = f"Answer the question from what was found.\n\nQuestion: {given.question}\n\nFound:\n{found}"
-    merged = await ask(asking, Question(prompt=merge, model=given.model, max_tokens=2 * given.max_tokens))
+    merged = await asking.ask(Question(prompt=merge, model=given.model, max_tokens=2 * given.max_tokens))
     await progress(steps, steps, "put together")
     told = [{"question": part, "answer": answer.text} for part, answer in zip(parts, answers, strict=True)]
     return {"model": merged.model, "text": merged.text, "parts": told, "ran_on": merged.ran_on}

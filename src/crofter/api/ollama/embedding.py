@@ -4,10 +4,11 @@ from time import perf_counter
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.provenance import extension, provenance_headers
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
 from crofter.api.vectors import numbers, shortened
-from crofter.core import EmbeddingRequest, EmbeddingResult, TextPrompt, new_request_id
+from crofter.core import EmbeddingRequest, EmbeddingResult, Provenance, TextPrompt, new_request_id
 
 from .names import known_name
 from .wire import EmbedBody, OldEmbedBody
@@ -24,34 +25,35 @@ class Embedding:
         body = await call.body(EmbedBody)
         started = perf_counter()
         texts = [body.input] if isinstance(body.input, str) else body.input
-        result = await self._vectors(call, body.model, texts)
-        return JsonReply(
-            {
-                "model": body.model,
-                "embeddings": [numbers(shortened(vector, body.dimensions)) for vector in result.vectors],
-                "total_duration": round((perf_counter() - started) * 1e9),
-                "load_duration": 0,
-                "prompt_eval_count": result.prompt_tokens,
-            }
-        )
+        if not texts:
+            return JsonReply({"model": body.model, "embeddings": []})
+        result, provenance = await self._vectors(call, body.model, texts)
+        reply = {
+            "model": body.model,
+            "embeddings": [numbers(shortened(vector, body.dimensions)) for vector in result.vectors],
+            "total_duration": round((perf_counter() - started) * 1e9),
+            "load_duration": 0,
+            "prompt_eval_count": result.prompt_tokens,
+            "crofter": extension(provenance),
+        }
+        return JsonReply(reply, headers=provenance_headers(provenance))
 
     async def old(self, call: Call) -> App:
         """One vector."""
         body = await call.body(OldEmbedBody)
-        result = await self._vectors(call, body.model, [body.prompt])
-        return JsonReply({"embedding": numbers(result.vectors[0])})
+        result, provenance = await self._vectors(call, body.model, [body.prompt])
+        reply = {"embedding": numbers(result.vectors[0]), "crofter": extension(provenance)}
+        return JsonReply(reply, headers=provenance_headers(provenance))
 
-    async def _vectors(self, call: Call, model: str, texts: list[str]) -> EmbeddingResult:
+    async def _vectors(self, call: Call, model: str, texts: list[str]) -> tuple[EmbeddingResult, Provenance]:
         services = self._services
-        if not texts:
-            return EmbeddingResult(vectors=(), prompt_tokens=0)
         request = EmbeddingRequest(
             request_id=new_request_id(),
             model=known_name(services, model),
             inputs=tuple(TextPrompt(text=text) for text in texts),
         )
         limit_seconds = services.settings.request_timeout_seconds
-        result, _ = await until_disconnect(
+        result, provenance = await until_disconnect(
             call.receive, lambda: services.inference.embed(request, call.asker, timeout_seconds=limit_seconds)
         )
-        return result
+        return result, provenance

@@ -11,7 +11,7 @@ from crofter.api.call import Call
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
-from crofter.core import Chunk, Prompt
+from crofter.core import Chunk, Prompt, Provenance
 
 from .names import known_name
 from .replies import LINES, WholeCalls, created_at, ending
@@ -70,28 +70,30 @@ class Generation:
         if body.stream:
             return StreamReply(
                 LINES,
-                [_lines(body.model, chunks, part)],
+                [_lines(body.model, chunks, part, turn.provenance)],
                 headers=headers,
                 keep_alive_seconds=services.settings.keep_alive_seconds,
                 timeout_seconds=services.settings.request_timeout_seconds,
             )
-        whole = await until_disconnect(call.receive, lambda: _collected(body.model, chunks, part))
+        whole = await until_disconnect(call.receive, lambda: _collected(body.model, chunks, part, turn.provenance))
         return JsonReply(whole, headers=headers)
 
 
-async def _lines(model: str, chunks: AsyncGenerator[Chunk], part: Part) -> AsyncGenerator[bytes]:
+async def _lines(
+    model: str, chunks: AsyncGenerator[Chunk], part: Part, provenance: Provenance
+) -> AsyncGenerator[bytes]:
     calls = WholeCalls()
     async with aclosing(chunks):
         async for chunk in chunks:
             complete = calls.add(chunk)
             if not (chunk.text or chunk.reasoning or complete or chunk.finish_reason):
                 continue
-            end = ending(chunk) if chunk.finish_reason else {"done": False}
+            end = ending(chunk, provenance) if chunk.finish_reason else {"done": False}
             line = {"model": model, "created_at": created_at(), **part(chunk.text, chunk.reasoning, complete), **end}
             yield _encode(line) + b"\n"
 
 
-async def _collected(model: str, chunks: AsyncGenerator[Chunk], part: Part) -> dict[str, Any]:
+async def _collected(model: str, chunks: AsyncGenerator[Chunk], part: Part, provenance: Provenance) -> dict[str, Any]:
     texts: list[str] = []
     thoughts: list[str] = []
     called: list[dict[str, Any]] = []
@@ -103,4 +105,4 @@ async def _collected(model: str, chunks: AsyncGenerator[Chunk], part: Part) -> d
             called += calls.add(chunk)
             last = chunk
     said = part("".join(texts), "".join(thoughts), called)
-    return {"model": model, "created_at": created_at(), **said, **ending(last)}
+    return {"model": model, "created_at": created_at(), **said, **ending(last, provenance)}

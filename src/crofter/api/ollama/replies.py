@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.provenance import extension
 from crofter.api.replies import StreamFormat
 from crofter.api.tools import GrowingCalls
-from crofter.core import Chunk, CrofterError, Timings, Usage
+from crofter.core import Chunk, CrofterError, Provenance, Timings, Usage
 
 _NANOSECONDS = 1_000_000_000
 
@@ -28,7 +29,7 @@ def created_at() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def ending(chunk: Chunk) -> dict[str, Any]:
+def ending(chunk: Chunk, provenance: Provenance) -> dict[str, Any]:
     """What the last line says beside its text."""
     usage = chunk.usage or Usage(prompt_tokens=0, completion_tokens=0)
     timings = chunk.timings or Timings(queue_seconds=0, prefill_seconds=0, first_token_seconds=0, decode_seconds=0)
@@ -41,6 +42,7 @@ def ending(chunk: Chunk) -> dict[str, Any]:
         "prompt_eval_duration": _nanoseconds(timings.prefill_seconds),
         "eval_count": usage.completion_tokens,
         "eval_duration": _nanoseconds(timings.decode_seconds),
+        "crofter": extension(provenance, [chunk]),
     }
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.provenance import provenance_headers
+from crofter.api.provenance import Extension, provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.api.tools import GrowingCalls
@@ -17,7 +17,7 @@ from crofter.core import ChatPrompt, Chunk, CrofterError, ErrorCode, GenerationR
 
 from .chat_stream import ChatStream
 from .fields import completion_id, generation_request
-from .replies import ChatLogprobs, Extension, Tally, UsageReply, chat_logprobs
+from .replies import ChatLogprobs, Tally, UsageReply, chat_logprobs
 from .tool_calls import ToolCall, tool_calls, tool_choice, tools_of
 from .wire import ChatCompletionBody, ChatMessage, ContentPart
 

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.provenance import provenance_headers
+from crofter.api.provenance import Extension, provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, InfillPrompt, Prompt, Provenance, TextPrompt
 
 from .completion_choice import CompletionChoice, GrowingChoice
 from .fields import completion_id, generation_request, raw_prompts
-from .replies import Extension, Tally, UsageReply
+from .replies import Tally, UsageReply
 from .wire import CompletionBody
 
 _MAX_PROMPTS = 128

@@ -4,7 +4,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.provenance import provenance_headers
+from crofter.api.provenance import Extension, extension, provenance_headers
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
 from crofter.api.vectors import encoded, shortened
@@ -32,6 +32,7 @@ class EmbeddingList(msgspec.Struct, frozen=True, kw_only=True):
     data: list[Embedding]
     model: str
     usage: EmbeddingUsage
+    crofter: Extension
 
 
 class Embeddings:
@@ -56,6 +57,7 @@ class Embeddings:
             ],
             model=provenance.model_name,
             usage=EmbeddingUsage(prompt_tokens=result.prompt_tokens, total_tokens=result.prompt_tokens),
+            crofter=extension(provenance),
         )
         return JsonReply(reply, headers=provenance_headers(provenance))
 

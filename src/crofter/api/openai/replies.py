@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from crofter.core import Chunk, Provenance, Timings, TokenLogprob, Usage
+from crofter.api.provenance import Extension, extension
+from crofter.core import Chunk, Provenance, TokenLogprob
 
 
 class CachedTokens(msgspec.Struct, frozen=True):
@@ -21,22 +22,6 @@ class UsageReply(msgspec.Struct, frozen=True, kw_only=True):
     total_tokens: int
     prompt_tokens_details: CachedTokens
     completion_tokens_details: ReasoningTokens
-
-
-class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds as the engine saw them; `tokens_per_second` counts what came after the first token of each choice."""
-
-    ttft_ms: float
-    tokens_per_second: float
-    queue_ms: float
-    prefill_ms: float
-
-
-class Extension(msgspec.Struct, frozen=True, kw_only=True):
-    """The `crofter` object of a reply: where it ran, who could read it, how long it took."""
-
-    provenance: Provenance
-    timings: TimingsReply | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChatLogprob(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,15 +45,12 @@ class Tally:
     def __init__(self, choices: int) -> None:
         self._unfinished = choices
         self._choices = choices
-        self._usages: list[Usage] = []
-        self._timings: list[Timings] = []
+        self._ends: list[Chunk] = []
 
     def add(self, chunk: Chunk) -> None:
         self._unfinished -= chunk.finish_reason is not None
         if chunk.usage is not None:
-            self._usages.append(chunk.usage)
-        if chunk.timings is not None:
-            self._timings.append(chunk.timings)
+            self._ends.append(chunk)
 
     @property
     def complete(self) -> bool:
@@ -76,30 +58,19 @@ class Tally:
         return self._unfinished == 0
 
     def usage(self) -> UsageReply:
-        prompt_tokens = sum(usage.prompt_tokens for usage in self._usages)
-        completion_tokens = sum(usage.completion_tokens for usage in self._usages)
+        usages = [end.usage for end in self._ends if end.usage is not None]
+        prompt_tokens = sum(usage.prompt_tokens for usage in usages)
+        completion_tokens = sum(usage.completion_tokens for usage in usages)
         return UsageReply(
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             total_tokens=prompt_tokens + completion_tokens,
-            prompt_tokens_details=CachedTokens(sum(usage.cached_tokens for usage in self._usages)),
-            completion_tokens_details=ReasoningTokens(sum(usage.reasoning_tokens for usage in self._usages)),
+            prompt_tokens_details=CachedTokens(sum(usage.cached_tokens for usage in usages)),
+            completion_tokens_details=ReasoningTokens(sum(usage.reasoning_tokens for usage in usages)),
         )
 
     def extension(self, provenance: Provenance) -> Extension:
-        return Extension(provenance=provenance, timings=self._timings_reply())
-
-    def _timings_reply(self) -> TimingsReply | msgspec.UnsetType:
-        if not self._timings:
-            return msgspec.UNSET
-        later_tokens = max(0, sum(usage.completion_tokens for usage in self._usages) - self._choices)
-        decode_seconds = max(timings.decode_seconds for timings in self._timings)
-        return TimingsReply(
-            ttft_ms=_milliseconds(min(timings.first_token_seconds for timings in self._timings)),
-            tokens_per_second=round(later_tokens / decode_seconds, 3) if decode_seconds > 0 else 0.0,
-            queue_ms=_milliseconds(max(timings.queue_seconds for timings in self._timings)),
-            prefill_ms=_milliseconds(max(timings.prefill_seconds for timings in self._timings)),
-        )
+        return extension(provenance, self._ends, self._choices)
 
 
 def chat_logprobs(tokens: Iterable[TokenLogprob]) -> ChatLogprobs:
@@ -121,7 +92,3 @@ def chat_logprobs(tokens: Iterable[TokenLogprob]) -> ChatLogprobs:
 
 def _shown(token: bytes) -> str:
     return token.decode("utf-8", errors="replace")
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)

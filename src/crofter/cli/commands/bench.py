@@ -10,10 +10,12 @@ import click
 import msgspec
 
 from crofter.api import NodeStatus
-from crofter.cli.answers import Answer, AnswerReader, Question, Turn
+from crofter.cli.answers import AnswerReader, Question, Turn
 from crofter.cli.client import ADMIN, NodeClient
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.start import ensure_node
+from crofter.client import Reply, Timings
+from crofter.core import CrofterError, ErrorCode, Usage
 
 WRITING_TOKENS = 128
 READING_WORDS = 400
@@ -37,21 +39,21 @@ def bench_command(model: str, runs: int, as_json: bool) -> None:
     with ensure_node() as client:
         say("warming up …")
         _write(client, model)
-        written: list[tuple[Answer, float]] = []
-        read: list[Answer] = []
+        written: list[tuple[Reply, float]] = []
+        read: list[Reply] = []
         for run in range(1, runs + 1):
             say(f"run {run} of {runs} …")
             written.append(_write(client, model))
             read.append(_read(client, model))
         version = client.get(f"{ADMIN}/status", NodeStatus).version
     result = Result(
-        first_token_milliseconds=round(statistics.median(answer.timings["ttft_ms"] for answer, _ in written), 1),
+        first_token_milliseconds=round(statistics.median(_figures(answer)[1].ttft_ms for answer, _ in written), 1),
         decode_tokens_per_second=round(statistics.median(rate for _, rate in written), 1),
         prefill_tokens_per_second=round(statistics.median(map(_reading_rate, read)), 1),
         conditions={
             "model": written[0][0].model,
-            "prompt_tokens": [written[0][0].usage["prompt_tokens"], read[0].usage["prompt_tokens"]],
-            "completion_tokens": written[0][0].usage["completion_tokens"],
+            "prompt_tokens": [_figures(answer)[0].prompt_tokens for answer in (written[0][0], read[0])],
+            "completion_tokens": _figures(written[0][0])[0].completion_tokens,
             "runs": runs,
             "machine": f"{platform.system()} {platform.machine()}",
             "crofter": version,
@@ -74,7 +76,7 @@ def _print(result: Result, as_json: bool) -> None:
     )
 
 
-def _write(client: NodeClient, model: str) -> tuple[Answer, float]:
+def _write(client: NodeClient, model: str) -> tuple[Reply, float]:
     """One answer and its tokens per second after the first, by this process's clock."""
     arrivals: list[float] = []
     question = Question(
@@ -85,15 +87,22 @@ def _write(client: NodeClient, model: str) -> tuple[Answer, float]:
     )
     answer = AnswerReader().read(client, question, lambda _piece, _is_reasoning: arrivals.append(time.monotonic()))
     passed = arrivals[-1] - arrivals[0] if arrivals else 0.0
-    return answer, (int(answer.usage["completion_tokens"]) - 1) / passed if passed else 0.0
+    return answer, (_figures(answer)[0].completion_tokens - 1) / passed if passed else 0.0
 
 
-def _read(client: NodeClient, model: str) -> Answer:
+def _read(client: NodeClient, model: str) -> Reply:
     """One token after a long prompt that no prefix cache has seen."""
     words = " ".join([secrets.token_hex(4), *(f"word{number}" for number in range(READING_WORDS // 4))])
     question = Question(model=model, messages=(Turn(role="user", content=words),), max_tokens=1, temperature=0.0)
     return AnswerReader().read(client, question, lambda _piece, _is_reasoning: None)
 
 
-def _reading_rate(answer: Answer) -> float:
-    return 1000 * int(answer.usage["prompt_tokens"]) / answer.timings["ttft_ms"]
+def _reading_rate(answer: Reply) -> float:
+    usage, timings = _figures(answer)
+    return 1000 * usage.prompt_tokens / timings.ttft_ms
+
+
+def _figures(answer: Reply) -> tuple[Usage, Timings]:
+    if answer.usage is None or answer.timings is None:
+        raise CrofterError(ErrorCode.INTERNAL, "the answer came without figures; see `crofter logs`.")
+    return answer.usage, answer.timings

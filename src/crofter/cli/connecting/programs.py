@@ -126,18 +126,23 @@ In a container this machine is host.docker.internal: `crofter up --host 0.0.0.0`
 
 
 def _langchain(target: Target) -> str:
-    return f"""from langchain_openai import ChatOpenAI
+    return f"""With `pip install 'crofter[langchain]'`; CrofterEmbeddings is made the same way:
 
-model = ChatOpenAI(base_url="{target.url}/v1", api_key="{target.key}", model="{target.model}")"""
+from crofter.integrations.langchain import ChatCrofter
+
+model = ChatCrofter(base_url="{target.url}", api_key="{target.key}", model="{target.model}")
+
+Without it, langchain_openai.ChatOpenAI with base_url="{target.url}/v1" works too."""
 
 
 def _llamaindex(target: Target) -> str:
-    return f"""from llama_index.llms.openai_like import OpenAILike
+    return f"""With `pip install 'crofter[llama-index]'`; CrofterEmbedding is made the same way:
 
-model = OpenAILike(
-    api_base="{target.url}/v1", api_key="{target.key}", model="{target.model}",
-    is_chat_model=True, is_function_calling_model=True, context_window={target.context_length},
-)"""
+from crofter.integrations.llama_index import Crofter
+
+model = Crofter(base_url="{target.url}", api_key="{target.key}", model="{target.model}")
+
+Without it, llama_index.llms.openai_like.OpenAILike with api_base="{target.url}/v1" works too."""
 
 
 def _zed_key(target: Target) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from crofter.api.openai.replies import CachedTokens, Extension, ReasoningTokens
+from crofter.api.openai.replies import CachedTokens, ReasoningTokens
+from crofter.api.provenance import Extension
 from crofter.core import Usage
 
 from .wire import InputItem, ResponsesBody

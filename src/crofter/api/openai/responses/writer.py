@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from crofter.api.openai.replies import Extension
+from crofter.api.provenance import Extension
 from crofter.core import Chunk, ToolCallDelta
 
 from .items import (

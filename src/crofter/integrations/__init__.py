@@ -1,0 +1,1 @@
+"""Crofter in other people's frameworks: `crofter.integrations.langchain` and `.llama_index`, each with an extra of its own."""
