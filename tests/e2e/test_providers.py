@@ -165,7 +165,11 @@ def test_an_engine_killed_in_mid_answer_ends_the_stream_with_an_error(
     fresh.run("up", "-d")
     front.run("provider", "add", "doomed", "--kind", "crofter", "--base-url", f"{fresh.running()['url']}/v1")
     # Sixteen long texts, so that much is left to write when the first piece is here.
-    long = {"type": "object", "properties": {"text": {"type": "string", "minLength": 1200}}, "required": ["text"]}
+    long: dict[str, object] = {
+        "type": "object",
+        "properties": {"text": {"type": "string", "minLength": 1200}},
+        "required": ["text"],
+    }
     stream = client.chat.completions.create(
         model="doomed/seedling",
         messages=HELLO,

@@ -77,7 +77,7 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
     }
-    admin, providers = AdminRoutes(services), ProviderRoutes(services)
+    admin = AdminRoutes(services)
     health = HealthRoutes(services)
     own = {
         "/": endpoint(GET=health.greeting),
@@ -105,11 +105,7 @@ def routes(services: Services) -> App:
         "/crofter/v1/settings/{name}": endpoint(PUT=admin.change_setting),
         "/crofter/v1/keys": endpoint(GET=admin.keys, POST=admin.create_key),
         "/crofter/v1/keys/{name:path}": endpoint(DELETE=admin.revoke_key),
-        "/crofter/v1/known-providers": endpoint(GET=providers.known),
-        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
-        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
-        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
-        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+        **_providers(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
@@ -118,6 +114,19 @@ def routes(services: Services) -> App:
         Route(path, answer) for path, answer in (ollama | own | both).items()
     ]  # At the root the greeting is our own.
     return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+
+
+def _providers(services: Services) -> dict[str, App]:
+    """The owner's addresses for attached engines and services."""
+    endpoint = partial(Endpoint, services.settings)
+    providers = ProviderRoutes(services)
+    return {
+        "/crofter/v1/known-providers": endpoint(GET=providers.known),
+        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
+        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
+        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
+        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+    }
 
 
 def _ollama(services: Services) -> dict[str, App]:
