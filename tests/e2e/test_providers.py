@@ -164,10 +164,17 @@ def test_an_engine_killed_in_mid_answer_ends_the_stream_with_an_error(
 ) -> None:
     fresh.run("up", "-d")
     front.run("provider", "add", "doomed", "--kind", "crofter", "--base-url", f"{fresh.running()['url']}/v1")
-    stream = client.completions.create(
+    # Sixteen long texts, so that much is left to write when the first piece is here.
+    long: dict[str, object] = {
+        "type": "object",
+        "properties": {"text": {"type": "string", "minLength": 1200}},
+        "required": ["text"],
+    }
+    stream = client.chat.completions.create(
         model="doomed/seedling",
-        prompt="Once upon a time",
-        max_tokens=1500,
+        messages=HELLO,
+        n=16,
+        response_format={"type": "json_schema", "json_schema": {"name": "long", "schema": long}},
         stream=True,
     )
     next(stream)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-ROOMS = ("cli", "integrations", "client", "node", "api", "router", "engine", "models", "store", "core")
+ROOMS = ("cli", "integrations", "client", "node", "api", "router", "engine", "models", "providers", "store", "core")
 
 Plant = Callable[[str, str], None]
 

@@ -72,7 +72,7 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), endpoint(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), endpoint(GET=anthropic_models.retrieve)),
     }
-    admin, providers = AdminRoutes(services), ProviderRoutes(services)
+    admin = AdminRoutes(services)
     health = HealthRoutes(services)
     own = {
         "/": endpoint(GET=health.greeting),
@@ -102,11 +102,7 @@ def routes(services: Services) -> App:
         "/crofter/v1/keys/{name}": endpoint(GET=admin.key, PATCH=admin.change_key, DELETE=admin.revoke_key),
         "/crofter/v1/keys/{name}/usage": endpoint(GET=admin.key_usage),
         "/crofter/v1/usage": endpoint(GET=admin.all_usage),
-        "/crofter/v1/known-providers": endpoint(GET=providers.known),
-        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
-        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
-        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
-        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+        **_providers(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
@@ -115,6 +111,19 @@ def routes(services: Services) -> App:
         Route(path, answer) for path, answer in (ollama | own | both).items()
     ]  # At the root the greeting is our own.
     return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+
+
+def _providers(services: Services) -> dict[str, App]:
+    """The owner's addresses for attached engines and services."""
+    endpoint = partial(Endpoint, services.settings)
+    providers = ProviderRoutes(services)
+    return {
+        "/crofter/v1/known-providers": endpoint(GET=providers.known),
+        "/crofter/v1/providers": endpoint(GET=providers.all, POST=providers.add),
+        "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
+        "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
+        "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+    }
 
 
 def _ollama(services: Services) -> dict[str, App]:

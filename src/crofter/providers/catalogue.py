@@ -40,6 +40,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     short_call_ids: bool = False
     """Whether ids of calls have to be nine letters or digits."""
 
+    hears_radius: bool = False
+    """Whether it can be told how far it may carry a prompt on."""
+
     @property
     def in_cloud(self) -> bool:
         return bool(self.keys_at)
@@ -68,7 +71,15 @@ KINDS: dict[str, Kind] = {
         _own("vllm", "vLLM", 8000, sampling=_VLLM, takes_template_arguments=True),
         _own("lmstudio", "LM Studio", 1234, sampling={"top_k": "top_k", "repetition_penalty": "repeat_penalty"}),
         _own("exo", "exo", 52415, completes=False),
-        _own("crofter", "another Crofter", 7411, fills_gaps=True, sampling=_LLAMA, takes_template_arguments=True),
+        _own(
+            "crofter",
+            "another Crofter",
+            7411,
+            fills_gaps=True,
+            sampling=_LLAMA,
+            takes_template_arguments=True,
+            hears_radius=True,
+        ),
         _cloud(
             "openai",
             "OpenAI",

@@ -174,6 +174,8 @@ def _headers(provider: Provider, key: str) -> dict[str, str]:
     headers = {"accept-encoding": "identity", "user-agent": "crofter"}
     if provider.kind.wire == "anthropic":
         headers |= {"anthropic-version": _ANTHROPIC_VERSION}
+    if provider.kind.hears_radius:
+        headers |= {"x-crofter-radius": provider.radius}
     if key:
         name, value = ("x-api-key", key) if provider.kind.wire == "anthropic" else ("authorization", f"Bearer {key}")
         headers[name] = value

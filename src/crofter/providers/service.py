@@ -97,7 +97,7 @@ class Providers:
         line = await self._line(provider)
         body = await line.fetched("POST", sending.path, sending.body)
         try:
-            return openai.vectors_of(body, len(request.inputs))
+            return await anyio.to_thread.run_sync(openai.vectors_of, body, len(request.inputs))
         except (msgspec.DecodeError, MalformedAnswerError, RecursionError) as error:
             raise malformed(provider) from error
 
