@@ -38,6 +38,8 @@ from crofter.core import (
     ModelFile,
     ModelId,
     Prompt,
+    RerankRequest,
+    RerankResult,
     TextPrompt,
     Timings,
     TokenPrompt,
@@ -75,6 +77,7 @@ class FakeBackend:
         self._scripts = list(scripts) or [answer("Hello", " world")]
         self.requests: list[GenerationRequest] = []
         self.embedded: list[EmbeddingRequest] = []
+        self.ranked: list[RerankRequest] = []
         self.closed = anyio.Event()
         self.waiting = anyio.Event()
         self.name = "fake"
@@ -98,6 +101,12 @@ class FakeBackend:
         self.embedded.append(request)
         vector = struct.pack("<4f", 0.5, 0.5, 0.5, 0.5)
         return EmbeddingResult(vectors=(vector,) * len(request.inputs), prompt_tokens=3 * len(request.inputs))
+
+    async def rerank(self, model: ModelFile, request: RerankRequest) -> RerankResult:
+        """The longer a document, the better; the first one was too long."""
+        self.ranked.append(request)
+        scores = tuple(len(document) / 100 for document in request.documents)
+        return RerankResult(scores=scores, prompt_tokens=5 * len(scores), cut=(0,))
 
     async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
         match prompt:

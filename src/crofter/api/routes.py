@@ -17,6 +17,7 @@ from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
+from .rerank import Rerank
 from .services import Services
 from .settings import ApiSettings
 
@@ -63,10 +64,13 @@ def routes(services: Services) -> App:
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic = partial(Endpoint, services.settings, anthropic_error)
     anthropic_models = AnthropicModels(services)
+    rerank = endpoint(POST=Rerank(services).create)
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
+        "/rerank": rerank,
+        "/reranking": rerank,
         "/responses": endpoint(POST=responses.create),
         "/responses/input_tokens": endpoint(POST=responses.input_tokens),
         "/responses/{name}": endpoint(GET=responses.retrieve, DELETE=responses.delete),
@@ -85,6 +89,7 @@ def routes(services: Services) -> App:
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
         "/mcp": McpEndpoint(services),
+        "/v2/rerank": rerank,  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(

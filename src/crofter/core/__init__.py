@@ -4,6 +4,7 @@ from .errors import Blame, CrofterError, ErrorCode, ErrorReport
 from .ids import ModelId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
 from .ports import Backend
+from .ranking import RerankRequest, RerankResult
 from .shape import ModelShape
 from .values import (
     AdapterUse,
@@ -57,6 +58,8 @@ __all__ = [
     "Provenance",
     "Radius",
     "RequestId",
+    "RerankRequest",
+    "RerankResult",
     "Sampling",
     "TextPrompt",
     "Timings",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from .ranking import RerankRequest, RerankResult
 from .values import Chunk, EmbeddingRequest, EmbeddingResult, GenerationRequest, ModelFile, Prompt
 
 
@@ -23,6 +24,10 @@ class Backend(Protocol):
 
     async def embed(self, model: ModelFile, request: EmbeddingRequest) -> EmbeddingResult:
         """Vectors for the inputs. Raises CrofterError."""
+        ...
+
+    async def rerank(self, model: ModelFile, request: RerankRequest) -> RerankResult:
+        """How well each document answers the query. Raises CrofterError."""
         ...
 
     async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:

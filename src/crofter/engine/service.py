@@ -21,6 +21,8 @@ from crofter.core import (
     ModelFile,
     ModelId,
     Prompt,
+    RerankRequest,
+    RerankResult,
 )
 
 from . import plan, tuner
@@ -32,7 +34,7 @@ from .settings import EngineSettings
 from .slot import Slot
 from .values import TuneStep, WorkerStatus
 from .verdict import Fit
-from .wire import Embed, Tokenize
+from .wire import Embed, Embedded, Rerank, Reranked, Tokenize, Tokenized
 
 _WATCH_SECONDS = 1.0
 _LONGEST_CALL_SECONDS = 600.0
@@ -105,15 +107,24 @@ class Engine:
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.embed(Embed(call=0, inputs=request.inputs), _LONGEST_CALL_SECONDS)
+            reply = await worker.ask(Embed(call=0, inputs=request.inputs), Embedded, _LONGEST_CALL_SECONDS)
             return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
+
+    async def rerank(self, model: ModelFile, request: RerankRequest) -> RerankResult:
+        """See `core.Backend`."""
+        slot = self._slot(model)
+        with slot.use():
+            worker = await self._worker(slot)
+            asked = Rerank(call=0, query=request.query, documents=request.documents)
+            reply = await worker.ask(asked, Reranked, _LONGEST_CALL_SECONDS)
+            return RerankResult(scores=reply.scores, cut=reply.cut, prompt_tokens=reply.prompt_tokens)
 
     async def tokenize(self, model: ModelFile, prompt: Prompt) -> Sequence[int]:
         """See `core.Backend`."""
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.tokenize(Tokenize(call=0, prompt=prompt), _LONGEST_CALL_SECONDS)
+            reply = await worker.ask(Tokenize(call=0, prompt=prompt), Tokenized, _LONGEST_CALL_SECONDS)
             return reply.tokens
 
     # The owner's side.

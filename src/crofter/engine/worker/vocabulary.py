@@ -30,6 +30,9 @@ class Vocabulary:
         self.adds_beginning_of_sequence = bool(llama.llama_vocab_get_add_bos(self.handle))
         self.beginning_of_sequence = int(llama.llama_vocab_bos(self.handle))
         self.end_of_sequence = int(llama.llama_vocab_eos(self.handle))
+        self.adds_end_of_sequence = bool(llama.llama_vocab_get_add_eos(self.handle))
+        self.adds_separator = bool(llama.llama_vocab_get_add_sep(self.handle))
+        self.separator = int(llama.llama_vocab_sep(self.handle))
         prefix, suffix, middle = (
             int(function(self.handle))
             for function in (llama.llama_vocab_fim_pre, llama.llama_vocab_fim_suf, llama.llama_vocab_fim_mid)
@@ -66,6 +69,11 @@ class Vocabulary:
             gap,
         ]
 
+    @property
+    def end_of_text(self) -> int:
+        """What stands behind a whole text: the end of the sequence, or what models without one have for it."""
+        return self.separator if self.end_of_sequence == _NO_TOKEN else self.end_of_sequence
+
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; control tokens stand for nothing."""
         piece = self._pieces.get(token)
@@ -92,9 +100,10 @@ class Vocabulary:
         """Whether the model says by this token that it has finished."""
         return bool(llama.llama_vocab_is_eog(self.handle, token))
 
-    def is_mark(self, token: int) -> bool:
-        """Whether this is a mark of the model's rather than text."""
-        return self._is_mark(token, self._read_piece(token, special=True))
+    def mark(self, text: str) -> int | None:
+        """The token that this text is, if it is a mark of the model's: one that text cannot make."""
+        tokens = self.tokenize(text, add_special=False, parse_special=True)
+        return tokens[0] if len(tokens) == 1 and self._is_mark(tokens[0], text.encode()) else None
 
     def _is_mark(self, token: int, piece: bytes) -> bool:
         kind = int(llama.llama_vocab_get_attr(self.handle, token))
