@@ -13,6 +13,7 @@ from .asgi import App, ErrorRenderer, Receive, Scope, Send, exchange_of, headers
 from .call import Call, Handler
 from .errors import error_body
 from .health import HealthRoutes
+from .llama import Infill
 from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
@@ -68,6 +69,7 @@ def routes(services: Services) -> App:
     inference = {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
+        "/infill": endpoint(POST=Infill(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
         "/rerank": rerank,
         "/reranking": rerank,

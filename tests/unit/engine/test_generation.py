@@ -3,6 +3,7 @@
 import json
 
 import anyio
+import msgspec
 import numpy as np
 import pytest
 
@@ -205,6 +206,24 @@ async def test_without_a_limit_an_answer_ends_with_the_context(engine: Engine, t
 async def test_tokens_of_another_model_are_refused(engine: Engine, tiny_model: ModelFile) -> None:
     error = await error_of(engine, tiny_model, ask(prompt=TokenPrompt(tokens=(300,))))
     assert error.code is ErrorCode.INVALID_REQUEST
+
+
+async def test_text_around_a_gap_is_cut_where_it_may_be(engine: Engine, tiny_model: ModelFile) -> None:
+    gap = InfillPrompt(prefix=LONG * 20, suffix=LONG)
+    refused = await error_of(engine, tiny_model, ask(prompt=gap))
+    assert refused.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    last = (await collect(engine, tiny_model, ask(prompt=gap, shortens_to_fit=True, max_tokens=100)))[-1]
+    assert last.usage is not None
+    assert (last.usage.prompt_tokens, last.usage.completion_tokens) == (412, 100)
+
+
+async def test_an_answer_that_should_rather_end_does(engine: Engine, tiny_model: ModelFile) -> None:
+    # Flat probabilities: nothing is likely enough to be worth suggesting.
+    flat = Sampling(seed=1, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+    usual = await collect(engine, tiny_model, ask(sampling=flat))
+    rather = await collect(engine, tiny_model, ask(sampling=msgspec.structs.replace(flat, favours_ending=True)))
+    assert len(tokens_of(rather)) < len(tokens_of(usual))
+    assert rather[-1].finish_reason == "stop"
 
 
 async def test_embeddings_are_unit_vectors_and_repeat(engine: Engine, tiny_model: ModelFile) -> None:
