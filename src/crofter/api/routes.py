@@ -59,14 +59,14 @@ class EitherDialect:
         await (self._anthropic if speaks_anthropic else self._openai)(scope, receive, send)
 
 
-def routes(services: Services) -> App:
-    """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
+def _inference(services: Services) -> dict[str, App]:
+    """What answers with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic = partial(Endpoint, services.settings, anthropic_error)
     anthropic_models = AnthropicModels(services)
     rerank = endpoint(POST=Rerank(services).create)
-    inference = {
+    return {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/infill": endpoint(POST=Infill(services).create),
@@ -83,6 +83,11 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), anthropic(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), anthropic(GET=anthropic_models.retrieve)),
     }
+
+
+def routes(services: Services) -> App:
+    """The table."""
+    endpoint = partial(Endpoint, services.settings)
     admin = AdminRoutes(services)
     health = HealthRoutes(services)
     own = {
@@ -91,7 +96,7 @@ def routes(services: Services) -> App:
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
         "/mcp": McpEndpoint(services),
-        "/v2/rerank": rerank,  # Where clients of Cohere's second version look.
+        "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(
@@ -114,7 +119,7 @@ def routes(services: Services) -> App:
         "/crofter/v1/keys/{name:path}": endpoint(DELETE=admin.revoke_key),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
-    both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
+    both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
     ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
     table = [
         Route(path, answer) for path, answer in (ollama | own | both).items()

@@ -40,10 +40,13 @@ class Infill:
         body = await call.body(InfillBody)
         turn = await services.router.open(infill_request(services, body), call.intent)
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        seat = services.editors.seat(call, turn)
         headers = provenance_headers(turn.provenance)
-        filling = Filling(body, turn.provenance.model_name, chunks)
+        filling = Filling(body, turn.provenance.model_name, chunks if seat is None else seat.follow(chunks))
         if not body.stream:
             reply = await until_disconnect(call.receive, filling.whole)
+            if seat is not None and seat.superseded and reply.get("content"):
+                reply["content"] = ""
             return JsonReply(reply, headers=headers)
         return StreamReply(
             SSE,

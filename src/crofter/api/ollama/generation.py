@@ -67,6 +67,9 @@ class Generation:
         request = generation_request(body, prompt, services.settings.request_timeout_seconds)
         turn = await services.router.open(msgspec.structs.replace(request, model=name), call.intent)
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
+        seat = services.editors.seat(call, turn)
+        if seat is not None:
+            chunks = seat.follow(chunks)
         headers = provenance_headers(turn.provenance)
         if body.stream:
             return StreamReply(
@@ -77,6 +80,8 @@ class Generation:
                 timeout_seconds=services.settings.request_timeout_seconds,
             )
         whole = await until_disconnect(call.receive, lambda: _collected(body.model, chunks, part))
+        if seat is not None and seat.superseded:
+            whole |= part("", "", [])
         return JsonReply(whole, headers=headers)
 
 

@@ -47,6 +47,9 @@ class Completions:
         turns = [await services.router.open(request, call.intent) for request in completion_requests(services, body)]
         arrived_at = call.exchange.arrived_at
         answers = [services.metrics.watched(turn, arrived_at) for turn in turns]
+        seat = services.editors.seat(call, turns[0]) if len(turns) == 1 else None
+        if seat is not None:
+            answers = [seat.follow(answers[0])]
         provenance = turns[0].provenance
         frame = Completion(id=completion_id("cmpl"), created=int(time.time()), model=provenance.model_name, choices=[])
         work = CompletionWork(answers, choices_each=turns[0].request.choices, with_logprobs=body.logprobs is not None)
@@ -54,6 +57,8 @@ class Completions:
         if not body.stream:
             await until_disconnect(call.receive, work.collect)
             frame.choices = [choice.whole() for choice in work.choices]
+            if seat is not None and seat.superseded:
+                frame.choices = [replace(choice, text="", logprobs=None) for choice in frame.choices]
             frame.usage = work.tally.usage()
             frame.crofter = work.tally.extension(provenance)
             return JsonReply(frame, headers=headers)
