@@ -132,6 +132,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """None: as many as the context holds."""
     shortens_to_fit: bool = False
     """A `max_tokens` beyond the room left in the context is cut to it instead of refused, and so is text around a gap."""
+    thinking_tokens: int | None = None
+    """Most tokens of thinking before an answer has to begin; None: as the model and the wanted `reasoning_effort` have it."""
     stop: tuple[str, ...] = ()
     constraint: Grammar | JsonSchema | None = None
     choices: int = 1

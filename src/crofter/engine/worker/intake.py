@@ -32,6 +32,8 @@ from .text import reasoning_markers
 from .vocabulary import Vocabulary
 
 _MAXIMUM_CHOICES = 128
+_THINKING_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
+"""By effort; those in use among routers of several providers (OpenRouter's documentation of reasoning tokens)."""
 _ANSWER_SHARE = 4
 """What part of the context is left for an answer of no given length, when a prompt is shortened."""
 
@@ -116,9 +118,19 @@ class Intake:
             answer_limit=limit,
             constraint=self._constraint(request),
             begins_thinking=begins_thinking,
+            thinking_limit=self._thinking_limit(request, limit),
             calls=self._calls(request),
             arrived=arrived,
         )
+
+    def _thinking_limit(self, request: GenerationRequest, answer_limit: int) -> int | None:
+        """What was asked for; else, for a template that knows no effort, the share of the answer that an effort means."""
+        if request.thinking_tokens is not None or not isinstance(request.prompt, ChatPrompt):
+            return request.thinking_tokens
+        share = _THINKING_SHARES.get(str(request.prompt.template_arguments.get("reasoning_effort")))
+        if share is None or "reasoning_effort" in self._template.source:
+            return None
+        return int(share * answer_limit)
 
     def _room(self, request: GenerationRequest) -> int | None:
         if not request.shortens_to_fit:

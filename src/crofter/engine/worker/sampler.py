@@ -95,6 +95,10 @@ class Sampler:
         llama.llama_sampler_accept(self._chain, token)
         return token
 
+    def take(self, token: int) -> None:
+        """Remember a token that was not drawn."""
+        llama.llama_sampler_accept(self._chain, token)
+
     def _draw(self, logits: Logits, constraint: Constraint | None) -> int:
         candidates = np.zeros(logits.size, TOKEN_DATA)
         candidates["id"] = np.arange(logits.size, dtype=np.int32)

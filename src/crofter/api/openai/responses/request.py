@@ -42,6 +42,7 @@ def generation_request(
         prompt=chat_prompt(body, items),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
         max_tokens=body.max_output_tokens,
+        thinking_tokens=0 if body.reasoning is not None and body.reasoning.effort == "none" else None,
         constraint=_form(body),
         timeout_seconds=timeout_seconds,
     )
