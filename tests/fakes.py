@@ -137,6 +137,7 @@ class FakeAdministration:
         self.token = token
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
+        self.kept: list[tuple[str, float | None]] = []
         self.models = [
             ModelSummary(
                 name=MODEL.name,
@@ -227,6 +228,9 @@ class FakeAdministration:
 
     async def unload_model(self, name: str) -> None:
         FakeResolver().resolve(name)
+
+    def keep_model(self, name: str, seconds: float | None) -> None:
+        self.kept.append((name, seconds))
 
     async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
         yield TuneProgress(step=1, steps=1, description=workload, chosen={"threads": 2})

@@ -144,6 +144,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     echo: bool = False
     """Begin the answer with the prompt's text."""
     timeout_seconds: float | None = None
+    keep_loaded_seconds: float | None = None
+    """How long the model stays in memory afterwards; negative: until it is told to go; None: as the engine's settings say."""
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +211,8 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: RequestId
     model: str
     inputs: tuple[TextPrompt | TokenPrompt, ...]
+    keep_loaded_seconds: float | None = None
+    """As of a GenerationRequest."""
 
 
 class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,6 +89,7 @@ class Engine:
             slot = self._slot(model)
             with slot.use():
                 worker = await self._worker(slot)
+                slot.keep_seconds = request.keep_loaded_seconds
                 stream = worker.generate(request, timeout)
                 begun = False
                 try:
@@ -107,6 +108,7 @@ class Engine:
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
+            slot.keep_seconds = request.keep_loaded_seconds
             reply = await worker.ask(Embed(call=0, inputs=request.inputs), Embedded, _LONGEST_CALL_SECONDS)
             return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
 
@@ -143,6 +145,11 @@ class Engine:
         """Go by what is newly said of a model; a new context takes effect when it is loaded next."""
         if model.model_id in self._slots:
             self._slots[model.model_id].model = model
+
+    def keep(self, model_id: ModelId, seconds: float | None) -> None:
+        """Say how long a loaded model stays once nobody uses it; 0: it goes as soon as it is idle. See `Slot.keep_seconds`."""
+        if model_id in self._slots:
+            self._slots[model_id].keep_seconds = seconds
 
     async def unload(self, model_id: ModelId) -> None:
         """Unload a model; its running requests end with SHUTTING_DOWN. Nothing happens if it is not loaded."""
@@ -216,13 +223,12 @@ class Engine:
         """Unload what is idle, kill what hangs."""
         while True:
             await anyio.sleep(_WATCH_SECONDS)
-            keep = self.settings.keep_alive_seconds
             for slot in list(self._slots.values()):
                 if slot.worker is None:
                     continue
                 if slot.worker.hangs():
                     slot.worker.kill()
-                elif keep >= 0 and slot.may_go and time.monotonic() - slot.last_used > keep:
+                elif slot.may_go and slot.left_seconds(self.settings.keep_alive_seconds) == 0.0:
                     self._tasks.start_soon(self._put_to_rest, slot, name=f"rest {slot.model.name}")
 
     async def _put_to_rest(self, slot: Slot) -> None:

@@ -9,6 +9,7 @@ from crofter.api.services import Services
 from crofter.api.vectors import numbers, shortened
 from crofter.core import EmbeddingRequest, EmbeddingResult, TextPrompt, new_request_id
 
+from .keep import keep_alive_seconds
 from .names import known_name
 from .wire import EmbedBody, OldEmbedBody
 
@@ -24,7 +25,7 @@ class Embedding:
         body = await call.body(EmbedBody)
         started = perf_counter()
         texts = [body.input] if isinstance(body.input, str) else body.input
-        result = await self._vectors(call, body.model, texts)
+        result = await self._vectors(call, body.model, texts, keep_alive_seconds(body.keep_alive))
         return JsonReply(
             {
                 "model": body.model,
@@ -38,10 +39,10 @@ class Embedding:
     async def old(self, call: Call) -> App:
         """One vector."""
         body = await call.body(OldEmbedBody)
-        result = await self._vectors(call, body.model, [body.prompt])
+        result = await self._vectors(call, body.model, [body.prompt], keep_alive_seconds(body.keep_alive))
         return JsonReply({"embedding": numbers(result.vectors[0])})
 
-    async def _vectors(self, call: Call, model: str, texts: list[str]) -> EmbeddingResult:
+    async def _vectors(self, call: Call, model: str, texts: list[str], keep_seconds: float | None) -> EmbeddingResult:
         services = self._services
         if not texts:
             return EmbeddingResult(vectors=(), prompt_tokens=0)
@@ -49,6 +50,7 @@ class Embedding:
             request_id=new_request_id(),
             model=known_name(services, model),
             inputs=tuple(TextPrompt(text=text) for text in texts),
+            keep_loaded_seconds=keep_seconds,
         )
         limit_seconds = services.settings.request_timeout_seconds
         result, _ = await until_disconnect(
