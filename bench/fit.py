@@ -25,7 +25,7 @@ from sparse import write_shape
 from crofter.core import ModelFile, ModelId
 from crofter.engine.fit import LoadChoice, MemoryNeed, memory_need, shape_of
 from crofter.engine.process import WorkerProcess
-from crofter.engine.wire import LoadPlan, Measure
+from crofter.engine.wire import LoadPlan, Measure, Measured
 from crofter.models import read_facts
 from crofter.models.installed import model_file as as_model_file
 from crofter.models.installed import packaged_model
@@ -151,7 +151,9 @@ async def _measured(case: Case) -> Result:
             tokens = case.context - _ANSWER_TOKENS - 1
             if case.fused:
                 tokens = min(tokens, case.rows)
-            await worker.measure(Measure(call=0, prompt_tokens=tokens, answer_tokens=_ANSWER_TOKENS), _LOAD_SECONDS)
+            await worker.ask(
+                Measure(call=0, prompt_tokens=tokens, answer_tokens=_ANSWER_TOKENS), Measured, _LOAD_SECONDS
+            )
             taken = int(psutil.Process(worker.process_id).memory_info().rss)
         finally:
             await worker.stop()

@@ -54,7 +54,7 @@ class BenchNode:
 
     def __init__(self, url: str, administrator_token: str, process_id: int) -> None:
         self.process_id = process_id
-        self._url = url
+        self.url = url
         self._token = administrator_token
         address = urlsplit(url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
@@ -86,7 +86,7 @@ class BenchNode:
 
     def _send(self, method: str, path: str, body: bytes | None = None) -> bytes:
         request = urllib.request.Request(
-            self._url + path,
+            self.url + path,
             method=method,
             data=body,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},

@@ -48,6 +48,8 @@ from crofter.core import (
     ModelFile,
     ModelId,
     Prompt,
+    RerankRequest,
+    RerankResult,
     TextPrompt,
     Timings,
     TokenPrompt,
@@ -88,6 +90,7 @@ class FakeBackend:
         self._scripts = list(scripts) or [answer("Hello", " world")]
         self.requests: list[GenerationRequest] = []
         self.embedded: list[EmbeddingRequest] = []
+        self.ranked: list[RerankRequest] = []
         self.closed = anyio.Event()
         self.waiting = anyio.Event()
         self.name = "fake"
@@ -114,6 +117,12 @@ class FakeBackend:
         self.embedded.append(request)
         vector = struct.pack("<4f", 0.5, 0.5, 0.5, 0.5)
         return EmbeddingResult(vectors=(vector,) * len(request.inputs), prompt_tokens=3 * len(request.inputs))
+
+    async def rerank(self, model: Model, request: RerankRequest) -> RerankResult:
+        """The longer a document, the better; the first one was too long."""
+        self.ranked.append(request)
+        scores = tuple(len(document) / 100 for document in request.documents)
+        return RerankResult(scores=scores, prompt_tokens=5 * len(scores), cut=(0,))
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         match prompt:
@@ -195,6 +204,7 @@ class FakeAdministration:
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
         self.providers = FakeProviders()
+        self.kept: list[tuple[str, float | None]] = []
         self.installed = [
             ModelSummary(
                 name=MODEL.name,
@@ -288,6 +298,9 @@ class FakeAdministration:
 
     async def unload_model(self, name: str) -> None:
         FakeResolver().resolve(name)
+
+    def keep_model(self, name: str, seconds: float | None) -> None:
+        self.kept.append((name, seconds))
 
     async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
         yield TuneProgress(step=1, steps=1, description=workload, chosen={"threads": 2})

@@ -63,7 +63,7 @@ def write_tiny_llama(
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     if pooling_type is not None:
         writer.add_pooling_type(gguf.PoolingType(pooling_type))
-    _add_tokenizer(writer, chat_template)
+    add_tokenizer(writer, chat_template)
     if edit is not None:
         edit(writer)
     for tensor_name, values in _tensors(seed, layers, hidden, heads, kv_heads).items():
@@ -75,8 +75,8 @@ def write_tiny_llama(
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, chat_template: str | None) -> None:
-    tokens = _vocabulary()
+def add_tokenizer(writer: gguf.GGUFWriter, chat_template: str | None) -> None:
+    tokens = vocabulary()
     identifier = {token: index for index, token in enumerate(tokens)}
     ordinary = len(tokens) - len(CONTROL_TOKENS)
     writer.add_tokenizer_model("gpt2")
@@ -96,7 +96,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, chat_template: str | None) -> None:
         writer.add_chat_template(chat_template)
 
 
-def _vocabulary() -> list[str]:
+def vocabulary() -> list[str]:
     """GPT-2's printable stand-ins for the 256 bytes, then the merges, then the control tokens."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
@@ -108,7 +108,7 @@ def _vocabulary() -> list[str]:
 
 def _tensors(seed: int, layers: int, hidden: int, heads: int, kv_heads: int) -> dict[str, NDArray[np.float32]]:
     random = np.random.default_rng(seed)
-    tokens = _vocabulary()
+    tokens = vocabulary()
     key_value_width = hidden // heads * kv_heads
 
     def matrix(rows: int, columns: int) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """The one way from every dialect to the router: what a key allows is checked before, what was used is charged after."""
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import aclosing, contextmanager
+from typing import TypeVar
 
 from crofter.core import (
     Chunk,
@@ -13,12 +14,17 @@ from crofter.core import (
     Model,
     Prompt,
     Provenance,
+    RerankRequest,
+    RerankResult,
+    TextPrompt,
     Usage,
 )
 from crofter.router import Router, Turn
 
 from .access import Account, Asker
 from .metrics import Metrics
+
+Read = TypeVar("Read", EmbeddingResult, RerankResult)
 
 
 class Inference:
@@ -58,19 +64,26 @@ class Inference:
         self, request: EmbeddingRequest, asker: Asker, *, timeout_seconds: float
     ) -> tuple[EmbeddingResult, Provenance]:
         """Vectors and where they were made. Raises what `open` and its answer raise, and the backend's errors."""
-        account = asker.account
-        with _errors_counted(account):
-            self._begin(account, {request.model: self._router.resolve(request.model)})
-            reserved = await self._reserve(request.model, request.inputs, asker)
-            try:
-                result, provenance = await self._router.embed(request, asker.intent, timeout_seconds=timeout_seconds)
-            except CrofterError:
-                if account is not None:
-                    account.charge(prompt_tokens=-reserved)
-                raise
-        if account is not None:
-            account.charge(prompt_tokens=result.prompt_tokens - reserved)
+        result, provenance = await self._whole(
+            request.model,
+            request.inputs,
+            asker,
+            lambda: self._router.embed(request, asker.intent, timeout_seconds=timeout_seconds),
+        )
         self._metrics.tokens_embedded(result.prompt_tokens)
+        return result, provenance
+
+    async def rerank(
+        self, request: RerankRequest, asker: Asker, *, timeout_seconds: float
+    ) -> tuple[RerankResult, Provenance]:
+        """How well each document answers, and where that was judged. Raises as `embed`."""
+        result, provenance = await self._whole(
+            request.model,
+            [TextPrompt(text=request.query + document) for document in request.documents],
+            asker,
+            lambda: self._router.rerank(request, asker.intent, timeout_seconds=timeout_seconds),
+        )
+        self._metrics.tokens_ranked(result.prompt_tokens)
         return result, provenance
 
     async def tokenize(self, model: str, prompt: Prompt, asker: Asker) -> Sequence[int]:
@@ -78,6 +91,28 @@ class Inference:
         with _errors_counted(asker.account):
             self._begin(asker.account, {model: self._router.resolve(model)})
             return await self._router.tokenize(model, prompt, asker.intent)
+
+    async def _whole(
+        self,
+        model: str,
+        prompts: Sequence[Prompt],
+        asker: Asker,
+        work: Callable[[], Awaitable[tuple[Read, Provenance]]],
+    ) -> tuple[Read, Provenance]:
+        """What is read and answered at once: its tokens are taken before, and put right after."""
+        account = asker.account
+        with _errors_counted(account):
+            self._begin(account, {model: self._router.resolve(model)})
+            reserved = await self._reserve(model, prompts, asker)
+            try:
+                result, provenance = await work()
+            except CrofterError:
+                if account is not None:
+                    account.charge(prompt_tokens=-reserved)
+                raise
+        if account is not None:
+            account.charge(prompt_tokens=result.prompt_tokens - reserved)
+        return result, provenance
 
     def _begin(self, account: Account | None, models: dict[str, Model]) -> None:
         if account is None:

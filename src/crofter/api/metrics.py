@@ -54,6 +54,9 @@ class Metrics:
     def tokens_embedded(self, count: int) -> None:
         self._tokens.labels("embedded").inc(count)
 
+    def tokens_ranked(self, count: int) -> None:
+        self._tokens.labels("ranked").inc(count)
+
     def exposition(self) -> bytes:
         """The text Prometheus reads."""
         return generate_latest(self._registry)

@@ -19,11 +19,20 @@ class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
     prefill_ms: float
 
 
+class IgnoredTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool of the request that the model was not told of."""
+
+    type: str
+    name: str
+    reason: str
+
+
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
     """The `crofter` object of a reply: where it ran, who could read it, how long it took."""
 
     provenance: Provenance
     timings: TimingsReply | msgspec.UnsetType = msgspec.UNSET
+    ignored_tools: tuple[IgnoredTool, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def extension(provenance: Provenance, ends: Sequence[Chunk] = (), choices: int = 1) -> Extension:

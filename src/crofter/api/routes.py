@@ -13,10 +13,12 @@ from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
 from .dialects import ANTHROPIC, dialect_of
 from .health import HealthRoutes
+from .llama import Infill
 from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .replies import JsonReply
+from .rerank import Rerank
 from .services import Services
 from .settings import ApiSettings
 
@@ -53,15 +55,19 @@ class EitherDialect:
         await (self._anthropic if dialect_of(scope) is ANTHROPIC else self._openai)(scope, receive, send)
 
 
-def routes(services: Services) -> App:
-    """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
+def _inference(services: Services) -> dict[str, App]:
+    """What answers with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic_models = AnthropicModels(services)
-    inference = {
+    rerank = endpoint(POST=Rerank(services).create)
+    return {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
+        "/infill": endpoint(POST=Infill(services).create),
         "/embeddings": endpoint(POST=Embeddings(services).create),
+        "/rerank": rerank,
+        "/reranking": rerank,
         "/responses": endpoint(POST=responses.create),
         "/responses/input_tokens": endpoint(POST=responses.input_tokens),
         "/responses/{name}": endpoint(GET=responses.retrieve, DELETE=responses.delete),
@@ -72,6 +78,11 @@ def routes(services: Services) -> App:
         "/models": EitherDialect(endpoint(GET=models.list), endpoint(GET=anthropic_models.list)),
         "/models/{name:path}": EitherDialect(endpoint(GET=models.retrieve), endpoint(GET=anthropic_models.retrieve)),
     }
+
+
+def routes(services: Services) -> App:
+    """The table."""
+    endpoint = partial(Endpoint, services.settings)
     admin = AdminRoutes(services)
     health = HealthRoutes(services)
     own = {
@@ -80,6 +91,7 @@ def routes(services: Services) -> App:
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
         "/mcp": McpEndpoint(services),
+        "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(
@@ -105,7 +117,7 @@ def routes(services: Services) -> App:
         **_providers(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
-    both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
+    both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
     ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
     table = [
         Route(path, answer) for path, answer in (ollama | own | both).items()

@@ -8,6 +8,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode
 
 from .administration import Administration
+from .editors import Editors
 from .inference import Inference
 from .metrics import Metrics
 from .settings import ApiSettings
@@ -29,3 +30,4 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     settings: ApiSettings
     metrics: Metrics
     adapter_path: AdapterPath
+    editors: Editors = msgspec.field(default_factory=Editors)

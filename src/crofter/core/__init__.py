@@ -4,11 +4,13 @@ from .errors import Blame, CrofterError, ErrorCode, ErrorReport
 from .ids import ModelId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
 from .ports import Backend
+from .ranking import RerankRequest, RerankResult
 from .shape import ModelShape
 from .values import (
     AdapterUse,
     ChatPrompt,
     Chunk,
+    ContextFile,
     EmbeddingRequest,
     EmbeddingResult,
     FinishReason,
@@ -40,6 +42,7 @@ __all__ = [
     "Blame",
     "ChatPrompt",
     "Chunk",
+    "ContextFile",
     "CrofterError",
     "EmbeddingRequest",
     "EmbeddingResult",
@@ -60,6 +63,8 @@ __all__ = [
     "Provenance",
     "Radius",
     "RequestId",
+    "RerankRequest",
+    "RerankResult",
     "Sampling",
     "TextPrompt",
     "Timings",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from .ranking import RerankRequest, RerankResult
 from .values import Chunk, EmbeddingRequest, EmbeddingResult, GenerationRequest, Model, Prompt, Way
 
 
@@ -22,6 +23,10 @@ class Backend(Protocol):
 
     async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:
         """Vectors for the inputs. Raises CrofterError."""
+        ...
+
+    async def rerank(self, model: Model, request: RerankRequest) -> RerankResult:
+        """How well each document answers the query. Raises CrofterError."""
         ...
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:

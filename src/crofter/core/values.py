@@ -61,11 +61,20 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):
     tokens: tuple[int, ...]
 
 
+class ContextFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Text of another file, or of another place of the same one."""
+
+    name: str
+    text: str
+
+
 class InfillPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="infill"):
     """Text before and after a gap; the model's own fill-in-the-middle tokens are applied."""
 
     prefix: str
     suffix: str
+    context: tuple[ContextFile, ...] = ()
+    """What else may help, the most useful last."""
 
 
 Prompt = ChatPrompt | TextPrompt | TokenPrompt | InfillPrompt
@@ -83,6 +92,8 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     penalty_window_tokens: int = 64
+    favours_ending: bool = False
+    """Tokens that begin alike count together, and ending for more: for gaps in texts (llama.cpp's `infill` sampler)."""
     mirostat: Literal[0, 1, 2] = 0
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
@@ -120,7 +131,9 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     """None: as many as the context holds."""
     shortens_to_fit: bool = False
-    """A `max_tokens` beyond the room left in the context is cut to it instead of refused."""
+    """A `max_tokens` beyond the room left in the context is cut to it instead of refused, and so is text around a gap."""
+    thinking_tokens: int | None = None
+    """Most tokens of thinking before an answer has to begin; None: as the model and the wanted `reasoning_effort` have it."""
     stop: tuple[str, ...] = ()
     constraint: Grammar | JsonSchema | None = None
     choices: int = 1
@@ -131,6 +144,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     echo: bool = False
     """Begin the answer with the prompt's text."""
     timeout_seconds: float | None = None
+    keep_loaded_seconds: float | None = None
+    """How long the model stays in memory afterwards; negative: until it is told to go; None: as the engine's settings say."""
 
 
 class TokenLogprob(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +211,8 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: RequestId
     model: str
     inputs: tuple[TextPrompt | TokenPrompt, ...]
+    keep_loaded_seconds: float | None = None
+    """As of a GenerationRequest."""
 
 
 class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):

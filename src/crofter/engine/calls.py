@@ -7,9 +7,9 @@ from collections.abc import Generator
 
 from crofter.core import Chunk, CrofterError, ErrorCode
 
-from .wire import Accepted, Chunks, Embedded, Failed, FromWorker, Measured, Tokenized
+from .wire import Accepted, Chunks, Embedded, Failed, FromWorker, Measured, Reranked, Tokenized
 
-Reply = Chunk | Embedded | Tokenized | Measured
+Reply = Chunk | Embedded | Reranked | Tokenized | Measured
 
 _ACCEPT_SECONDS = 60.0
 """A request not even tokenised after this long: its template or text holds the worker up."""
@@ -75,7 +75,7 @@ class Calls:
             case Failed():
                 if (call := self._calls.get(message.call)) is not None:
                     call.put(CrofterError.from_report(message.error))
-            case Embedded() | Tokenized() | Measured():
+            case Embedded() | Reranked() | Tokenized() | Measured():
                 if (call := self._calls.get(message.call)) is not None:
                     call.put(message)
             case _:

@@ -59,6 +59,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         shape=shape_of(model),
         flash_attention=flash_attention,
         repack=tuning.repack if tuning else True,
+        ranks="rerank" in model.capabilities,
         estimated_bytes=fit.need.host.total_bytes,
         accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
     )

@@ -7,33 +7,35 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest
 
-from .calls import Call, Calls, Reply
+from .calls import Call, Calls
 from .wire import (
     LENGTH_BYTES,
     MAXIMUM_FRAME_BYTES,
     Cancel,
     Embed,
-    Embedded,
     Failed,
     FromWorker,
     Generate,
     Loaded,
     LoadPlan,
     Measure,
-    Measured,
     Occupancy,
+    Rerank,
     Tokenize,
-    Tokenized,
     ToWorker,
     frame,
     from_worker_decoder,
 )
+
+Question = Embed | Rerank | Tokenize | Measure
+"""What has one reply."""
+T = TypeVar("T")
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has only the latter, which there means the former.
 _STOP_SECONDS = 5.0
@@ -135,33 +137,15 @@ class WorkerProcess:
                 call.finished = reply.usage is not None
                 yield reply
 
-    async def embed(self, message: Embed, timeout_seconds: float) -> Embedded:
-        """Vectors for the message's inputs. Raises CrofterError."""
-        reply = await self._ask(message, timeout_seconds)
-        if not isinstance(reply, Embedded):
-            raise _NONSENSE
-        return reply
-
-    async def tokenize(self, message: Tokenize, timeout_seconds: float) -> Tokenized:
-        """Token ids of the message's prompt. Raises CrofterError."""
-        reply = await self._ask(message, timeout_seconds)
-        if not isinstance(reply, Tokenized):
-            raise _NONSENSE
-        return reply
-
-    async def measure(self, message: Measure, timeout_seconds: float) -> Measured:
-        """Speeds of the idle model. Raises CrofterError."""
-        reply = await self._ask(message, timeout_seconds)
-        if not isinstance(reply, Measured):
-            raise _NONSENSE
-        return reply
-
-    async def _ask(self, message: Embed | Tokenize | Measure, timeout_seconds: float) -> Reply:
+    async def ask(self, message: Question, reply_type: type[T], timeout_seconds: float) -> T:
+        """The reply to a message that has one. Raises CrofterError."""
         with self._open(timeout_seconds) as call:
             # A measurement has no text that could hold up the intake.
             call.accepted = isinstance(message, Measure)
             await self._send(msgspec.structs.replace(message, call=call.number))
             reply = await call.reply()
+            if not isinstance(reply, reply_type):
+                raise _NONSENSE
             call.finished = True
             return reply
 

@@ -22,6 +22,8 @@ from crofter.core import (
     ModelFile,
     ModelId,
     Prompt,
+    RerankRequest,
+    RerankResult,
     Way,
 )
 
@@ -34,7 +36,7 @@ from .settings import EngineSettings
 from .slot import Slot
 from .values import TuneStep, WorkerStatus
 from .verdict import Fit
-from .wire import Embed, Tokenize
+from .wire import Embed, Embedded, Rerank, Reranked, Tokenize, Tokenized
 
 _WATCH_SECONDS = 1.0
 _LONGEST_CALL_SECONDS = 600.0
@@ -91,6 +93,7 @@ class Engine:
             slot = self._slot(model)
             with slot.use():
                 worker = await self._worker(slot)
+                slot.keep_seconds = request.keep_loaded_seconds
                 stream = worker.generate(request, timeout)
                 begun = False
                 try:
@@ -109,15 +112,25 @@ class Engine:
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.embed(Embed(call=0, inputs=request.inputs), _LONGEST_CALL_SECONDS)
+            slot.keep_seconds = request.keep_loaded_seconds
+            reply = await worker.ask(Embed(call=0, inputs=request.inputs), Embedded, _LONGEST_CALL_SECONDS)
             return EmbeddingResult(vectors=reply.vectors, prompt_tokens=reply.prompt_tokens)
+
+    async def rerank(self, model: Model, request: RerankRequest) -> RerankResult:
+        """See `core.Backend`."""
+        slot = self._slot(model)
+        with slot.use():
+            worker = await self._worker(slot)
+            asked = Rerank(call=0, query=request.query, documents=request.documents)
+            reply = await worker.ask(asked, Reranked, _LONGEST_CALL_SECONDS)
+            return RerankResult(scores=reply.scores, cut=reply.cut, prompt_tokens=reply.prompt_tokens)
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """See `core.Backend`."""
         slot = self._slot(model)
         with slot.use():
             worker = await self._worker(slot)
-            reply = await worker.tokenize(Tokenize(call=0, prompt=prompt), _LONGEST_CALL_SECONDS)
+            reply = await worker.ask(Tokenize(call=0, prompt=prompt), Tokenized, _LONGEST_CALL_SECONDS)
             return reply.tokens
 
     # The owner's side.
@@ -136,6 +149,11 @@ class Engine:
         """Go by what is newly said of a model; a new context takes effect when it is loaded next."""
         if model.model_id in self._slots:
             self._slots[model.model_id].model = model
+
+    def keep(self, model_id: ModelId, seconds: float | None) -> None:
+        """Say how long a loaded model stays once nobody uses it; 0: it goes as soon as it is idle. See `Slot.keep_seconds`."""
+        if model_id in self._slots:
+            self._slots[model_id].keep_seconds = seconds
 
     async def unload(self, model_id: ModelId) -> None:
         """Unload a model; its running requests end with SHUTTING_DOWN. Nothing happens if it is not loaded."""
@@ -211,13 +229,12 @@ class Engine:
         """Unload what is idle, kill what hangs."""
         while True:
             await anyio.sleep(_WATCH_SECONDS)
-            keep = self.settings.keep_alive_seconds
             for slot in list(self._slots.values()):
                 if slot.worker is None:
                     continue
                 if slot.worker.hangs():
                     slot.worker.kill()
-                elif keep >= 0 and slot.may_go and time.monotonic() - slot.last_used > keep:
+                elif slot.may_go and slot.left_seconds(self.settings.keep_alive_seconds) == 0.0:
                     self._tasks.start_soon(self._put_to_rest, slot, name=f"rest {slot.model.name}")
 
     async def _put_to_rest(self, slot: Slot) -> None:

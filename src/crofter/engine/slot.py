@@ -26,6 +26,8 @@ class Slot:
         """On the host; 0: not loaded."""
         self.accelerator_bytes: tuple[int, ...] = ()
         self.last_used = time.monotonic()
+        self.keep_seconds: float | None = None
+        """How long whoever used it last wants it kept; None: as the settings say."""
         self.restarts = 0
         self.loading = asyncio.Lock()
         self._users = 0
@@ -76,12 +78,19 @@ class Slot:
     def forget(self) -> None:
         """Nothing is loaded any more."""
         self.worker, self.state, self.estimated_bytes, self.accelerator_bytes = None, None, 0, ()
+        self.keep_seconds = None
+
+    def left_seconds(self, keep_alive_seconds: float) -> float | None:
+        """Until it is unloaded for idleness, which the settings' time decides unless a user did; None: never."""
+        keep = keep_alive_seconds if self.keep_seconds is None else self.keep_seconds
+        if keep < 0 or self.model.pinned:
+            return None
+        return keep if self.in_use else max(0.0, self.last_used + keep - time.monotonic())
 
     def status(self, resident: Callable[[int], int], keep_alive_seconds: float) -> WorkerStatus:
         """The slot as `ps` shows it; `resident` reads a process's memory."""
         idle = 0.0 if self.in_use else time.monotonic() - self.last_used
         worker = self.worker
-        expires = keep_alive_seconds >= 0 and worker is not None and not self.model.pinned
         return WorkerStatus(
             name=self.model.name,
             model_id=self.model.model_id,
@@ -97,6 +106,6 @@ class Slot:
             threads=worker.loaded.threads if worker else 0,
             restarts=self.restarts,
             idle_seconds=idle,
-            expires_in_seconds=max(0.0, keep_alive_seconds - idle) if expires else None,
+            expires_in_seconds=self.left_seconds(keep_alive_seconds) if worker else None,
             pinned=self.model.pinned,
         )

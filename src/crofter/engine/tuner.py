@@ -90,7 +90,7 @@ async def _measure(base: LoadPlan, tuning: Tuning, log_path: Path) -> Measured:
         running.start_soon(worker.run)
         try:
             message = Measure(call=0, prompt_tokens=_PROMPT_TOKENS, answer_tokens=_ANSWER_TOKENS)
-            return await worker.measure(message, _MEASURE_SECONDS)
+            return await worker.ask(message, Measured, _MEASURE_SECONDS)
         finally:
             with anyio.CancelScope(shield=True):
                 await worker.stop()

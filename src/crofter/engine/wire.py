@@ -42,6 +42,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     flash_attention: Literal["auto", "on", "off"]
     repack: bool
     """Rewrite weights at load into the layout this CPU multiplies fastest (llama.cpp `use_extra_bufts`)."""
+    ranks: bool = False
+    """Whether it is known to rank texts; a model file may also say so itself."""
     estimated_bytes: int
     """What `fit` says it takes of the host's memory."""
     accelerator_bytes: tuple[int, ...] = ()
@@ -61,6 +63,12 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     inputs: tuple[TextPrompt | TokenPrompt, ...]
 
 
+class Rerank(msgspec.Struct, frozen=True, kw_only=True, tag="rerank"):
+    call: int
+    query: str
+    documents: tuple[str, ...]
+
+
 class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
     call: int
     prompt: Prompt
@@ -78,7 +86,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure"):
     answer_tokens: int
 
 
-ToWorker = Generate | Embed | Tokenize | Cancel | Measure
+ToWorker = Generate | Embed | Rerank | Tokenize | Cancel | Measure
 
 # Worker to node.
 
@@ -119,6 +127,13 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, tag="embedded"):
     prompt_tokens: int
 
 
+class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):
+    call: int
+    scores: tuple[float, ...]
+    cut: tuple[int, ...]
+    prompt_tokens: int
+
+
 class Tokenized(msgspec.Struct, frozen=True, kw_only=True, tag="tokenized"):
     call: int
     tokens: tuple[int, ...]
@@ -140,7 +155,7 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True, tag="occupancy"):
     cached_prefix_bytes: int
 
 
-FromWorker = Loaded | Accepted | Chunks | Failed | Embedded | Tokenized | Measured | Occupancy
+FromWorker = Loaded | Accepted | Chunks | Failed | Embedded | Reranked | Tokenized | Measured | Occupancy
 
 to_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 from_worker_decoder: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

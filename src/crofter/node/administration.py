@@ -192,6 +192,9 @@ class NodeAdministration:
     async def unload_model(self, name: str) -> None:
         await self._parts.engine.unload(self._parts.registry.resolve(name).file.model_id)
 
+    def keep_model(self, name: str, seconds: float | None) -> None:
+        self._parts.engine.keep(self._parts.registry.resolve(name).file.model_id, seconds)
+
     async def tune(self, name: str, workload: Literal["chat", "reading"]) -> AsyncGenerator[TuneProgress]:
         model = self._parts.registry.resolve(name).file
         async with aclosing(self._parts.engine.tune(model, workload)) as steps:

@@ -37,6 +37,11 @@ def require_embeddable(provider: Provider, request: EmbeddingRequest) -> None:
         raise _unsupported(provider, "prompts of token ids", "input")
 
 
+def no_ranking(provider: Provider) -> CrofterError:
+    """What rerankers speak differs too much to guess."""
+    return _unsupported(provider, "ranking texts", "model")
+
+
 def no_tokens(provider: Provider) -> CrofterError:
     """Its tokenizer is not here."""
     return _unsupported(provider, "counting tokens without answering", "model")
@@ -47,6 +52,7 @@ def _of_prompt(kind: Kind, request: GenerationRequest) -> Iterator[tuple[bool, s
     yield isinstance(prompt, TokenPrompt), "prompts of token ids", "prompt"
     yield isinstance(prompt, TextPrompt) and not kind.completes, "text to continue; use chat completions", "prompt"
     yield isinstance(prompt, InfillPrompt) and not kind.fills_gaps, "filling gaps (a suffix)", "suffix"
+    yield isinstance(prompt, InfillPrompt) and bool(prompt.context), "other files beside a gap", "input_extra"
     yield request.echo, "echo", "echo"
     if isinstance(prompt, ChatPrompt):
         further = prompt.template_arguments.keys() - _OWN_ARGUMENTS

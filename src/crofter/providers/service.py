@@ -19,6 +19,8 @@ from crofter.core import (
     GenerationRequest,
     Model,
     Prompt,
+    RerankRequest,
+    RerankResult,
     Timings,
     Way,
 )
@@ -30,7 +32,7 @@ from .dialect import AnswerReader, MalformedAnswerError, Sending
 from .faults import failure, malformed, reported
 from .line import Line, trusted_certificates
 from .listing import listed_models
-from .refusals import no_tokens, require_embeddable, require_possible
+from .refusals import no_ranking, no_tokens, require_embeddable, require_possible
 from .settings import ProviderSettings
 from .sse import EventReader, EventTooLargeError
 from .values import Provider, RemoteModel
@@ -100,6 +102,10 @@ class Providers:
             return await anyio.to_thread.run_sync(openai.vectors_of, body, len(request.inputs))
         except (msgspec.DecodeError, MalformedAnswerError, RecursionError) as error:
             raise malformed(provider) from error
+
+    async def rerank(self, model: Model, request: RerankRequest) -> RerankResult:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise no_ranking(self._known(model)[0])
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the port has it
         """Raises UNSUPPORTED: a provider's tokenizer is not here."""

@@ -26,6 +26,12 @@ def require_embedding(model: Model) -> None:
         raise _unsupported(model, "makes no embeddings", "")
 
 
+def require_ranking(model: Model) -> None:
+    """Raises UNSUPPORTED if the model does not judge texts by a question."""
+    if model.capabilities and "rerank" not in model.capabilities:
+        raise _unsupported(model, "ranks no texts", "; pull a reranker, such as bge-reranker or Qwen3-Reranker")
+
+
 def _unsupported(model: Model, what: str, instead: str) -> CrofterError:
     message = (
         f"{model.name} {what}{instead}. It is there for: {', '.join(model.capabilities)} (`crofter show {model.name}`)."

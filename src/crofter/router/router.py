@@ -1,7 +1,7 @@
 """The one place that every request passes: finds the model, chooses the way, keeps track."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -17,15 +17,19 @@ from crofter.core import (
     Model,
     Prompt,
     Provenance,
+    RequestId,
+    RerankRequest,
+    RerankResult,
 )
 
-from .ability import require_embedding, require_writing
+from .ability import require_embedding, require_ranking, require_writing
 from .active import ActiveRequests
 from .plan import choose
 from .settings import RouterSettings
 from .turn import Turn
 
 ON_THIS_NODE = Intent(radius="local")
+T = TypeVar("T")
 
 
 class Resolver(Protocol):
@@ -76,13 +80,19 @@ class Router:
         model = self._resolver.resolve(request.model)
         require_embedding(model)
         backend, provenance = self._place(model, intent)
-        with anyio.move_on_after(timeout_seconds) as scope, self._active.running(request.request_id, scope.cancel):
-            return await backend.embed(model, request), provenance
-        if scope.deadline <= anyio.current_time():
-            raise CrofterError(
-                ErrorCode.TIMED_OUT, f"no vectors within {timeout_seconds:g} seconds; send fewer inputs at once"
-            )
-        raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
+        result = await self._within(request.request_id, timeout_seconds, lambda: backend.embed(model, request))
+        return result, provenance
+
+    async def rerank(
+        self, request: RerankRequest, intent: Intent = ON_THIS_NODE, *, timeout_seconds: float | None = None
+    ) -> tuple[RerankResult, Provenance]:
+        """How well each document answers, and where that was judged. Raises as `embed`."""
+        self._active.refuse_if_closed()
+        model = self._resolver.resolve(request.model)
+        require_ranking(model)
+        backend, provenance = self._place(model, intent)
+        result = await self._within(request.request_id, timeout_seconds, lambda: backend.rerank(model, request))
+        return result, provenance
 
     async def tokenize(self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE) -> Sequence[int]:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
@@ -94,6 +104,16 @@ class Router:
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""
         return await self._active.drain(timeout_seconds)
+
+    async def _within(
+        self, request_id: RequestId, timeout_seconds: float | None, work: Callable[[], Awaitable[T]]
+    ) -> T:
+        with anyio.move_on_after(timeout_seconds) as scope, self._active.running(request_id, scope.cancel):
+            return await work()
+        if scope.deadline <= anyio.current_time():
+            message = f"not done within {timeout_seconds:g} seconds; send fewer texts at once"
+            raise CrofterError(ErrorCode.TIMED_OUT, message)
+        raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
 
     def _place(self, model: Model, intent: Intent) -> tuple[Backend, Provenance]:
         offers = [(backend, way) for backend in self._backends for way in backend.ways(model)]

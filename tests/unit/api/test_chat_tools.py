@@ -119,3 +119,22 @@ async def test_what_is_wrong_is_named(fields: dict[str, Any], parameter: str) ->
     reply = await Browser().chat(**fields)
     assert reply.status == 400
     assert reply.json["error"]["param"] == parameter
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_each_of_several_answers_has_its_own_calls(stream: bool) -> None:
+    steps: list[Step] = [
+        Chunk(choice=choice, tool_calls=(ToolCallDelta(index=0, name=name, arguments="{}"),))
+        for choice, name in enumerate(("add", "now"))
+    ]
+    usage = Usage(prompt_tokens=5, completion_tokens=9)
+    ends: list[Step] = [
+        Chunk(choice=0, finish_reason="tool_calls"),
+        Chunk(choice=1, finish_reason="tool_calls", usage=usage),
+    ]
+    reply = await Browser(FakeBackend([*steps, *ends])).chat(tools=[ADD, NOW], n=2, stream=stream)
+    whole = [choice["message"] for choice in reply.json["choices"]] if not stream else []
+    pieces = [choice for event in reply.events for choice in event["choices"]] if stream else []
+    streamed = {piece["index"]: piece["delta"] for piece in pieces if "name" in str(piece["delta"].get("tool_calls"))}
+    messages = whole or [streamed[0], streamed[1]]
+    assert [message["tool_calls"][0]["function"]["name"] for message in messages] == ["add", "now"]

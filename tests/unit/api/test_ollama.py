@@ -136,6 +136,47 @@ async def test_without_anything_to_answer_the_model_is_only_looked_for() -> None
     assert (await chat(browser, messages=[])).json["done_reason"] == "load"
     assert (await generate(browser, prompt="", model="none")).status == 404
     assert browser.backend.requests == []
+    assert browser.administration.kept == [("seedling", None)]
+
+
+async def test_without_anything_to_answer_a_model_can_be_let_go() -> None:
+    browser = Browser()
+    assert (await generate(browser, prompt="", keep_alive=0)).json["done_reason"] == "unload"
+    assert (await chat(browser, messages=[], keep_alive="10m")).json["done_reason"] == "load"
+    assert browser.administration.kept == [("seedling", 0.0), ("seedling", 600.0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        (0, 0.0),
+        ("0", 0.0),
+        (90, 90.0),
+        (1.5, 1.5),
+        ("5m", 300.0),
+        ("1h30m", 5400.0),
+        ("1500ms", 1.5),
+        (-1, -1.0),
+        ("-1", -1.0),
+        ("-5m", -1.0),
+        (1e300, 1e9),
+    ],
+)
+async def test_how_long_a_model_stays(given: object, seconds: float | None) -> None:
+    browser = Browser()
+    await chat(browser, keep_alive=given)
+    await generate(browser, keep_alive=given)
+    await browser.post("/api/embed", {"model": "seedling", "input": "a", "keep_alive": given})
+    asked = [*browser.backend.requests, *browser.backend.embedded]
+    assert [request.keep_loaded_seconds for request in asked] == [seconds] * 3
+
+
+@pytest.mark.parametrize("given", ["soon", "m", "nan", "5x", "inf"])
+async def test_a_time_that_is_none_is_refused(given: str) -> None:
+    reply = await chat(Browser(), keep_alive=given)
+    assert reply.status == 400
 
 
 async def test_models_have_a_tag_and_are_found_by_it() -> None:

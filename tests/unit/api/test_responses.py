@@ -6,7 +6,18 @@ from typing import Any
 import anyio
 import pytest
 
-from crofter.core import ChatPrompt, Chunk, GenerationRequest, JsonSchema, Message, ToolCallDelta, ToolChoice, Usage
+from crofter.core import (
+    ChatPrompt,
+    Chunk,
+    CrofterError,
+    ErrorCode,
+    GenerationRequest,
+    JsonSchema,
+    Message,
+    ToolCallDelta,
+    ToolChoice,
+    Usage,
+)
 from tests.fakes import TIMINGS, FakeBackend, Step
 from tests.unit.api.browser import Browser, Reply
 
@@ -153,7 +164,38 @@ async def test_a_response_being_written_can_be_cancelled() -> None:
         await browser.backend.waiting.wait()
         response_id = json.loads(seen[0].split("data: ")[1].split("\n")[0])["response"]["id"]
         assert (await browser.post(f"/v1/responses/{response_id}/cancel", {})).json["status"] == "cancelled"
-    assert "cancelled" in replies[0].body.decode()
+    assert events_of(replies[0])[-1]["response"]["error"]["code"] == "cancelled"
+
+
+async def test_a_stream_that_breaks_off_ends_with_what_there_was_and_why() -> None:
+    error = CrofterError(ErrorCode.WORKER_DIED, "the worker died")
+    reply = await respond(Browser(FakeBackend([Chunk(text="half"), error])), stream=True)
+    events = events_of(reply)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert reply.body.decode().rstrip().split("\n")[-2] == "event: response.failed"
+    assert last["response"]["status"] == "failed"
+    assert last["response"]["error"] == {"code": "worker_died", "message": "the worker died"}
+    [item] = last["response"]["output"]
+    assert (item["status"], item["content"][0]["text"]) == ("incomplete", "half")
+
+
+async def test_what_fails_before_the_first_token_has_a_status() -> None:
+    reply = await respond(Browser(FakeBackend([CrofterError(ErrorCode.OVERLOADED, "busy")])), stream=True)
+    assert (reply.status, reply.json["error"]["code"]) == (503, "overloaded")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_tools_that_were_left_out_are_named_with_the_reason(stream: bool) -> None:
+    tools = [{"type": "web_search"}, {"type": "namespace", "name": "x", "tools": []}, TOOL]
+    reply = await respond(Browser(), tools=tools, stream=stream)
+    extension = (events_of(reply)[-1]["response"] if stream else reply.json)["crofter"]
+    assert [(tool["type"], tool["name"]) for tool in extension["ignored_tools"]] == [
+        ("web_search", ""),
+        ("namespace", "x"),
+    ]
+    assert all("only functions" in tool["reason"] for tool in extension["ignored_tools"])
+    assert "ignored_tools" not in (await respond(Browser(), tools=[TOOL])).json["crofter"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 
 import anyio
+import msgspec
 import numpy as np
 import pytest
 
@@ -24,8 +25,9 @@ from crofter.core import (
     TokenPrompt,
 )
 from crofter.engine import Engine
+from tests.gguf_files import write_tiny_llama
 
-from .conftest import ask, collect, text_of, tokens_of
+from .conftest import ask, collect, model_file, text_of, tokens_of
 
 pytestmark = pytest.mark.anyio
 LONG = "The quick brown fox jumps over the lazy dog. " * 8
@@ -205,6 +207,81 @@ async def test_without_a_limit_an_answer_ends_with_the_context(engine: Engine, t
 async def test_tokens_of_another_model_are_refused(engine: Engine, tiny_model: ModelFile) -> None:
     error = await error_of(engine, tiny_model, ask(prompt=TokenPrompt(tokens=(300,))))
     assert error.code is ErrorCode.INVALID_REQUEST
+
+
+THINKING = (
+    "{% for message in messages %}{{ message['content'] }}{% endfor %}{% if enable_thinking is defined %}{{ enable_thinking }}"
+    "{% endif %}<think>"
+)
+"""A template of a model that begins each answer by thinking; the tiny model would never end it."""
+
+
+@pytest.fixture(scope="module")
+def thinker(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    path = tmp_path_factory.mktemp("models") / "thinker.gguf"
+    return model_file(write_tiny_llama(path, chat_template=f"{THINKING}{{# </think> #}}"), model_id="thinker")
+
+
+def thinking(**fields: object) -> GenerationRequest:
+    prompt = ChatPrompt(messages=(Message(role="user", content="Once upon a time"),))
+    return msgspec.structs.replace(ask(prompt=prompt, max_tokens=60), **fields)
+
+
+@pytest.mark.parametrize("budget", [0, 1, 7])
+async def test_thinking_ends_after_as_many_tokens_as_it_may_have(
+    engine: Engine, thinker: ModelFile, budget: int
+) -> None:
+    chunks = await collect(engine, thinker, thinking(thinking_tokens=budget, choices=2, sampling=Sampling(seed=3)))
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.reasoning_tokens == 2 * budget
+    marks = len(await engine.tokenize(thinker, TextPrompt(text="</think>")))
+    for choice in range(2):
+        reasoning = "".join(chunk.reasoning for chunk in chunks if chunk.choice == choice)
+        assert bool(reasoning) is (budget > 0)
+        assert "</think>" not in reasoning + text_of(chunks, choice)
+        assert len(tokens_of(chunks, choice)) > budget + marks
+
+
+async def test_without_a_limit_thinking_goes_on(engine: Engine, thinker: ModelFile) -> None:
+    chunks = await collect(engine, thinker, thinking())
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.reasoning_tokens, text_of(chunks)) == (60, "")
+
+
+@pytest.mark.parametrize(("effort", "tokens"), [("minimal", 6), ("low", 12), ("high", 48), ("?", 60)])
+async def test_an_effort_the_template_does_not_know_is_a_share_of_the_answer(
+    engine: Engine, thinker: ModelFile, effort: str, tokens: int
+) -> None:
+    prompt = ChatPrompt(
+        messages=(Message(role="user", content="Once"),), template_arguments={"reasoning_effort": effort}
+    )
+    last = (await collect(engine, thinker, thinking(prompt=prompt)))[-1]
+    assert last.usage is not None
+    assert last.usage.reasoning_tokens == tokens
+
+
+async def test_after_thinking_was_ended_a_form_is_kept(engine: Engine, thinker: ModelFile) -> None:
+    chunks = await collect(engine, thinker, thinking(thinking_tokens=3, constraint=Grammar(gbnf='root ::= "yes"')))
+    assert text_of(chunks) == "yes"
+    assert chunks[-1].finish_reason == "stop"
+
+
+async def test_text_around_a_gap_is_cut_where_it_may_be(engine: Engine, tiny_model: ModelFile) -> None:
+    gap = InfillPrompt(prefix=LONG * 20, suffix=LONG)
+    refused = await error_of(engine, tiny_model, ask(prompt=gap))
+    assert refused.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    last = (await collect(engine, tiny_model, ask(prompt=gap, shortens_to_fit=True, max_tokens=100)))[-1]
+    assert last.usage is not None
+    assert (last.usage.prompt_tokens, last.usage.completion_tokens) == (412, 100)
+
+
+async def test_an_answer_that_should_rather_end_does(engine: Engine, tiny_model: ModelFile) -> None:
+    # Flat probabilities: nothing is likely enough to be worth suggesting.
+    flat = Sampling(seed=1, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+    usual = await collect(engine, tiny_model, ask(sampling=flat))
+    rather = await collect(engine, tiny_model, ask(sampling=msgspec.structs.replace(flat, favours_ending=True)))
+    assert len(tokens_of(rather)) < len(tokens_of(usual))
+    assert rather[-1].finish_reason == "stop"
 
 
 async def test_embeddings_are_unit_vectors_and_repeat(engine: Engine, tiny_model: ModelFile) -> None:

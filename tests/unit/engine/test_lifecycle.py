@@ -164,6 +164,29 @@ async def test_an_idle_model_is_unloaded(make_engine: Callable[..., Engine], tin
         assert tokens_of(await collect(engine, tiny_model, ask()))
 
 
+async def test_who_uses_a_model_says_how_long_it_stays(engine: Engine, tiny_model: ModelFile) -> None:
+    def left() -> float | None:
+        return engine.loaded()[0].expires_in_seconds
+
+    await collect(engine, tiny_model, ask(keep_loaded_seconds=-1.0))
+    assert left() is None
+    await collect(engine, tiny_model, ask(keep_loaded_seconds=60.0))
+    assert 0 < (left() or 0) <= 60
+    await collect(engine, tiny_model, ask())
+    assert 60 < (left() or 0) <= engine.settings.keep_alive_seconds
+    await collect(engine, tiny_model, ask(keep_loaded_seconds=0.0))
+    await until(lambda: engine.loaded() == [])
+
+
+async def test_a_model_that_is_let_go_finishes_what_it_writes(engine: Engine, tiny_model: ModelFile) -> None:
+    stream = engine.generate(tiny_model, ask(max_tokens=200))
+    chunks = [await anext(stream)]
+    engine.keep(tiny_model.model_id, 0.0)
+    chunks += [chunk async for chunk in stream]
+    assert len(tokens_of(chunks)) == 200
+    await until(lambda: engine.loaded() == [])
+
+
 async def test_the_least_recently_used_model_makes_room(
     make_engine: Callable[..., Engine], tiny_model: ModelFile
 ) -> None:

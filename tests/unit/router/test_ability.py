@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from crofter.core import ChatPrompt, CrofterError, InfillPrompt, Message, Prompt, TextPrompt, TokenPrompt
-from crofter.router.ability import require_embedding, require_writing
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, InfillPrompt, Message, Prompt, TextPrompt, TokenPrompt
+from crofter.router.ability import require_embedding, require_ranking, require_writing
 from tests.fakes import MODEL
 
 CHAT = ChatPrompt(messages=(Message(role="user", content="Hello"),))
@@ -43,3 +43,15 @@ def test_a_refusal_says_what_to_do_instead() -> None:
     assert "completions" not in refusal(("embedding",), CHAT)
     assert "there for: embedding" in refusal(("embedding",), CHAT)
     assert refusal(("embedding",), CHAT).startswith("unsupported: ")
+
+
+def test_only_what_ranks_is_asked_to_rank() -> None:
+    def ranks(*capabilities: str) -> None:
+        require_ranking(msgspec.structs.replace(MODEL, capabilities=capabilities))
+
+    ranks()
+    ranks("rerank")
+    with pytest.raises(CrofterError) as caught:
+        ranks("chat", "completion")
+    assert caught.value.code is ErrorCode.UNSUPPORTED
+    assert "pull a reranker" in caught.value.message

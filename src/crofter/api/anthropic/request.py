@@ -32,6 +32,7 @@ def generation_request(body: MessagesBody, timeout_seconds: float | None) -> Gen
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k),
         max_tokens=body.max_tokens,
         shortens_to_fit=True,  # Here it is a limit that every request has to name, not a wish.
+        thinking_tokens=_thinking_tokens(body),
         stop=tuple(text for text in body.stop_sequences or () if text),
         constraint=_form(body),
         timeout_seconds=timeout_seconds,
@@ -137,6 +138,12 @@ def _tool_choice(body: CountBody, tools: tuple[dict[str, Any], ...]) -> ToolChoi
     if chosen.type == "any":
         return checked_choice(ToolChoice(required=True, parallel=parallel), tools)
     return checked_choice(ToolChoice(required=True, name=chosen.name or "?", parallel=False), tools)
+
+
+def _thinking_tokens(body: CountBody) -> int | None:
+    if body.thinking is None:
+        return None
+    return 0 if body.thinking.type == "disabled" else body.thinking.budget_tokens
 
 
 def _template_arguments(body: CountBody) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class InputToolChoice(msgspec.Struct):
 
 class Thinking(msgspec.Struct):
     type: str
-    budget_tokens: int | None = None
+    budget_tokens: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
 
 
 class OutputFormat(msgspec.Struct):

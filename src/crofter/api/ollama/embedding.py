@@ -10,6 +10,7 @@ from crofter.api.services import Services
 from crofter.api.vectors import numbers, shortened
 from crofter.core import EmbeddingRequest, EmbeddingResult, Provenance, TextPrompt, new_request_id
 
+from .keep import keep_alive_seconds
 from .names import known_name
 from .wire import EmbedBody, OldEmbedBody
 
@@ -27,7 +28,7 @@ class Embedding:
         texts = [body.input] if isinstance(body.input, str) else body.input
         if not texts:
             return JsonReply({"model": body.model, "embeddings": []})
-        result, provenance = await self._vectors(call, body.model, texts)
+        result, provenance = await self._vectors(call, body.model, texts, keep_alive_seconds(body.keep_alive))
         reply = {
             "model": body.model,
             "embeddings": [numbers(shortened(vector, body.dimensions)) for vector in result.vectors],
@@ -41,16 +42,20 @@ class Embedding:
     async def old(self, call: Call) -> App:
         """One vector."""
         body = await call.body(OldEmbedBody)
-        result, provenance = await self._vectors(call, body.model, [body.prompt])
+        keep_seconds = keep_alive_seconds(body.keep_alive)
+        result, provenance = await self._vectors(call, body.model, [body.prompt], keep_seconds)
         reply = {"embedding": numbers(result.vectors[0]), "crofter": extension(provenance)}
         return JsonReply(reply, headers=provenance_headers(provenance))
 
-    async def _vectors(self, call: Call, model: str, texts: list[str]) -> tuple[EmbeddingResult, Provenance]:
+    async def _vectors(
+        self, call: Call, model: str, texts: list[str], keep_seconds: float | None
+    ) -> tuple[EmbeddingResult, Provenance]:
         services = self._services
         request = EmbeddingRequest(
             request_id=new_request_id(),
             model=known_name(services, model),
             inputs=tuple(TextPrompt(text=text) for text in texts),
+            keep_loaded_seconds=keep_seconds,
         )
         limit_seconds = services.settings.request_timeout_seconds
         result, provenance = await until_disconnect(

@@ -11,8 +11,9 @@ from crofter.api.call import Call
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
-from crofter.core import Chunk, Prompt, Provenance
+from crofter.core import Chunk, Prompt, Provenance, TextPrompt
 
+from .keep import keep_alive_seconds
 from .names import known_name
 from .replies import LINES, WholeCalls, created_at, ending
 from .request import chat_prompt, generate_prompt, generation_request
@@ -43,7 +44,7 @@ class Generation:
         self._services = services
 
     async def chat(self, call: Call) -> App:
-        """An answer to messages. Without any the model has only to be there: the first request loads it, the settings unload it."""
+        """An answer to messages. Without any the model is only loaded, or, with a `keep_alive` of 0, let go."""
         body = await call.body(ChatBody)
         return await self._answer(call, body, chat_prompt(body) if body.messages else None, _message)
 
@@ -56,16 +57,14 @@ class Generation:
         services = self._services
         name = known_name(services, body.model)
         if prompt is None:
-            line = {
-                "model": body.model,
-                "created_at": created_at(),
-                **part("", "", []),
-                "done": True,
-                "done_reason": "load",
-            }
-            return JsonReply(line)
+            reason = await self._only_kept(call, name, keep_alive_seconds(body.keep_alive))
+            said = {"model": body.model, "created_at": created_at(), **part("", "", [])}
+            return JsonReply({**said, "done": True, "done_reason": reason})
         request = generation_request(body, prompt, services.settings.request_timeout_seconds)
         turn, chunks = await services.inference.open(msgspec.structs.replace(request, model=name), call.asker)
+        seat = services.editors.seat(call, turn)
+        if seat is not None:
+            chunks = seat.follow(chunks)
         headers = provenance_headers(turn.provenance)
         if body.stream:
             return StreamReply(
@@ -76,7 +75,16 @@ class Generation:
                 timeout_seconds=services.settings.request_timeout_seconds,
             )
         whole = await until_disconnect(call.receive, lambda: _collected(body.model, chunks, part, turn.provenance))
+        if seat is not None and seat.superseded:
+            whole |= part("", "", [])
         return JsonReply(whole, headers=headers)
+
+    async def _only_kept(self, call: Call, name: str, seconds: float | None) -> str:
+        """Load a model, or have it unloaded as soon as nobody uses it; returns which."""
+        if seconds != 0:
+            await self._services.inference.tokenize(name, TextPrompt(text=""), call.asker)
+        self._services.administration.keep_model(name, seconds)
+        return "unload" if seconds == 0 else "load"
 
 
 async def _lines(

@@ -19,6 +19,7 @@ from crofter.core import (
     new_request_id,
 )
 
+from .keep import keep_alive_seconds
 from .wire import ChatBody, GenerateBody, GenerationFields, InputMessage, Options
 
 _SEED_VALUES = 2**32
@@ -36,9 +37,11 @@ def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: 
         sampling=_sampling(options),
         max_tokens=None if limit is None or limit < 0 else max(1, limit),
         shortens_to_fit=True,
+        thinking_tokens=0 if body.think is False else None,
         stop=tuple(text for text in stop if text),
         constraint=_form(body.format),
         timeout_seconds=timeout_seconds,
+        keep_loaded_seconds=keep_alive_seconds(body.keep_alive),
     )
 
 

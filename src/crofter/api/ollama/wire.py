@@ -83,6 +83,7 @@ class EmbedBody(msgspec.Struct, kw_only=True):
 
     model: str
     input: str | list[str]
+    keep_alive: str | int | float | None = None
     dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
@@ -91,6 +92,7 @@ class OldEmbedBody(msgspec.Struct, kw_only=True):
 
     model: str
     prompt: str
+    keep_alive: str | int | float | None = None
 
 
 class NameBody(msgspec.Struct, kw_only=True):

@@ -147,13 +147,14 @@ def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequ
         tool_choice=tool_choice(body),
         template_arguments=_template_arguments(body),
     )
-    return generation_request(
+    request = generation_request(
         services,
         body,
         prompt,
         max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
     )
+    return msgspec.structs.replace(request, thinking_tokens=_thinking_tokens(body))
 
 
 def _message(index: int, given: ChatMessage) -> Message:
@@ -184,9 +185,16 @@ def _joined(index: int, parts: list[ContentPart]) -> str:
     return "".join(part.text or "" for part in parts)
 
 
+def _thinking_tokens(body: ChatCompletionBody) -> int | None:
+    if body.reasoning_effort == "none":
+        return 0
+    budget = body.thinking_budget_tokens if body.thinking_budget is None else body.thinking_budget
+    return None if budget == -1 else budget
+
+
 def _template_arguments(body: ChatCompletionBody) -> dict[str, Any]:
     arguments = dict(body.chat_template_kwargs or {})
-    if body.reasoning_effort == "none":
+    if _thinking_tokens(body) == 0:
         arguments.setdefault("enable_thinking", False)
     elif body.reasoning_effort is not None:
         arguments.setdefault("reasoning_effort", body.reasoning_effort)

@@ -47,6 +47,9 @@ class Completions:
         opened = await services.inference.open_all(completion_requests(services, body), call.asker)
         answers = [chunks for _, chunks in opened]
         turn, _ = opened[0]
+        seat = services.editors.seat(call, turn) if len(opened) == 1 else None
+        if seat is not None:
+            answers = [seat.follow(answers[0])]
         provenance = turn.provenance
         frame = Completion(id=completion_id("cmpl"), created=int(time.time()), model=provenance.model_name, choices=[])
         work = CompletionWork(answers, choices_each=turn.request.choices, with_logprobs=body.logprobs is not None)
@@ -54,6 +57,8 @@ class Completions:
         if not body.stream:
             await until_disconnect(call.receive, work.collect)
             frame.choices = [choice.whole() for choice in work.choices]
+            if seat is not None and seat.superseded:
+                frame.choices = [replace(choice, text="", logprobs=None) for choice in frame.choices]
             frame.usage = work.tally.usage()
             frame.crofter = work.tally.extension(provenance)
             return JsonReply(frame, headers=headers)

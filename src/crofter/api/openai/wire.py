@@ -112,6 +112,10 @@ class ChatCompletionBody(GenerationFields, kw_only=True):
     functions: list[ToolFunction] | None = None
     function_call: Literal["none", "auto"] | FunctionName | None = None
     reasoning_effort: str | None = None
+    thinking_budget: Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)] | None = None
+    """As Qwen's own service has it; -1 means no limit."""
+    thinking_budget_tokens: Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1)] | None = None
+    """The same, as llama-server has it."""
     chat_template_kwargs: dict[str, Any] | None = None
 
 

@@ -74,8 +74,7 @@ class Compiler:
 
     def token_of(self, mark: str) -> int | None:
         """The token that this mark is, if it is one that text cannot make."""
-        tokens = self._vocabulary.tokenize(mark, add_special=False, parse_special=True)
-        return tokens[0] if len(tokens) == 1 and self._vocabulary.is_mark(tokens[0]) else None
+        return self._vocabulary.mark(mark)
 
     def _guided(self, grammar: Callable[[type[LLMatcher]], str]) -> Callable[[], Constraint]:
         matcher = self._matcher(grammar)

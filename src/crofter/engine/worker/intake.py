@@ -23,6 +23,7 @@ from crofter.core import (
 
 from .calls import GENERIC, CallReader, Marks, Notation, calls_grammar, notation_of
 from .constraint import WHITESPACE, Compiler, Constraint
+from .infill import Infill
 from .library import Model
 from .renderer import Renderer
 from .session import PreparedRequest
@@ -31,6 +32,10 @@ from .text import reasoning_markers
 from .vocabulary import Vocabulary
 
 _MAXIMUM_CHOICES = 128
+_THINKING_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
+"""By effort; those in use among routers of several providers (OpenRouter's documentation of reasoning tokens)."""
+_ANSWER_SHARE = 4
+"""What part of the context is left for an answer of no given length, when a prompt is shortened."""
 
 
 class Intake:
@@ -40,6 +45,7 @@ class Intake:
         self._vocabulary = vocabulary
         self._context_tokens = context_tokens
         self._compiler = Compiler(vocabulary)
+        self._infill = Infill(vocabulary)
         self._template = ChatTemplate(
             renderer,
             model.chat_template(),
@@ -52,8 +58,11 @@ class Intake:
         self._notation = notation_of(self._template.source)
         vocabulary.show_markers((*self._notation.openings, *self._notation.markers))
 
-    def tokenize(self, prompt: Prompt) -> tuple[list[int], bool]:
-        """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError."""
+    def tokenize(self, prompt: Prompt, room_tokens: int | None = None) -> tuple[list[int], bool]:
+        """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError.
+
+        `room_tokens`: what a prompt that may be shortened may take.
+        """
         match prompt:
             case ChatPrompt():
                 text = self._template.render(prompt)
@@ -72,7 +81,7 @@ class Intake:
                         )
                 return list(prompt.tokens), False
             case InfillPrompt():
-                return self._vocabulary.infill(prompt.prefix, prompt.suffix), False
+                return self._infill.tokens(prompt, room_tokens), False
 
     def prepare(self, call: int, request: GenerationRequest) -> PreparedRequest:
         """Everything about a request that needs no weights. Raises CrofterError for whatever is wrong with it."""
@@ -80,7 +89,7 @@ class Intake:
         if not 1 <= request.choices <= _MAXIMUM_CHOICES:
             raise CrofterError(ErrorCode.INVALID_REQUEST, f"n must be from 1 to {_MAXIMUM_CHOICES}", parameter="n")
         _check_sampling(request.sampling)
-        tokens, begins_thinking = self.tokenize(request.prompt)
+        tokens, begins_thinking = self.tokenize(request.prompt, self._room(request))
         if not tokens:
             # Something has to be computed to draw the first token from.
             start = self._vocabulary.beginning_of_sequence
@@ -109,9 +118,25 @@ class Intake:
             answer_limit=limit,
             constraint=self._constraint(request),
             begins_thinking=begins_thinking,
+            thinking_limit=self._thinking_limit(request, limit),
             calls=self._calls(request),
             arrived=arrived,
         )
+
+    def _thinking_limit(self, request: GenerationRequest, answer_limit: int) -> int | None:
+        """What was asked for; else, for a template that knows no effort, the share of the answer that an effort means."""
+        if request.thinking_tokens is not None or not isinstance(request.prompt, ChatPrompt):
+            return request.thinking_tokens
+        share = _THINKING_SHARES.get(str(request.prompt.template_arguments.get("reasoning_effort")))
+        if share is None or "reasoning_effort" in self._template.source:
+            return None
+        return int(share * answer_limit)
+
+    def _room(self, request: GenerationRequest) -> int | None:
+        if not request.shortens_to_fit:
+            return None
+        answer = self._context_tokens // _ANSWER_SHARE if request.max_tokens is None else request.max_tokens
+        return max(self._context_tokens - answer, self._context_tokens // 2)
 
     def _calls(self, request: GenerationRequest) -> Callable[[], CallReader] | None:
         """Starts the reader of calls, where an answer may hold some. Harmony is read in any case: its marks tell thinking apart too."""

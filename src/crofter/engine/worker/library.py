@@ -31,6 +31,7 @@ NativeHandle: TypeAlias = Any
 """A pointer of llama.cpp; the binding names its pointer types for checkers only, and not consistently."""
 
 Wanted = Literal["none", "last", "all"]
+Pooling = Literal["vector", "rank"]
 State = npt.NDArray[np.uint8]
 
 DECODED, NO_KV_ROOM, INTERRUPTED = 0, 1, 2
@@ -97,6 +98,8 @@ class Model:
         self.recurrent = bool(llama.llama_model_is_recurrent(self.handle) or llama.llama_model_is_hybrid(self.handle))
         self.has_decoder = bool(llama.llama_model_has_decoder(self.handle))
         self.embedding_length = int(llama.llama_model_n_embd_out(self.handle))
+        self.ranking_outputs = int(llama.llama_model_n_cls_out(self.handle))
+        """Numbers that its head for ranking gives, if it has one."""
         self._adapters: dict[str, NativeHandle] = {}
 
     def metadata(self, key: str) -> str | None:
@@ -106,9 +109,9 @@ class Model:
         length = llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
         return None if length < 0 else buffer.value.decode("utf-8", "replace")
 
-    def chat_template(self) -> str | None:
-        """The Jinja source of the default chat template, or None."""
-        template = llama.llama_model_chat_template(self.handle, None)
+    def chat_template(self, name: str | None = None) -> str | None:
+        """The source of a chat template, the default one without a name; None if there is none."""
+        template = llama.llama_model_chat_template(self.handle, None if name is None else name.encode())
         return template.decode("utf-8", "replace") if template else None
 
     def adapter(self, path: str) -> NativeHandle:
@@ -131,13 +134,16 @@ class Context:
         model: Model,
         plan: LoadPlan,
         *,
-        embeddings: bool = False,
+        pooling: Pooling | None = None,
         interrupted: Callable[[], bool] = bool,
     ) -> None:
-        """`interrupted` is asked between the operations of an interruptible decode.
+        """`pooling`: texts are read whole, for what is pooled of each. `interrupted` is asked between the operations of an
+        interruptible decode.
 
         Raises CrofterError(MODEL_LOAD_FAILED) if there is not enough memory for the context."""
         self.model = model
+        embeddings = pooling is not None
+        self._pooled_length = model.ranking_outputs if pooling == "rank" else model.embedding_length
         self.rows_capacity = plan.context_tokens if embeddings else plan.micro_batch_rows
         parameters = llama.llama_context_default_params()
         self.cells = plan.context_tokens if embeddings else plan.kv_tokens
@@ -155,8 +161,10 @@ class Context:
         # One buffer for all sequences: each may grow as long as there is room anywhere.
         parameters.kv_unified = True
         parameters.embeddings = embeddings
+        if pooling == "rank":
+            parameters.pooling_type = _POOLING_RANK
         self.handle: NativeHandle = llama.llama_init_from_model(model.handle, parameters)
-        if embeddings and self.handle and llama.llama_pooling_type(self.handle) in (_POOLING_NONE, _POOLING_RANK):
+        if pooling == "vector" and self.handle and llama.llama_pooling_type(self.handle) == _POOLING_NONE:
             llama.llama_free(self.handle)
             parameters.pooling_type = _POOLING_MEAN
             self.handle = llama.llama_init_from_model(model.handle, parameters)
@@ -233,12 +241,12 @@ class Context:
         pointer = llama.llama_get_logits_ith(self.handle, row)
         return np.ctypeslib.as_array(pointer, shape=(self.model.vocabulary_size,))
 
-    def sequence_embedding(self, sequence: int) -> Logits:
-        """The pooled embedding of a sequence, shape [embedding], as a copy."""
+    def pooled(self, sequence: int) -> Logits:
+        """What was pooled of a sequence, shape [embedding] or [ranking outputs], as a copy."""
         pointer = llama.llama_get_embeddings_seq(self.handle, sequence)
         if not pointer:
             raise CrofterError(ErrorCode.UNSUPPORTED, "this model gives no embeddings")
-        return np.ctypeslib.as_array(pointer, shape=(self.model.embedding_length,)).copy()
+        return np.ctypeslib.as_array(pointer, shape=(self._pooled_length,)).copy()
 
     def truncate(self, sequence: int, length: int) -> bool:
         """Forget all but the first `length` tokens of a sequence. False: this kind of model cannot."""

@@ -6,8 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine.wire import (
@@ -22,6 +21,7 @@ from crofter.engine.wire import (
     Measure,
     Measured,
     Occupancy,
+    Rerank,
     Tokenize,
     Tokenized,
     frame,
@@ -32,6 +32,8 @@ from .embedder import Embedder
 from .intake import Intake
 from .library import Model, start_library
 from .measure import measure
+from .pooler import PooledCall, Pooler
+from .ranker import Ranker
 from .renderer import Renderer
 from .scheduler import Scheduler
 from .session import PreparedRequest
@@ -39,15 +41,13 @@ from .vocabulary import Vocabulary
 
 _OCCUPANCY_SECONDS = 0.25
 _SIGN_OF_LIFE_SECONDS = 2.0
+_POOLING_RANK = "4"
+"""As the metadata of a model file has it."""
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _PreparedEmbedding:
-    call: Embed
-    inputs: list[list[int]]
-
-
-_Inbox = PreparedRequest | _PreparedEmbedding | Cancel | Measure | Failed | Tokenized
+_Inbox = PreparedRequest | PooledCall | Cancel | Measure | Failed | Tokenized
 
 
 class WorkerLoop:
@@ -65,14 +65,18 @@ class WorkerLoop:
         start_library()
         model = Model(load)
         architecture = model.metadata("general.architecture")
-        embedding_only = model.metadata(f"{architecture}.pooling_type") is not None
+        pooling = model.metadata(f"{architecture}.pooling_type")
+        ranks = load.ranks or pooling == _POOLING_RANK
+        reads_only = pooling is not None or ranks
         vocabulary = Vocabulary(model)
         self._intake = Intake(model, vocabulary, renderer, load.context_tokens)
-        self._embedder = Embedder(model, vocabulary, load, dedicated=embedding_only)
+        self._pooler = Pooler(model, load, dedicated=reads_only, ranks=ranks)
+        self._embedder = None if ranks else Embedder(vocabulary, self._pooler.capacity_tokens)
+        self._ranker = Ranker(model, vocabulary, self._pooler.capacity_tokens) if ranks else None
         self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._scheduler = (
             None
-            if embedding_only
+            if reads_only
             else Scheduler(model, vocabulary, load, self._intake.markers, lambda: not self._inbox.empty())
         )
         self._last_occupancy: Occupancy | None = None
@@ -99,8 +103,8 @@ class WorkerLoop:
                     self._send(*self._scheduler.take_outbox())
                     self._scheduler.step()
                 messages = self._scheduler.take_outbox()
-            if self._embedder.busy:
-                messages += self._embedder.step()
+            if self._pooler.busy:
+                messages += self._pooler.step()
             self._send(*messages)
             self._report()
 
@@ -108,7 +112,7 @@ class WorkerLoop:
 
     @property
     def _idle(self) -> bool:
-        return not self._embedder.busy and not (self._scheduler is not None and self._scheduler.busy)
+        return not self._pooler.busy and not (self._scheduler is not None and self._scheduler.busy)
 
     def _drain_inbox(self) -> None:
         try:
@@ -123,15 +127,14 @@ class WorkerLoop:
             case PreparedRequest():
                 self._send(Accepted(call=item.call))
                 if self._scheduler is None:
-                    error = CrofterError(ErrorCode.UNSUPPORTED, "this model only makes embeddings", parameter="model")
-                    self._send(Failed(call=item.call, error=error.report()))
+                    self._send(Failed(call=item.call, error=_unable("writes nothing").report()))
                 else:
                     self._scheduler.submit(item)
-            case _PreparedEmbedding():
-                self._send(Accepted(call=item.call.call))
-                self._embedder.submit(item.call, item.inputs)
+            case PooledCall():
+                self._send(Accepted(call=item.call))
+                self._pooler.submit(item)
             case Cancel():
-                self._embedder.cancel(item.call)
+                self._pooler.cancel(item.call)
                 if self._scheduler is not None:
                     self._scheduler.cancel(item.call)
             case Measure():
@@ -142,8 +145,7 @@ class WorkerLoop:
     def _measure(self, call: Measure) -> FromWorker:
         """Time bare decoding on the idle context; what is in it is forgotten."""
         if self._scheduler is None:
-            error = CrofterError(ErrorCode.UNSUPPORTED, "this model only makes embeddings", parameter="model")
-            return Failed(call=call.call, error=error.report())
+            return Failed(call=call.call, error=_unable("writes nothing").report())
         prefill, decode = measure(self._scheduler.context, call.prompt_tokens, call.answer_tokens)
         return Measured(call=call.call, prefill_tokens_per_second=prefill, decode_tokens_per_second=decode)
 
@@ -178,7 +180,9 @@ class WorkerLoop:
                     case Generate():
                         self._inbox.put(self._intake.prepare(message.call, message.request))
                     case Embed():
-                        self._inbox.put(_PreparedEmbedding(message, self._embedder.tokenize(message)))
+                        self._inbox.put(_able(self._embedder, "makes no embeddings").prepare(message))
+                    case Rerank():
+                        self._inbox.put(_able(self._ranker, "does not rank texts").prepare(message))
                     case Tokenize():
                         tokens, _ = self._intake.tokenize(message.prompt)
                         self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
@@ -192,3 +196,14 @@ class WorkerLoop:
                 self._inbox.put(Failed(call=message.call, error=failure.report()))
         # The node is gone: there is nobody to compute for. Exit even in the middle of a decode.
         os._exit(0)
+
+
+def _able(part: T | None, otherwise: str) -> T:
+    """The part of the worker that does something. Raises UNSUPPORTED if the model cannot."""
+    if part is None:
+        raise _unable(otherwise)
+    return part
+
+
+def _unable(what: str) -> CrofterError:
+    return CrofterError(ErrorCode.UNSUPPORTED, f"this model {what}", parameter="model")

@@ -32,6 +32,7 @@ class CompleteSampling(msgspec.Struct, frozen=True, kw_only=True):
     presence_penalty: float
     frequency_penalty: float
     penalty_window_tokens: int
+    favours_ending: bool
     mirostat: int
     mirostat_tau: float
     mirostat_eta: float
@@ -72,7 +73,7 @@ class Sampler:
         """The constraint becomes this sampler's own."""
         self._constraint = constraint
         self._chain: NativeHandle = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        for link in _links(sampling, model.vocabulary_size):
+        for link in _links(sampling, model):
             llama.llama_sampler_chain_add(self._chain, link)
         if sampling.repetition_penalty != 1.0:
             for token in prompt[-sampling.penalty_window_tokens :]:
@@ -94,6 +95,10 @@ class Sampler:
         llama.llama_sampler_accept(self._chain, token)
         return token
 
+    def take(self, token: int) -> None:
+        """Remember a token that was not drawn."""
+        llama.llama_sampler_accept(self._chain, token)
+
     def _draw(self, logits: Logits, constraint: Constraint | None) -> int:
         candidates = np.zeros(logits.size, TOKEN_DATA)
         candidates["id"] = np.arange(logits.size, dtype=np.int32)
@@ -113,8 +118,9 @@ class Sampler:
         self._chain = self._constraint = None
 
 
-def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandle]:
+def _links(sampling: CompleteSampling, model: Model) -> list[NativeHandle]:
     """The chain for a complete sampling, ending with the sampler that selects."""
+    vocabulary_size = model.vocabulary_size
     links: list[NativeHandle] = []
     if sampling.logit_bias:
         biases = (llama.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias.items())
@@ -145,6 +151,8 @@ def _links(sampling: CompleteSampling, vocabulary_size: int) -> list[NativeHandl
         links.append(llama.llama_sampler_init_top_p(sampling.top_p, 1))
     if sampling.min_p > 0.0:
         links.append(llama.llama_sampler_init_min_p(sampling.min_p, 1))
+    if sampling.favours_ending:
+        links.append(llama.llama_sampler_init_infill(model.vocabulary))
     return [*links, llama.llama_sampler_init_temp(sampling.temperature), llama.llama_sampler_init_dist(sampling.seed)]
 
 

@@ -40,6 +40,9 @@ class Scheduler:
         self._vocabulary = vocabulary
         self._load = load
         self._markers = markers
+        self._thinking_end = (
+            vocabulary.tokenize(markers[1], add_special=False, parse_special=True) if markers is not None else []
+        )
         self._residence = Residence(model, load, interrupted)
         self._context = self._residence.context
         self._recommended = recommended(model)
@@ -225,7 +228,14 @@ class Scheduler:
     def _draw_token(self, session: Session, row: int) -> None:
         answer = session.answer
         request = answer.prepared.request
-        token = session.sampler.sample(self._context, row, constrained=not session.assembler.thinking)
+        if session.thought_enough and not session.forced:
+            session.forced.extend(self._thinking_end)
+        forced = bool(session.forced)
+        if forced:
+            token = session.forced.popleft()
+            session.sampler.take(token)
+        else:
+            token = session.sampler.sample(self._context, row, constrained=not session.assembler.thinking)
         if answer.first_token is None:
             answer.first_token = time.monotonic()
         if not session.answer_tokens:
@@ -237,7 +247,7 @@ class Scheduler:
         if request.top_logprobs is not None:
             logits = self._context.logits(row)
             logprob = token_logprob(logits, token, request.top_logprobs, self._vocabulary.piece)
-        if session.accept(token, self._vocabulary.piece(token), logprob):
+        if session.accept(token, self._vocabulary.piece(token), logprob, forced=forced):
             if len(session.unsent_tokens) == session.answer_tokens:
                 self._chunks.append((answer.prepared.call, session.show()))
             else:

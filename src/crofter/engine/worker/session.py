@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ class PreparedRequest:
     constraint: Callable[[], Constraint] | None
     """Starts the constraint of one choice."""
     begins_thinking: bool
+    thinking_limit: int | None
+    """Most tokens between the marks of thinking, of each choice."""
     calls: Callable[[], CallReader] | None
     """Starts the reader of calls of one choice; None if the answer may hold none."""
     arrived: float
@@ -93,6 +96,10 @@ class Session:
     computed: int = 0
     """How many tokens the KV cache holds for this sequence."""
     waited_steps: int = 0
+    thought_tokens: int = 0
+    """Drawn between the marks of thinking."""
+    forced: deque[int] = field(default_factory=deque)
+    """What comes next, whatever the model would draw."""
     live_prefix: Prefix | None = None
     unsent_text: str = ""
     unsent_reasoning: str = ""
@@ -111,6 +118,12 @@ class Session:
         return len(self.tokens) - len(self.answer.prepared.tokens)
 
     @property
+    def thought_enough(self) -> bool:
+        """Whether it is thinking and may not go on with that."""
+        limit = self.answer.prepared.thinking_limit
+        return limit is not None and self.assembler.thinking and self.thought_tokens >= limit
+
+    @property
     def repeatable(self) -> bool:
         """Whether the same request is meant to give the same text again."""
         sampling = self.answer.prepared.request.sampling
@@ -121,16 +134,19 @@ class Session:
         """Whether one more row is all it takes to draw the next token."""
         return self.pending == 1 and self.computed > 0
 
-    def accept(self, token: int, piece: bytes, logprob: TokenLogprob | None) -> bool:
-        """Take a drawn token; returns whether there is something to show."""
+    def accept(self, token: int, piece: bytes, logprob: TokenLogprob | None, *, forced: bool) -> bool:
+        """Take a token, drawn or forced; returns whether there is something to show."""
         self.tokens.append(token)
         self.unsent_tokens.append(token)
         if logprob is not None:
             self.unsent_logprobs.append(logprob)
         self.answer.completion_tokens += 1
+        was_thinking = self.assembler.thinking
         text, reasoning, calls = self.assembler.push(piece)
-        if reasoning or self.assembler.thinking:
-            self.answer.reasoning_tokens += 1
+        # The marks themselves are no thinking; harmony's channels are known by what they give.
+        if self.assembler.thinking if was_thinking else reasoning:
+            self.thought_tokens += not forced
+            self.answer.reasoning_tokens += not forced
         self.unsent_text += text
         self.unsent_reasoning += reasoning
         self.unsent_calls += calls

@@ -13,7 +13,7 @@ from crofter.core import CrofterError, ErrorCode
 
 from .library import Model, NativeHandle
 
-_NO_TOKEN = -1
+NO_TOKEN = -1
 _BRACKETS = ((b"<", b">"), (b"[", b"]"))
 """What stands around user-defined tokens that are marks; others are indents, emoji and the like."""
 _CONTROL = int(llama.LLAMA_TOKEN_ATTR_CONTROL)
@@ -30,11 +30,9 @@ class Vocabulary:
         self.adds_beginning_of_sequence = bool(llama.llama_vocab_get_add_bos(self.handle))
         self.beginning_of_sequence = int(llama.llama_vocab_bos(self.handle))
         self.end_of_sequence = int(llama.llama_vocab_eos(self.handle))
-        prefix, suffix, middle = (
-            int(function(self.handle))
-            for function in (llama.llama_vocab_fim_pre, llama.llama_vocab_fim_suf, llama.llama_vocab_fim_mid)
-        )
-        self._infill = None if _NO_TOKEN in (prefix, suffix, middle) else (prefix, suffix, middle)
+        self.adds_end_of_sequence = bool(llama.llama_vocab_get_add_eos(self.handle))
+        self.adds_separator = bool(llama.llama_vocab_get_add_sep(self.handle))
+        self.separator = int(llama.llama_vocab_sep(self.handle))
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """Token ids of a text. `add_special` adds what the model wants at the ends; `parse_special` recognises control tokens."""
@@ -47,24 +45,10 @@ class Vocabulary:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "the text could not be tokenised")
         return tokens[:count].tolist()
 
-    def infill(self, prefix: str, suffix: str) -> list[int]:
-        """Prefix and suffix framed by the model's fill-in-the-middle tokens. Raises CrofterError(UNSUPPORTED) without them."""
-        if self._infill is None:
-            raise CrofterError(
-                ErrorCode.UNSUPPORTED,
-                "this model has no fill-in-the-middle tokens; leave out `suffix`",
-                parameter="suffix",
-            )
-        before, after, gap = self._infill
-        start = [self.beginning_of_sequence] if self.adds_beginning_of_sequence else []
-        return [
-            *start,
-            before,
-            *self.tokenize(prefix, add_special=False, parse_special=False),
-            after,
-            *self.tokenize(suffix, add_special=False, parse_special=False),
-            gap,
-        ]
+    @property
+    def end_of_text(self) -> int:
+        """What stands behind a whole text: the end of the sequence, or what models without one have for it."""
+        return self.separator if self.end_of_sequence == NO_TOKEN else self.end_of_sequence
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; control tokens stand for nothing."""
@@ -75,7 +59,7 @@ class Vocabulary:
 
     def marker(self, token: int) -> str:
         """How a token is written in a template, control tokens included."""
-        return "" if token == _NO_TOKEN else self._read_piece(token, special=True).decode("utf-8", "replace")
+        return "" if token == NO_TOKEN else self._read_piece(token, special=True).decode("utf-8", "replace")
 
     def show_markers(self, markers: tuple[str, ...]) -> None:
         """Let these control tokens appear in `piece`, because the text pipeline looks for them."""
@@ -92,9 +76,10 @@ class Vocabulary:
         """Whether the model says by this token that it has finished."""
         return bool(llama.llama_vocab_is_eog(self.handle, token))
 
-    def is_mark(self, token: int) -> bool:
-        """Whether this is a mark of the model's rather than text."""
-        return self._is_mark(token, self._read_piece(token, special=True))
+    def mark(self, text: str) -> int | None:
+        """The token that this text is, if it is a mark of the model's: one that text cannot make."""
+        tokens = self.tokenize(text, add_special=False, parse_special=True)
+        return tokens[0] if len(tokens) == 1 and self._is_mark(tokens[0], text.encode()) else None
 
     def _is_mark(self, token: int, piece: bytes) -> bool:
         kind = int(llama.llama_vocab_get_attr(self.handle, token))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.provenance import IgnoredTool
 from crofter.api.tools import checked_choice
 from crofter.core import (
     ChatPrompt,
@@ -42,6 +43,7 @@ def generation_request(
         prompt=chat_prompt(body, items),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
         max_tokens=body.max_output_tokens,
+        thinking_tokens=0 if body.reasoning is not None and body.reasoning.effort == "none" else None,
         constraint=_form(body),
         timeout_seconds=timeout_seconds,
     )
@@ -129,7 +131,7 @@ def _tools(body: TokensBody) -> tuple[dict[str, Any], ...]:
     tools: list[dict[str, Any]] = []
     for index, tool in enumerate(body.tools or ()):
         if tool.type != "function":
-            continue  # Of OpenAI's servers, or a grouping of theirs: clients offer such to any node, and the model is not shown them.
+            continue  # Clients offer such to any node; the reply names them, and the model is not shown them.
         if not tool.name:
             place = f"tools[{index}].name"
             raise CrofterError(ErrorCode.INVALID_REQUEST, f"{place} is missing", parameter=place)
@@ -138,6 +140,16 @@ def _tools(body: TokensBody) -> tuple[dict[str, Any], ...]:
             function = {"name": tool.name, **{key: value for key, value in given.items() if value is not None}}
             tools.append({"type": "function", "function": function})
     return tuple(tools)
+
+
+def ignored_tools(body: TokensBody) -> tuple[IgnoredTool, ...]:
+    """Those that `_tools` passes over."""
+    reason = "only functions can be called here; this kind runs on OpenAI's servers or groups others"
+    return tuple(
+        IgnoredTool(type=tool.type, name=tool.name, reason=reason)
+        for tool in body.tools or ()
+        if tool.type != "function"
+    )
 
 
 def _tool_choice(body: TokensBody, tools: Sequence[dict[str, Any]]) -> ToolChoice:

@@ -7,25 +7,18 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.errors import error_body
 from crofter.api.openai.replies import Tally
 from crofter.api.provenance import provenance_headers
-from crofter.api.replies import JsonReply, StreamFormat, StreamReply, until_disconnect
+from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
 from crofter.core import Chunk, CrofterError, ErrorCode
 from crofter.router import Turn
 
 from .items import Response, begun_response
 from .kept import KeptResponses
-from .request import chat_prompt, generation_request, items_of
+from .request import chat_prompt, generation_request, ignored_tools, items_of
 from .wire import InputItem, ResponsesBody, TokensBody
 from .writer import ResponseWriter
-
-EVENTS = StreamFormat(
-    content_type=b"text/event-stream; charset=utf-8",
-    keep_alive=b": ping\n\n",
-    error_line=lambda error: b"event: error\ndata: " + error_body(error) + b"\n\n",
-)
 
 
 class DeletedResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +59,16 @@ class Responses:
         request = generation_request(body, items, services.settings.request_timeout_seconds)
         turn, chunks = await services.inference.open(request, call.asker)
         headers = provenance_headers(turn.provenance)
-        writer = ResponseWriter(begun_response(body, turn.provenance.model_name))
-        events = self._events(writer, turn, chunks, items)
+        tally, ignored = Tally(1), ignored_tools(body) or msgspec.UNSET
+        writer = ResponseWriter(
+            begun_response(body, turn.provenance.model_name),
+            lambda: msgspec.structs.replace(tally.extension(turn.provenance), ignored_tools=ignored),
+            streams=bool(body.stream),
+        )
+        events = self._events(writer, turn, tally, chunks, items)
         if body.stream:
             return StreamReply(
-                EVENTS,
+                msgspec.structs.replace(SSE, error_line=writer.failed),
                 [events],
                 headers=headers,
                 keep_alive_seconds=services.settings.keep_alive_seconds,
@@ -108,10 +106,14 @@ class Responses:
         return JsonReply(InputTokens(input_tokens=len(tokens)))
 
     async def _events(
-        self, writer: ResponseWriter, turn: Turn, chunks: AsyncGenerator[Chunk], items: list[InputItem]
+        self,
+        writer: ResponseWriter,
+        turn: Turn,
+        tally: Tally,
+        chunks: AsyncGenerator[Chunk],
+        items: list[InputItem],
     ) -> AsyncGenerator[bytes]:
         response = writer.response
-        tally = Tally(1)
         self._kept.started(response.id, turn.cancel)
         try:
             async with aclosing(chunks):
@@ -119,7 +121,7 @@ class Responses:
                 async for chunk in chunks:
                     before = b"" if writer.has_begun else writer.begin()
                     tally.add(chunk)
-                    if events := before + writer.add(chunk, tally.extension(turn.provenance)):
+                    if events := before + writer.add(chunk):
                         yield events
             self._keep(response, items)
         finally:

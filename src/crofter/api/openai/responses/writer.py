@@ -1,11 +1,12 @@
 """A response while it grows: each chunk changes its items and makes the events that say so."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from crofter.api.provenance import Extension
-from crofter.core import Chunk, ToolCallDelta
+from crofter.core import Chunk, CrofterError, ToolCallDelta
 
 from .items import (
     OutputItem,
@@ -24,26 +25,27 @@ _encode = msgspec.json.encode
 class ResponseWriter:
     """Collects one response; `events` of each step are for whoever streams."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, extension: Callable[[], Extension], *, streams: bool) -> None:
+        """`extension` is asked for at the end. Without `streams` all events are empty."""
         self.response = response
+        self._extension = extension
+        self._streams = streams
         self._sequence = 0
+        self.has_begun = False
+        """Whether the first events were made."""
         self._texts: list[str] = []
         """Of the open item, joined when it is closed: adding to a text again and again would cost the square of its length."""
         self._open: OutputItem | None = None
         self._call_index = -1
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether the first events were made."""
-        return self._sequence > 0
-
     def begin(self) -> bytes:
         """The events before the first chunk."""
+        self.has_begun = True
         return self._event("response.created", response=self.response) + self._event(
             "response.in_progress", response=self.response
         )
 
-    def add(self, chunk: Chunk, extension: Extension) -> bytes:
+    def add(self, chunk: Chunk) -> bytes:
         """What one chunk brings."""
         events = b""
         if chunk.reasoning:
@@ -53,16 +55,26 @@ class ResponseWriter:
         for delta in chunk.tool_calls:
             events += self._call(delta)
         if chunk.finish_reason is not None:
-            events += self._closed() + self._end(chunk, extension)
+            events += self._closed() + self._end(chunk)
         return events
 
-    def _end(self, chunk: Chunk, extension: Extension) -> bytes:
+    def failed(self, error: CrofterError) -> bytes:
+        """The last event of a response that breaks off."""
+        response = self.response
+        before = b"" if self.has_begun else self.begin()
+        if (closed := self._close_item()) is not None and closed[0].type != "reasoning":
+            closed[0].status = "incomplete"
+        response.status = "failed"
+        response.error = {"code": error.code.code, "message": error.message}
+        return before + self._event("response.failed", response=response)
+
+    def _end(self, chunk: Chunk) -> bytes:
         response = self.response
         is_cut = chunk.finish_reason == "length"
         response.status = "incomplete" if is_cut else "completed"
         response.incomplete_details = {"reason": "max_output_tokens"} if is_cut else None
         response.usage = None if chunk.usage is None else response_usage(chunk.usage)
-        response.crofter = extension
+        response.crofter = self._extension()
         return self._event(f"response.{response.status}", response=response)
 
     def _opened(self, kind: str) -> bytes:
@@ -129,6 +141,8 @@ class ResponseWriter:
         return self._event(name, item_id=item.id if item else "", output_index=len(self.response.output) - 1, **fields)
 
     def _event(self, name: str, /, **fields: Any) -> bytes:  # noqa: ANN401 - what the event holds
+        if not self._streams:
+            return b""
         data = _encode({"type": name, "sequence_number": self._sequence, **fields})
         self._sequence += 1
         return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

@@ -1,0 +1,31 @@
+"""How long a model stays in memory, as these clients say it. Pure."""
+
+import re
+
+from crofter.core import CrofterError, ErrorCode
+
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "ns": 1e-9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|\u00b5s|ns)")
+_DURATION = re.compile(rf"[+-]?(?:{_PART.pattern})+")
+_LONGEST_SECONDS = 1e9
+
+
+def keep_alive_seconds(given: str | float | None) -> float | None:
+    """Seconds; negative: for ever. Text is a duration of Go ("1h30m") or a number. Raises INVALID_REQUEST."""
+    if given is None or given == "":
+        return None
+    seconds = float(given) if not isinstance(given, str) else _parsed(given.strip())
+    if seconds is None or not abs(seconds) < float("inf"):
+        message = "keep_alive is a number of seconds or a duration such as 5m or 1h30m; -1 means for ever"
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="keep_alive")
+    return min(max(seconds, -1.0), _LONGEST_SECONDS)
+
+
+def _parsed(text: str) -> float | None:
+    if _DURATION.fullmatch(text):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+        return -seconds if text.startswith("-") else seconds
+    try:
+        return float(text)
+    except ValueError:
+        return None
