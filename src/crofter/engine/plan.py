@@ -23,6 +23,8 @@ _CONTEXT_STEP_TOKENS = 256
 """llama.cpp rounds contexts to this."""
 _MOST_KV_BYTES = 4 * GIBIBYTE
 _MOST_PREFIX_CACHE_BYTES = GIBIBYTE
+_MOST_MEDIA_CACHE_BYTES = 256 * MEBIBYTE
+"""A dozen images of a larger model."""
 _SMALLEST_SHARED_BYTES = 64 * MEBIBYTE
 """Weights below this are computed by one thread: two would mostly wait for each other, for ever when the machine is busy."""
 UNFUSED_ATTENTION_ROWS = 128
@@ -61,6 +63,8 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         repack=tuning.repack if tuning else True,
         estimated_bytes=fit.need.host.total_bytes,
         accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
+        projector=str(model.projector.path) if model.projector else "",
+        media_cache_bytes=min(_MOST_MEDIA_CACHE_BYTES, spare // 4) if model.projector else 0,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, GenerationRequest
 from crofter.engine.wire import (
     Accepted,
     Cancel,
@@ -24,6 +24,7 @@ from crofter.engine.wire import (
     Occupancy,
     Tokenize,
     Tokenized,
+    ToWorker,
     frame,
     to_worker_decoder,
 )
@@ -32,6 +33,8 @@ from .embedder import Embedder
 from .intake import Intake
 from .library import Model, start_library
 from .measure import measure
+from .media import takes_none
+from .media_intake import MediaIntake
 from .renderer import Renderer
 from .scheduler import Scheduler
 from .session import PreparedRequest
@@ -47,7 +50,7 @@ class _PreparedEmbedding:
     inputs: list[list[int]]
 
 
-_Inbox = PreparedRequest | _PreparedEmbedding | Cancel | Measure | Failed | Tokenized
+_Inbox = PreparedRequest | _PreparedEmbedding | Cancel | Measure | Accepted | Failed | Tokenized
 
 
 class WorkerLoop:
@@ -58,6 +61,7 @@ class WorkerLoop:
     ) -> None:
         """Loads the model. Raises CrofterError if that fails."""
         started = time.monotonic()
+        self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._stream = stream
         self._output = output
         self._read_frame = read_frame
@@ -68,8 +72,8 @@ class WorkerLoop:
         embedding_only = model.metadata(f"{architecture}.pooling_type") is not None
         vocabulary = Vocabulary(model)
         self._intake = Intake(model, vocabulary, renderer, load.context_tokens)
+        self._media = self._media_intake(model, load) if load.projector else None
         self._embedder = Embedder(model, vocabulary, load, dedicated=embedding_only)
-        self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._scheduler = (
             None
             if embedding_only
@@ -88,9 +92,16 @@ class WorkerLoop:
             )
         )
 
+    def _media_intake(self, model: Model, load: LoadPlan) -> MediaIntake:
+        from .senses import Senses  # It loads a library that most models have no use for.
+
+        return MediaIntake(Senses(model, load), self._intake, self._inbox.put, self._refuse)
+
     def run(self) -> None:
         """Serve until the process ends."""
         threading.Thread(target=self._take_in, name="intake", daemon=True).start()
+        if self._media is not None:
+            self._media.start()
         while True:
             self._drain_inbox()
             messages: list[FromWorker] = []
@@ -136,7 +147,7 @@ class WorkerLoop:
                     self._scheduler.cancel(item.call)
             case Measure():
                 self._send(self._measure(item))
-            case Failed() | Tokenized():
+            case Accepted() | Failed() | Tokenized():
                 self._send(item)
 
     def _measure(self, call: Measure) -> FromWorker:
@@ -174,21 +185,40 @@ class WorkerLoop:
         while (payload := self._read_frame(self._stream)) is not None:
             message = to_worker_decoder.decode(payload)
             try:
-                match message:
-                    case Generate():
-                        self._inbox.put(self._intake.prepare(message.call, message.request))
-                    case Embed():
-                        self._inbox.put(_PreparedEmbedding(message, self._embedder.tokenize(message)))
-                    case Tokenize():
-                        tokens, _ = self._intake.tokenize(message.prompt)
-                        self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
-                    case Cancel() | Measure():
-                        self._inbox.put(message)
-            except CrofterError as error:
-                self._inbox.put(Failed(call=message.call, error=error.report()))
+                self._take(message)
             except Exception as error:  # noqa: BLE001 - one surprise must not leave all later requests without an answer
-                traceback.print_exc()
-                failure = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
-                self._inbox.put(Failed(call=message.call, error=failure.report()))
+                self._refuse(message.call, error)
         # The node is gone: there is nobody to compute for. Exit even in the middle of a decode.
         os._exit(0)
+
+    def _take(self, message: ToWorker) -> None:
+        match message:
+            case Generate(request=GenerationRequest(prompt=ChatPrompt(media=[_, *_]) as prompt)):
+                self._take_media(message, prompt)
+            case Generate():
+                self._inbox.put(self._intake.prepare(message.call, message.request, time.monotonic()))
+            case Embed():
+                self._inbox.put(_PreparedEmbedding(message, self._embedder.tokenize(message)))
+            case Tokenize(prompt=ChatPrompt(media=[_, *_]) as prompt):
+                self._take_media(message, prompt)
+            case Tokenize():
+                tokens = self._intake.tokenize(message.prompt).ids
+                self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
+            case Cancel():
+                if self._media is not None:
+                    self._media.cancel(message.call)
+                self._inbox.put(message)
+            case Measure():
+                self._inbox.put(message)
+
+    def _take_media(self, message: Generate | Tokenize, prompt: ChatPrompt) -> None:
+        if self._media is None:
+            raise takes_none(prompt.media[0])
+        self._media.submit(message, prompt)
+        self._inbox.put(Accepted(call=message.call))  # Images take longer than a prompt's text ever should.
+
+    def _refuse(self, call: int, error: Exception) -> None:
+        if not isinstance(error, CrofterError):
+            traceback.print_exception(error)
+            error = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
+        self._inbox.put(Failed(call=call, error=error.report()))
