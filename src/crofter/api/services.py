@@ -9,6 +9,7 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.router import Router
 
 from .administration import Administration
+from .media import FetchMedia
 from .metrics import Metrics
 from .settings import ApiSettings
 
@@ -29,3 +30,4 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     settings: ApiSettings
     metrics: Metrics
     adapter_path: AdapterPath
+    fetch_media: FetchMedia

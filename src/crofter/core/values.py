@@ -227,7 +227,7 @@ class ProjectorFile(msgspec.Struct, frozen=True, kw_only=True):
     """A GGUF (mmproj) that turns images or sounds into rows of a model's input."""
 
     path: Path
-    size_bytes: int
+    weight_bytes: int
     step_bytes: int
     """What its largest step takes beside its weights, about."""
 

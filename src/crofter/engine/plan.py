@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, shown_size
 
-from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of
+from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
 from .values import Tuning
@@ -87,7 +87,7 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
             fused_attention=flash_attention != "off",
         )
         layers = settings.gpu_layers if settings.gpu_layers >= 0 else most_gpu_layers(shape, choice, accelerators)
-        return memory_need(shape, choice, layers, accelerators)
+        return with_projector(memory_need(shape, choice, layers, accelerators), model.projector)
 
     asked = model.context_tokens or settings.context_tokens
     wanted = min(model.context_length, asked or _DEFAULT_CONTEXT_TOKENS)

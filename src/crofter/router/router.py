@@ -18,7 +18,7 @@ from crofter.core import (
     Provenance,
 )
 
-from .ability import require_embedding, require_writing
+from .ability import require_embedding, require_senses, require_writing
 from .active import ActiveRequests
 from .plan import Candidate, choose
 from .turn import Turn
@@ -84,6 +84,7 @@ class Router:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(model_name)
+        require_senses(model, prompt)
         backend, _ = self._place(model, intent)
         return await backend.tokenize(model, prompt)
 

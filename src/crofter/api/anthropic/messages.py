@@ -7,6 +7,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -44,7 +45,9 @@ class Messages:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(MessagesBody)
-        turn = await self._open(call, generation_request(body, services.settings.request_timeout_seconds))
+        attachments = Attachments()
+        request = generation_request(body, attachments, services.settings.request_timeout_seconds)
+        turn = await self._open(call, await with_media(request, attachments, services.fetch_media))
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
         headers = provenance_headers(turn.provenance)
         model_name = turn.provenance.model_name
@@ -64,7 +67,9 @@ class Messages:
     async def count(self, call: Call) -> App:
         """How many tokens the messages are, without answering them."""
         body = await call.body(CountBody)
-        tokens = await self._services.router.tokenize(self._known(body.model or ""), chat_prompt(body), call.intent)
+        services, attachments = self._services, Attachments()
+        prompt = await attachments.attached_to(chat_prompt(body, attachments), services.fetch_media)
+        tokens = await services.router.tokenize(self._known(body.model or ""), prompt, call.intent)
         return JsonReply(TokenCount(len(tokens)))
 
     async def _open(self, call: Call, request: GenerationRequest) -> Turn:

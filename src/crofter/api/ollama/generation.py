@@ -8,6 +8,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -45,14 +46,20 @@ class Generation:
     async def chat(self, call: Call) -> App:
         """An answer to messages. Without any the model has only to be there: the first request loads it, the settings unload it."""
         body = await call.body(ChatBody)
-        return await self._answer(call, body, chat_prompt(body) if body.messages else None, _message)
+        attachments = Attachments()
+        prompt = chat_prompt(body, attachments) if body.messages else None
+        return await self._answer(call, body, prompt, attachments, _message)
 
     async def generate(self, call: Call) -> App:
         """Text after a prompt, or between it and a suffix."""
         body = await call.body(GenerateBody)
-        return await self._answer(call, body, generate_prompt(body) if body.prompt else None, _response)
+        attachments = Attachments()
+        prompt = generate_prompt(body, attachments) if body.prompt or body.images else None
+        return await self._answer(call, body, prompt, attachments, _response)
 
-    async def _answer(self, call: Call, body: GenerationFields, prompt: Prompt | None, part: Part) -> App:
+    async def _answer(
+        self, call: Call, body: GenerationFields, prompt: Prompt | None, attachments: Attachments, part: Part
+    ) -> App:
         services = self._services
         name = known_name(services, body.model)
         if prompt is None:
@@ -65,6 +72,7 @@ class Generation:
             }
             return JsonReply(line)
         request = generation_request(body, prompt, services.settings.request_timeout_seconds)
+        request = await with_media(request, attachments, services.fetch_media)
         turn = await services.router.open(msgspec.structs.replace(request, model=name), call.intent)
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
         headers = provenance_headers(turn.provenance)

@@ -30,6 +30,8 @@ class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_second: float
     queue_ms: float
     prefill_ms: float
+    media_ms: float
+    """Of the time in the queue, what went into reading images and sounds; 0 where all were known already."""
 
 
 class Extension(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ class Tally:
             tokens_per_second=round(later_tokens / decode_seconds, 3) if decode_seconds > 0 else 0.0,
             queue_ms=_milliseconds(max(timings.queue_seconds for timings in self._timings)),
             prefill_ms=_milliseconds(max(timings.prefill_seconds for timings in self._timings)),
+            media_ms=_milliseconds(max(timings.media_seconds for timings in self._timings)),
         )
 
 

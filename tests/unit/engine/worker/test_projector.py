@@ -47,7 +47,7 @@ ANSWER_TOKENS = 12
 def model_with_eyes(folder: Path, kind: ProjectorKind) -> ModelFile:
     path, projector = write_tiny_eyes(folder, kind)
     file = model_file(path, model_id=kind)
-    sight = ProjectorFile(path=projector, size_bytes=projector.stat().st_size, step_bytes=1 << 20)
+    sight = ProjectorFile(path=projector, weight_bytes=projector.stat().st_size, step_bytes=1 << 20)
     return ModelFile(**{name: getattr(file, name) for name in ModelFile.__struct_fields__} | {"projector": sight})
 
 

@@ -8,6 +8,7 @@ import msgspec
 from crofter.api.asgi import App
 from crofter.api.call import Call
 from crofter.api.errors import error_body
+from crofter.api.media import Attachments, with_media
 from crofter.api.openai.replies import Tally
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamFormat, StreamReply, until_disconnect
@@ -63,8 +64,9 @@ class Responses:
                 ErrorCode.UNSUPPORTED, "responses in the background are not supported", parameter="background"
             )
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        request = generation_request(body, items, services.settings.request_timeout_seconds)
-        turn = await services.router.open(request, call.intent)
+        attachments = Attachments()
+        request = generation_request(body, items, attachments, services.settings.request_timeout_seconds)
+        turn = await services.router.open(await with_media(request, attachments, services.fetch_media), call.intent)
         chunks = services.metrics.watched(turn, call.exchange.arrived_at)
         headers = provenance_headers(turn.provenance)
         writer = ResponseWriter(begun_response(body, turn.provenance.model_name))
@@ -105,7 +107,9 @@ class Responses:
         """How many tokens a request is, without answering it."""
         body = await call.body(TokensBody)
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        tokens = await self._services.router.tokenize(body.model or "", chat_prompt(body, items), call.intent)
+        attachments = Attachments()
+        prompt = await attachments.attached_to(chat_prompt(body, items, attachments), self._services.fetch_media)
+        tokens = await self._services.router.tokenize(body.model or "", prompt, call.intent)
         return JsonReply(InputTokens(input_tokens=len(tokens)))
 
     async def _events(
