@@ -61,9 +61,9 @@ class Attachments:
         try:
             file = binascii.a2b_base64("".join((data or "").split()), strict_mode=True)
         except (binascii.Error, ValueError) as error:
-            raise _invalid(place, f"is not valid base64: {error}") from error
+            raise _invalid(place, f"holds {_KINDS[kind]} that is not valid base64: {error}") from error
         if not file:
-            raise _invalid(place, "is empty")
+            raise _invalid(place, f"holds {_KINDS[kind]} that is empty")
         return self._add(kind, file, place)
 
     async def attached_to(self, prompt: ChatPrompt, fetch: FetchMedia) -> ChatPrompt:

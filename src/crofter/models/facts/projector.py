@@ -29,14 +29,14 @@ def read_projector_shape(header: Header) -> ProjectorShape:
 
 
 def _step_bytes(header: Header, sense: str, rows: int) -> int:
-    width = header.integer(f"clip.{sense}.embedding_length", limit=_MAXIMUM_LENGTH)
-    inside = header.integer(f"clip.{sense}.feed_forward_length", limit=_MAXIMUM_LENGTH) or 4 * width
+    width = header.integer(f"clip.{sense}.embedding_length", 0, limit=_MAXIMUM_LENGTH)
+    inside = header.integer(f"clip.{sense}.feed_forward_length", 0, limit=_MAXIMUM_LENGTH) or 4 * width
     return rows * _NUMBER_BYTES * (4 * width + 2 * inside) if width else 0
 
 
 def _patches(header: Header) -> int:
-    side = header.integer("clip.vision.image_size", limit=_MAXIMUM_LENGTH)
-    patch = max(1, header.integer("clip.vision.patch_size", limit=_MAXIMUM_LENGTH))
-    most_pixels = max(side * side, header.integer("clip.vision.image_max_pixels"))
+    side = header.integer("clip.vision.image_size", 0, limit=_MAXIMUM_LENGTH)
+    patch = max(1, header.integer("clip.vision.patch_size", 0, limit=_MAXIMUM_LENGTH))
+    most_pixels = max(side * side, header.integer("clip.vision.image_max_pixels", 0))
     any_size = "clip.vision.spatial_merge_size" in header.metadata or "merger" in header.text("clip.projector_type")
     return max(most_pixels // patch**2, _ANY_SIZE_PATCHES if any_size else 0)
