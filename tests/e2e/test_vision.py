@@ -126,7 +126,7 @@ def test_the_command_line_shows_a_file(node: Commands, tmp_path: Path) -> None:
     assert answer["usage"]["prompt_tokens"] > 40
     refused = node.run("ask", QUESTION, "--model", "seedling", "--image", str(file), code=1)
     assert "takes no images" in refused.stderr
-    assert "there is no file" in node.run("ask", QUESTION, "--image", str(tmp_path / "none.png"), code=2).stderr
+    assert "does not exist" in node.run("ask", QUESTION, "--image", str(tmp_path / "none.png"), code=2).stderr
 
 
 @pytest.mark.parametrize(
