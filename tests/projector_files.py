@@ -20,6 +20,8 @@ _LAYERS = 2
 _FRAMES = 1500
 """Positions of a Whisper encoder: 30 seconds in steps of 20 ms."""
 _MEL_BINS = 80
+_STACK = 4
+"""Positions that become one row."""
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -61,7 +63,7 @@ def write_tiny_projector(path: Path, kind: ProjectorKind, *, hidden: int = 64, s
         writer.add_uint32("clip.vision.projector.scale_factor", 2)
     else:
         writer.add_uint32("clip.audio.num_mel_bins", _MEL_BINS)
-        writer.add_uint32("clip.audio.projector.stack_factor", 8)
+        writer.add_uint32("clip.audio.projector.stack_factor", _STACK)
     for name, values in _tensors(kind, hidden, np.random.default_rng(seed)).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
@@ -101,9 +103,9 @@ def _tensors(kind: ProjectorKind, hidden: int, random: np.random.Generator) -> T
             "a.conv1d.1.bias": np.zeros((WIDTH, 1), np.float32),
             "a.conv1d.2.weight": weights(WIDTH, WIDTH, 3),
             "a.conv1d.2.bias": np.zeros((WIDTH, 1), np.float32),
-            "mm.a.mlp.1.weight": weights(2 * hidden, WIDTH * 8),
+            "mm.a.mlp.1.weight": weights(2 * hidden, WIDTH * _STACK),
             "mm.a.mlp.2.weight": weights(hidden, hidden),
-            "mm.a.norm_pre.weight": np.ones(WIDTH * 8, np.float32),
+            "mm.a.norm_pre.weight": np.ones(WIDTH * _STACK, np.float32),
             "mm.a.norm_mid.weight": np.ones(hidden, np.float32),
         }
     patches = (IMAGE_SIZE // PATCH) ** 2

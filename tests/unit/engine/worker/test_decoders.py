@@ -1,14 +1,23 @@
-"""Images become pixels as they are meant to be seen; whatever else is sent as one costs an error and nothing more."""
+"""Images become pixels and sounds samples; whatever else is sent as one costs an error and nothing more."""
 
 import contextlib
+import io
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.engine.worker.decoders import LONGEST_SIDE, MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS, ImageDecoder
+from crofter.engine.worker.decoders import (
+    LONGEST_SECONDS,
+    LONGEST_SIDE,
+    MAXIMUM_FILE_BYTES,
+    MAXIMUM_PIXELS,
+    ImageDecoder,
+    SoundDecoder,
+)
 from tests.image_files import encoded, picture, png, png_claiming
 
 PLACE = "messages[0].content[1]"
@@ -153,3 +162,54 @@ def test_mutants_of_images_never_take_the_decoder_down(decoder: ImageDecoder) ->
             found = decoder.decode(bytes(file), PLACE)
             assert found.pixels.size == found.width * found.height * 3
     assert decoded(decoder, png()).shape == (40, 60, 3)
+
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def ears() -> Iterator[SoundDecoder]:
+    ears = SoundDecoder(RATE)
+    yield ears
+    ears.close()
+
+
+def tone(seconds: float = 0.5, rate: int = RATE, channels: int = 1, hertz: float = 440.0) -> np.ndarray:
+    wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+    return np.repeat(wave[:, None], channels, axis=1)
+
+
+def sound(samples: np.ndarray, rate: int = RATE, kind: str = "WAV") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["WAV", "MP3", "FLAC", "OGG"])
+@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 2), (8_000, 1)])
+def test_every_kind_of_sound_becomes_one_channel_at_the_rate_asked_for(
+    ears: SoundDecoder, kind: str, rate: int, channels: int
+) -> None:
+    samples = ears.decode(sound(tone(1.0, rate, channels), rate, kind), PLACE)
+    assert abs(samples.size - RATE) < RATE // 10
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert abs(int(spectrum.argmax()) * RATE / samples.size - 440) < 5
+    assert 0.4 < np.abs(samples[RATE // 4 : RATE // 2]).max() < 0.6
+
+
+@pytest.mark.parametrize(
+    "file",
+    [b"", b"no sound", png(), sound(tone())[:60], sound(tone(0.001)), sound(tone(), kind="AIFF"), b"ID3" + bytes(500)],
+    ids=["empty", "text", "image", "cut", "short", "aiff", "mp3"],
+)
+def test_what_is_no_sound_is_refused(ears: SoundDecoder, file: bytes) -> None:
+    with pytest.raises(CrofterError) as caught:
+        ears.decode(file, PLACE)
+    assert (caught.value.code, caught.value.parameter) == (ErrorCode.INVALID_REQUEST, PLACE)
+    assert ears.decode(sound(tone()), PLACE).size == RATE // 2
+
+
+def test_a_sound_that_lasts_too_long_is_refused_by_its_header(ears: SoundDecoder) -> None:
+    silence = sound(np.zeros((8_000 * (LONGEST_SECONDS + 1), 1)), 8_000, "FLAC")
+    with pytest.raises(CrofterError, match="seconds, and"):
+        ears.decode(silence, PLACE)

@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false
 
 import ctypes
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import soundfile
 from llama_cpp import llama_cpp as llama
 from llama_cpp import mtmd_cpp as mtmd
 
@@ -279,3 +281,20 @@ def test_a_model_without_ears_says_so(bench: Bench) -> None:
     with pytest.raises(CrofterError) as caught:
         bench.submit(ask(chat("Listen: ", b"RIFF", kind="audio")))
     assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
+
+
+def test_a_sound_is_heard_as_the_librarys_own_helper_hears_it(tmp_path: Path) -> None:
+    file = model_with_eyes(tmp_path, "ultravox")
+    bench = Bench(file)
+    wave = io.BytesIO()
+    soundfile.write(wave, np.sin(np.arange(32_000) * 0.05) * 0.3, 16_000, format="WAV")
+    # All but thirty seconds are silence that is added: the rows are those of half a minute.
+    prompt = chat("Listen: ", wave.getvalue(), " What was that?", kind="audio")
+    tokens, logprobs = reference(bench, file, prompt)
+    chunks = bench.answer(ask(prompt))
+    assert tokens_of(chunks) == tokens
+    assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
+    with pytest.raises(CrofterError, match="takes no images"):
+        bench.submit(ask(chat("Look: ", png())))
+    bench.renderer.close()
+    bench.senses.close()
