@@ -128,6 +128,7 @@ def reference(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> tuple[list[i
     assert file.projector is not None
     parameters = mtmd.mtmd_context_params_default()
     parameters.use_gpu = parameters.print_timings = False
+    parameters.n_threads = bench.load.batch_threads
     sight = mtmd.mtmd_init_from_file(str(file.projector.path).encode(), bench.model.handle, parameters)
     images, sounds = ImageDecoder(), SoundDecoder(max(mtmd.mtmd_get_audio_sample_rate(sight), 1))
     text = f"<|im_start|>user\n{prompt.messages[0].content}<|im_end|>\n<|im_start|>assistant\n"
@@ -152,6 +153,8 @@ def reference(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> tuple[list[i
     assert mtmd.mtmd_tokenize(sight, chunks, ctypes.byref(given), pointers, len(bitmaps)) == 0
     settings = llama.llama_context_default_params()
     settings.n_ctx = settings.n_batch = settings.n_ubatch = 512
+    # Sums are split between threads, and rounded by how they are split.
+    settings.n_threads, settings.n_threads_batch = bench.load.threads, bench.load.batch_threads
     context = llama.llama_init_from_model(bench.model.handle, settings)
     past = llama.llama_pos(0)
     assert mtmd.mtmd_helper_eval_chunks(sight, context, chunks, 0, 0, 512, True, ctypes.byref(past)) == 0
