@@ -1,7 +1,19 @@
+from typing import Literal
+
 import msgspec
 import pytest
 
-from crofter.core import ChatPrompt, CrofterError, InfillPrompt, Message, Prompt, TextPrompt, TokenPrompt
+from crofter.core import (
+    ChatPrompt,
+    CrofterError,
+    ErrorCode,
+    InfillPrompt,
+    MediaPart,
+    Message,
+    Prompt,
+    TextPrompt,
+    TokenPrompt,
+)
 from crofter.router.ability import require_embedding, require_writing
 from tests.fakes import MODEL
 
@@ -43,3 +55,14 @@ def test_a_refusal_says_what_to_do_instead() -> None:
     assert "completions" not in refusal(("embedding",), CHAT)
     assert "there for: embedding" in refusal(("embedding",), CHAT)
     assert refusal(("embedding",), CHAT).startswith("unsupported: ")
+
+
+@pytest.mark.parametrize(("kind", "sense"), [("image", "vision"), ("audio", "audio")])
+def test_what_a_model_cannot_see_or_hear_is_refused_by_its_field(kind: Literal["image", "audio"], sense: str) -> None:
+    part = MediaPart(kind=kind, data=b"file", marker="<m>", place="messages[0].content[0]")
+    prompt = ChatPrompt(messages=(Message(role="user", content="<m>"),), media=(part,))
+    require_writing(msgspec.structs.replace(MODEL, capabilities=("chat", sense)), prompt)
+    require_writing(msgspec.structs.replace(MODEL, capabilities=()), prompt)
+    with pytest.raises(CrofterError) as caught:
+        require_writing(msgspec.structs.replace(MODEL, capabilities=("chat",)), prompt)
+    assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[0]")
