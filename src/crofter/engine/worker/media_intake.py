@@ -78,10 +78,10 @@ class MediaIntake:
                 self._hand_on(message.call, self._read(message, prompt, arrived))
             except Exception as error:  # noqa: BLE001 - one surprise must not leave all later requests without an answer
                 self.cancel(message.call)
-                self._fail(message.call, error)
+                self._fail(message.call, error)  # Who has given up does not hear it.
 
     def _read(self, message: Message, prompt: ChatPrompt, arrived: float) -> PreparedRequest | Tokenized:
-        readings = self._senses.read(prompt.media)
+        readings = self._senses.read(prompt.media, lambda: message.call in self._open)
         # The files have served their purpose, and the request lives as long as its answer.
         media = tuple(msgspec.structs.replace(part, data=b"") for part in prompt.media)
         prompt = msgspec.structs.replace(prompt, media=media)

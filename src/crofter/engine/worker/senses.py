@@ -3,6 +3,7 @@
 import hashlib
 import time
 import weakref
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
@@ -28,22 +29,36 @@ class Senses:
         self._projector = Projector(model, plan)
         self._images = ImageDecoder()
         self._sounds = SoundDecoder(self._projector.sample_rate)
+        self._context_tokens = plan.context_tokens
         self._cache = ReadingCache(plan.media_cache_bytes)
         self._alive: weakref.WeakValueDictionary[int, npt.NDArray[np.float32]] = weakref.WeakValueDictionary()
         self._numbers = count()
 
-    def read(self, parts: tuple[MediaPart, ...]) -> Readings:
-        """What each part becomes. Raises CrofterError naming the part's place."""
+    def read(self, parts: tuple[MediaPart, ...], wanted: Callable[[], bool] = lambda: True) -> Readings:
+        """What each part becomes. `wanted` is asked before each whether anybody still waits.
+
+        Raises CrofterError naming the part's place: CONTEXT_LENGTH_EXCEEDED as soon as the parts alone are too long, CANCELLED.
+        """
         started = time.monotonic()
-        read = 0
+        read = rows = 0
         found: dict[str, Reading] = {}
         for part in parts:
+            if not wanted():
+                raise CrofterError(ErrorCode.CANCELLED, "nobody waits for it any more")
             content = hashlib.sha256(part.kind.encode() + part.data).digest()
             reading = self._cache.get(content)
             if reading is None:
                 reading = self._read(part, content)
                 self._cache.put(content, reading)
                 read += 1
+            rows += sum(piece.length for piece in reading if isinstance(piece, Rows))
+            if rows >= self._context_tokens:
+                raise CrofterError(
+                    ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+                    f"prompt is too long: up to {part.place} its images and sounds alone are {rows} tokens > "
+                    f"{self._context_tokens - 1} maximum",
+                    parameter=part.place,
+                )
             found[part.marker] = reading
         return Readings(found, time.monotonic() - started if read else 0.0, read)
 

@@ -26,7 +26,8 @@ class Reader:
         self.begun = threading.Semaphore(0)
         self.go = threading.Semaphore(0)
 
-    def read(self, parts: tuple[MediaPart, ...]) -> Readings:
+    def read(self, parts: tuple[MediaPart, ...], wanted: Callable[[], bool]) -> Readings:
+        assert wanted()
         self.begun.release()
         assert self.go.acquire(timeout=WAIT_SECONDS)
         self.reads.append(parts[0].data)

@@ -280,6 +280,31 @@ def test_a_template_that_loses_an_image_is_told_so(bench: Bench) -> None:
     assert caught.value.code is ErrorCode.MODEL_INVALID
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (4096, 7), (2, 2), (700, 3)])
+def test_images_of_odd_shapes_are_read_or_refused(bench: Bench, size: tuple[int, int]) -> None:
+    # An assertion of libmtmd's would end this process, as it would a worker.
+    try:
+        chunks = bench.answer(ask(chat("Look ", png(1, size), " there")))
+    except CrofterError as error:
+        assert error.code in {ErrorCode.INVALID_REQUEST, ErrorCode.CONTEXT_LENGTH_EXCEEDED}  # noqa: PT017 - either will do
+    else:
+        assert len(tokens_of(chunks)) == ANSWER_TOKENS
+
+
+def test_reading_ends_when_the_context_cannot_hold_it_or_nobody_waits(bench: Bench) -> None:
+    images = tuple(png(seed, (64, 64)) for seed in range(60, 64))
+    prompt = chat(*images, "What are they?")
+    patient = bench.senses._context_tokens
+    bench.senses._context_tokens = 20
+    with pytest.raises(CrofterError) as caught:
+        bench.senses.read(prompt.media * 8)
+    assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    bench.senses._context_tokens = patient
+    with pytest.raises(CrofterError) as caught:
+        bench.senses.read(prompt.media, lambda: False)
+    assert caught.value.code is ErrorCode.CANCELLED
+
+
 def test_a_model_without_ears_says_so(bench: Bench) -> None:
     with pytest.raises(CrofterError) as caught:
         bench.submit(ask(chat("Listen: ", b"RIFF", kind="audio")))
