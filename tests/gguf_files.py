@@ -42,14 +42,16 @@ def write_tiny_llama(
     chat_template: str | None = CHATML_TEMPLATE,
     name: str = "Tiny Test",
     pooling_type: int | None = None,
+    architecture: str = "llama",
     edit: Callable[[gguf.GGUFWriter], None] | None = None,
 ) -> Path:
     """Write a random llama with a 300-token byte-level vocabulary (control tokens are the last seven) and return `path`.
 
     The same arguments give the same bytes. Greedy decoding never ends by itself (control tokens have logit zero), so a test gets
-    as many tokens as it asks for. `pooling_type` makes it an embedding model; `edit` may add metadata before it is written.
+    as many tokens as it asks for. `pooling_type` makes it an embedding model, `architecture` one of those with a llama's tensors; `edit`
+    may add metadata before it is written.
     """
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(name)
     writer.add_license("Apache-2.0")
     writer.add_context_length(context)

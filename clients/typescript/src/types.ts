@@ -54,6 +54,7 @@ export interface Timings {
   tokens_per_second: number;
   queue_ms: number;
   prefill_ms: number;
+  media_ms: number;
 }
 
 /** Where an answer came from, and who could read the prompt. */

@@ -23,6 +23,7 @@ const TIMINGS: Record<keyof Timings, string> = {
   tokens_per_second: "number",
   queue_ms: "number",
   prefill_ms: "number",
+  media_ms: "number",
 };
 const USAGE: Record<keyof Usage, string> = {
   promptTokens: "number",

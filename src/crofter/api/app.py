@@ -9,6 +9,7 @@ from .asgi import App
 from .settings import ApiSettings
 
 if TYPE_CHECKING:
+    from .media import FetchMedia
     from .services import AdapterPath
 
 
@@ -17,11 +18,13 @@ def create_app(
     administration: Administration,
     settings: ApiSettings,
     adapter_path: "AdapterPath | None" = None,
+    fetch_media: "FetchMedia | None" = None,
 ) -> App:
     """Wire the routes: edge, then security, then what was asked for. Starts nothing; reads no file and no environment."""
     # Imported here so that the command line can read settings without paying for Starlette.
     from .edge import Edge
     from .inference import Inference
+    from .media import no_fetching
     from .metrics import Metrics
     from .routes import routes
     from .security import Security
@@ -34,5 +37,6 @@ def create_app(
         settings=settings,
         metrics=metrics,
         adapter_path=adapter_path or no_adapters,
+        fetch_media=fetch_media or no_fetching,
     )
     return Edge(Security(routes(services), administration, settings), metrics)

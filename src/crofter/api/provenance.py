@@ -17,6 +17,8 @@ class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_second: float
     queue_ms: float
     prefill_ms: float
+    media_ms: float
+    """Of the time in the queue, what went into reading images and sounds; 0 where all were known already."""
 
 
 class IgnoredTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,7 @@ def extension(provenance: Provenance, ends: Sequence[Chunk] = (), choices: int =
             tokens_per_second=round(later_tokens / decode_seconds, 3) if decode_seconds > 0 else 0.0,
             queue_ms=_milliseconds(max(each.queue_seconds for each in timings)),
             prefill_ms=_milliseconds(max(each.prefill_seconds for each in timings)),
+            media_ms=_milliseconds(max(each.media_seconds for each in timings)),
         ),
     )
 

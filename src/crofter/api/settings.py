@@ -25,6 +25,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a client may take to send its request."""
     keep_alive_seconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
     """How often a waiting stream sends a sign of life."""
+    fetch_media_urls: bool = False
+    """Fetch images and sounds that requests name by their address; only from public addresses, over https."""
     max_connections: Annotated[int, msgspec.Meta(gt=0)] = 1000
     """Connections served at once; further ones are turned away with 503."""
     shutdown_seconds: Annotated[int, msgspec.Meta(ge=0)] = 5

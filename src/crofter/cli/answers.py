@@ -1,9 +1,11 @@
 """One chat turn over the node's OpenAI endpoint, as `ask`, `chat` and `bench` need it."""
 
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -18,7 +20,26 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One message of the conversation."""
 
     role: str
-    content: str
+    content: str | tuple[dict[str, Any], ...]
+    """Text, or text and images in parts."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return self.content if isinstance(self.content, str) else self.content[-1]["text"]
+
+
+def user_turn(text: str, images: Sequence[str] = ()) -> Turn:
+    """What a user says, with images as `data:` addresses."""
+    if not images:
+        return Turn(role="user", content=text)
+    shown = tuple({"type": "image_url", "image_url": {"url": url}} for url in images)
+    return Turn(role="user", content=(*shown, {"type": "text", "text": text}))
+
+
+def image_url(path: Path) -> str:
+    """A file as a `data:` address: what it is, the node sees for itself. Raises OSError."""
+    return f"data:application/octet-stream;base64,{b64encode(path.read_bytes()).decode()}"
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crofter.cli.answers import Turn, conversation
+from crofter.cli.answers import Turn, conversation, image_url, user_turn
 from crofter.client import Reply
 
 HELP = """\
 /model [NAME]    which model answers; with a name, switch to it
+/image FILE      show the model an image, with the next question
 /system [TEXT]   show or set the instructions for the model; /system - removes them
 /undo            forget the last question and its answer
 /clear           forget the whole conversation
@@ -25,12 +26,15 @@ class ChatSession:
         self.model = model
         self.system = system
         self.turns: list[Turn] = []
+        self.images: list[str] = []
+        """Of the next question, as `data:` addresses."""
         self.last: Reply | None = None
         self.finished = False
         self._say = say
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": lambda _: say(HELP),
             "/model": self._model,
+            "/image": self._image,
             "/system": self._system,
             "/undo": lambda _: self._undo(),
             "/clear": lambda _: self._clear(),
@@ -47,13 +51,14 @@ class ChatSession:
 
     def messages(self, question: str) -> tuple[Turn, ...]:
         """What to send for the next question."""
-        return conversation(self.system, [*self.turns, Turn(role="user", content=question)])
+        return conversation(self.system, [*self.turns, user_turn(question, self.images)])
 
     def remember(self, question: str, answer: Reply) -> None:
         """Keep a question with what was answered, even if it was cut short; without any text nothing is kept."""
         self.last = answer
         if answer.text:
-            self.turns += [Turn(role="user", content=question), Turn(role="assistant", content=answer.text)]
+            self.turns += [user_turn(question, self.images), Turn(role="assistant", content=answer.text)]
+            self.images = []
 
     def run_command(self, line: str) -> bool:
         """Run `line` if it is a command; False if it is meant for the model."""
@@ -74,6 +79,18 @@ class ChatSession:
             self.model = name
         self._say(f"{self.model or 'the default model'} answers.")
 
+    def _image(self, name: str) -> None:
+        if not name:
+            self._say("which image? /image FILE")
+            return
+        path = Path(name).expanduser()
+        try:
+            self.images.append(image_url(path))
+        except OSError as error:
+            self._say(f"cannot read {path}: {error.strerror}.")
+            return
+        self._say(f"{path.name} goes with the next question.")
+
     def _system(self, text: str) -> None:
         if text:
             self.system = None if text == "-" else text
@@ -88,6 +105,7 @@ class ChatSession:
 
     def _clear(self) -> None:
         self.turns.clear()
+        self.images.clear()
         self.last = None
         self._say("forgot the conversation.")
 
@@ -112,7 +130,7 @@ class ChatSession:
             self._say("save where? /save FILE")
             return
         path = Path(name).expanduser()
-        lines = [f"## {turn.role}\n\n{turn.content}\n" for turn in conversation(self.system, self.turns)]
+        lines = [f"## {turn.role}\n\n{turn.text}\n" for turn in conversation(self.system, self.turns)]
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write("\n".join(lines))

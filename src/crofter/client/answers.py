@@ -47,6 +47,7 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_second: float = 0.0
     queue_ms: float = 0.0
     prefill_ms: float = 0.0
+    media_ms: float = 0.0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -38,6 +38,18 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """More than one call in an answer."""
 
 
+class MediaPart(msgspec.Struct, frozen=True, kw_only=True):
+    """An image or a sound in a prompt, as its file."""
+
+    kind: Literal["image", "audio"]
+    data: bytes
+    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV."""
+    marker: str
+    """Stands in the text where this belongs. Drawn by lot, so that no text has it by chance or on purpose."""
+    place: str
+    """The field it came in, for errors."""
+
+
 class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     """A conversation, rendered with the model's own chat template."""
 
@@ -47,6 +59,8 @@ class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
     tool_choice: ToolChoice = ToolChoice()
     template_arguments: dict[str, Any] = {}
     """Extra variables for the template, for example `enable_thinking`."""
+    media: tuple[MediaPart, ...] = ()
+    """What the markers in the messages stand for."""
 
 
 class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
@@ -182,6 +196,10 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     first_token_seconds: float
     """From arrival at the engine to the first sampled token."""
     decode_seconds: float
+    media_seconds: float = 0.0
+    """Of the queue's time, what went into reading images and sounds; 0 where all were known already."""
+    media_read: int = 0
+    """How many images and sounds were not known yet."""
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -222,6 +240,15 @@ class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int
 
 
+class ProjectorFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A GGUF (mmproj) that turns images or sounds into rows of a model's input."""
+
+    path: Path
+    weight_bytes: int
+    step_bytes: int
+    """What its largest step takes beside its weights, about."""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a model wherever it runs."""
 
@@ -244,6 +271,8 @@ class ModelFile(Model, frozen=True, kw_only=True):
     kv_bytes_per_token: int
     """Key and value bytes one token takes over all layers, at 16 bits an element."""
     shape: ModelShape = ModelShape()
+    projector: ProjectorFile | None = None
+    """What turns images or sounds into its input, if it takes any."""
     pinned: bool = False
     """Kept loaded once it is: neither idleness nor other models unload it."""
     context_tokens: int = 0

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
-from crofter.core import ModelFile, ModelShape
+from crofter.core import ModelFile, ModelShape, ProjectorFile
 
 MEBIBYTE = 1 << 20
 
@@ -19,6 +19,8 @@ _NUMBER_BYTES = 4
 _MASK_BYTES = 2
 _PROCESS_BYTES = 57 * MEBIBYTE
 """Interpreter and libraries of a worker before it has a model."""
+_DECODER_BYTES = 24 * MEBIBYTE
+"""The process that decodes images, between images."""
 _TOKEN_BYTES = 280
 """What a worker knows of each token of the vocabulary: its text here and in llama.cpp, merges, the constraint's table."""
 _ACCELERATOR_BYTES = 400 * MEBIBYTE
@@ -107,6 +109,19 @@ def memory_need(
         ),
         accelerators=tuple(_accelerator_need(shape, choice, homes, index) for index in range(len(free_bytes))),
     )
+
+
+def with_projector(need: MemoryNeed, projector: ProjectorFile | None) -> MemoryNeed:
+    """The same with a model's projector. It is counted on the host: where it goes to an accelerator, so much more is free here."""
+    if projector is None:
+        return need
+    host = msgspec.structs.replace(
+        need.host,
+        weights_bytes=need.host.weights_bytes + projector.weight_bytes,
+        compute_bytes=need.host.compute_bytes + projector.step_bytes,
+        process_bytes=need.host.process_bytes + _DECODER_BYTES,
+    )
+    return msgspec.structs.replace(need, host=host)
 
 
 def most_gpu_layers(shape: ModelShape, choice: LoadChoice, free_bytes: Sequence[int]) -> int:

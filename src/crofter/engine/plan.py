@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, shown_size
 
-from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of
+from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
 from .values import Tuning
@@ -23,6 +23,8 @@ _CONTEXT_STEP_TOKENS = 256
 """llama.cpp rounds contexts to this."""
 _MOST_KV_BYTES = 4 * GIBIBYTE
 _MOST_PREFIX_CACHE_BYTES = GIBIBYTE
+_MOST_MEDIA_CACHE_BYTES = 256 * MEBIBYTE
+"""A dozen images of a larger model."""
 _SMALLEST_SHARED_BYTES = 64 * MEBIBYTE
 """Weights below this are computed by one thread: two would mostly wait for each other, for ever when the machine is busy."""
 UNFUSED_ATTENTION_ROWS = 128
@@ -62,6 +64,8 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         ranks="rerank" in model.capabilities,
         estimated_bytes=fit.need.host.total_bytes,
         accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
+        projector=str(model.projector.path) if model.projector else "",
+        media_cache_bytes=min(_MOST_MEDIA_CACHE_BYTES, spare // 4) if model.projector else 0,
     )
 
 
@@ -84,7 +88,7 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
             fused_attention=flash_attention != "off",
         )
         layers = settings.gpu_layers if settings.gpu_layers >= 0 else most_gpu_layers(shape, choice, accelerators)
-        return memory_need(shape, choice, layers, accelerators)
+        return with_projector(memory_need(shape, choice, layers, accelerators), model.projector)
 
     asked = model.context_tokens or settings.context_tokens
     wanted = min(model.context_length, asked or _DEFAULT_CONTEXT_TOKENS)

@@ -48,6 +48,10 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What `fit` says it takes of the host's memory."""
     accelerator_bytes: tuple[int, ...] = ()
     """What it says of each accelerator's."""
+    projector: str = ""
+    """The path of what turns images or sounds into the model's input; empty: it takes none."""
+    media_cache_bytes: int = 0
+    """Memory for what images and sounds have become."""
 
 
 # Node to worker.

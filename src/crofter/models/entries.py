@@ -178,14 +178,15 @@ class Entries:
 
     def _installed(self, name: ModelName, record: ModelRecord) -> InstalledModel:
         facts = msgspec.json.decode(record.facts, type=ModelFacts)
+        projector = self._folder / record.projector if record.projector else None
         return InstalledModel(
             name=name.name,
-            file=model_file(name.name, record.model_id, self.first_file(record), record.size_bytes, facts),
+            file=model_file(name.name, record.model_id, self.first_file(record), record.size_bytes, facts, projector),
             facts=facts,
             embedded=False,
             added_at=name.added_at,
             linked=not self.lies_here(record),
-            projector=self._folder / record.projector if record.projector else None,
+            projector=projector,
         )
 
 

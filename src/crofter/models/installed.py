@@ -5,11 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from crofter.core import ModelFile, ModelId
+from crofter.core import ModelFile, ModelId, ProjectorFile
 
 from .facts.model_facts import ModelFacts
 
 EMBEDDED_NAME = "seedling"
+SENSES = frozenset({"vision", "audio"})
+"""The capabilities that a projector brings."""
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,7 +48,9 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
         return self.facts.capabilities if self.settings.capabilities is None else self.settings.capabilities
 
 
-def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts: ModelFacts) -> ModelFile:
+def model_file(
+    name: str, model_id: ModelId, path: Path, size_bytes: int, facts: ModelFacts, projector: Path | None = None
+) -> ModelFile:
     """What the engine needs to know of a model."""
     return ModelFile(
         model_id=model_id,
@@ -59,7 +63,15 @@ def model_file(name: str, model_id: ModelId, path: Path, size_bytes: int, facts:
         kv_bytes_per_token=facts.kv_bytes_per_token,
         capabilities=facts.capabilities,
         shape=facts.shape,
+        projector=_projector_file(projector, facts),
     )
+
+
+def _projector_file(path: Path | None, facts: ModelFacts) -> ProjectorFile | None:
+    """The projector, if it is one that gives the model a sense."""
+    if path is None or facts.projector is None or not SENSES.intersection(facts.capabilities):
+        return None
+    return ProjectorFile(path=path, weight_bytes=facts.projector.weight_bytes, step_bytes=facts.projector.step_bytes)
 
 
 def packaged_model() -> Path:

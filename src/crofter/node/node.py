@@ -16,6 +16,7 @@ from .adapters import adapter_files
 from .administration import NodeAdministration
 from .config import LoadedConfig
 from .home import RunningNode
+from .media_fetching import MediaFetcher
 from .parts import Parts
 from .release import crofter_version
 
@@ -31,7 +32,9 @@ class Node:
         self._parts = parts
         self._administration = NodeAdministration(parts, loaded, flags)
         adapters = adapter_files(parts.home.adapters_folder)
-        self._server = Server(create_app(parts.router, self._administration, settings, adapters), settings)
+        fetch_media = MediaFetcher().fetch if settings.fetch_media_urls else None
+        app = create_app(parts.router, self._administration, settings, adapters, fetch_media)
+        self._server = Server(app, settings)
         self._drain_seconds = settings.shutdown_seconds
         if not settings.loopback and parts.keys.empty:
             _logger.warning(

@@ -52,6 +52,7 @@ def _of_prompt(kind: Kind, request: GenerationRequest) -> Iterator[tuple[bool, s
     yield isinstance(prompt, TokenPrompt), "prompts of token ids", "prompt"
     yield isinstance(prompt, TextPrompt) and not kind.completes, "text to continue; use chat completions", "prompt"
     yield isinstance(prompt, InfillPrompt) and not kind.fills_gaps, "filling gaps (a suffix)", "suffix"
+    yield isinstance(prompt, ChatPrompt) and bool(prompt.media), "images and sounds", "messages"
     yield isinstance(prompt, InfillPrompt) and bool(prompt.context), "other files beside a gap", "input_extra"
     yield request.echo, "echo", "echo"
     if isinstance(prompt, ChatPrompt):

@@ -22,7 +22,7 @@ from crofter.core import (
     RerankResult,
 )
 
-from .ability import require_embedding, require_ranking, require_writing
+from .ability import require_embedding, require_ranking, require_senses, require_writing
 from .active import ActiveRequests
 from .plan import choose
 from .settings import RouterSettings
@@ -98,6 +98,7 @@ class Router:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(model_name)
+        require_senses(model, prompt)
         backend, _ = self._place(model, intent)
         return await backend.tokenize(model, prompt)
 

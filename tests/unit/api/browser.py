@@ -9,6 +9,7 @@ import msgspec
 
 from crofter.api import ApiSettings, create_app
 from crofter.api.asgi import App, Headers, Message, Scope
+from crofter.api.media import FetchMedia
 from crofter.router import Router
 from tests.fakes import FakeAdministration, FakeBackend, FakeResolver
 
@@ -51,11 +52,12 @@ class Browser:
         backend: FakeBackend | None = None,
         administration: FakeAdministration | None = None,
         settings: ApiSettings | None = None,
+        fetch_media: FetchMedia | None = None,
     ) -> None:
         self.backend = backend or FakeBackend()
         self.administration = administration or FakeAdministration()
         self.router = Router(FakeResolver(), [self.backend])
-        self.app: App = create_app(self.router, self.administration, settings or ApiSettings())
+        self.app: App = create_app(self.router, self.administration, settings or ApiSettings(), None, fetch_media)
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.send("GET", path, b"", headers)

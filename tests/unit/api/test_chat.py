@@ -41,7 +41,13 @@ async def test_reply_says_where_it_ran_and_how_long_it_took() -> None:
     extension = reply.json["crofter"]
     assert extension["provenance"]["backend"] == "fake"
     assert extension["provenance"]["readable_by"] == ["this node"]
-    assert extension["timings"] == {"ttft_ms": 4.0, "tokens_per_second": 2.0, "queue_ms": 1.0, "prefill_ms": 2.0}
+    assert extension["timings"] == {
+        "ttft_ms": 4.0,
+        "tokens_per_second": 2.0,
+        "queue_ms": 1.0,
+        "prefill_ms": 2.0,
+        "media_ms": 0.0,
+    }
     assert reply.headers["x-crofter-backend"] == "fake"
     assert reply.headers["x-crofter-model"] == "seedling"
 
@@ -131,7 +137,7 @@ async def test_output_form_becomes_a_constraint(fields: dict[str, Any], expected
         ({"messages": [{"content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
         ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0]"),
         ({"top_logprobs": 3}, "top_logprobs"),
         ({"logit_bias": {"foo": 1}}, "logit_bias"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),

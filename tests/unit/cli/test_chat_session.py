@@ -36,7 +36,7 @@ def answer(text: str) -> Reply:
 
 
 def texts(session: ChatSession) -> list[tuple[str, str]]:
-    return [(turn.role, turn.content) for turn in session.messages("next")]
+    return [(turn.role, turn.text) for turn in session.messages("next")]
 
 
 def test_what_was_said_is_sent_again(session: ChatSession) -> None:
@@ -100,3 +100,23 @@ def test_quit_ends_and_unknown_commands_are_named(session: ChatSession, told: To
 @pytest.mark.parametrize("text", ["hello", "/etc/hosts is empty: why?"])
 def test_other_text_is_for_the_model(session: ChatSession, text: str) -> None:
     assert not session.run_command(text)
+
+
+def test_an_image_goes_with_the_next_question_and_stays_in_the_conversation(
+    session: ChatSession, told: Told, tmp_path: Path
+) -> None:
+    (tmp_path / "cat.png").write_bytes(b"pixels")
+    session.run_command(f"/image {tmp_path / 'cat.png'}")
+    session.run_command("/image")
+    session.run_command(f"/image {tmp_path / 'none.png'}")
+    assert told[0] == "cat.png goes with the next question."
+    assert "/image FILE" in told[1]
+    assert "cannot read" in told[2]
+    asked = session.messages("What is it?")[-1]
+    url = "data:application/octet-stream;base64,cGl4ZWxz"
+    assert asked.content == ({"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is it?"})
+    session.remember("What is it?", answer("A cat."))
+    assert session.messages("Sure?")[-3:-1] == (asked, session.turns[-1])
+    assert session.messages("Sure?")[-1].content == "Sure?"
+    session.run_command(f"/save {tmp_path / 'talk.md'}")
+    assert "What is it?" in (tmp_path / "talk.md").read_text()

@@ -1,7 +1,19 @@
+from typing import Literal
+
 import msgspec
 import pytest
 
-from crofter.core import ChatPrompt, CrofterError, ErrorCode, InfillPrompt, Message, Prompt, TextPrompt, TokenPrompt
+from crofter.core import (
+    ChatPrompt,
+    CrofterError,
+    ErrorCode,
+    InfillPrompt,
+    MediaPart,
+    Message,
+    Prompt,
+    TextPrompt,
+    TokenPrompt,
+)
 from crofter.router.ability import require_embedding, require_ranking, require_writing
 from tests.fakes import MODEL
 
@@ -55,3 +67,14 @@ def test_only_what_ranks_is_asked_to_rank() -> None:
         ranks("chat", "completion")
     assert caught.value.code is ErrorCode.UNSUPPORTED
     assert "pull a reranker" in caught.value.message
+
+
+@pytest.mark.parametrize(("kind", "sense"), [("image", "vision"), ("audio", "audio")])
+def test_what_a_model_cannot_see_or_hear_is_refused_by_its_field(kind: Literal["image", "audio"], sense: str) -> None:
+    part = MediaPart(kind=kind, data=b"file", marker="<m>", place="messages[0].content[0]")
+    prompt = ChatPrompt(messages=(Message(role="user", content="<m>"),), media=(part,))
+    require_writing(msgspec.structs.replace(MODEL, capabilities=("chat", sense)), prompt)
+    require_writing(msgspec.structs.replace(MODEL, capabilities=()), prompt)
+    with pytest.raises(CrofterError) as caught:
+        require_writing(msgspec.structs.replace(MODEL, capabilities=("chat",)), prompt)
+    assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[0]")

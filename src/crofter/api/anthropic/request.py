@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from crofter.api.media import Attachments
 from crofter.api.tools import checked_choice
 from crofter.core import (
     ChatPrompt,
@@ -23,12 +24,14 @@ _BILLING = "x-anthropic-billing-header"
 """How a system block of Claude Code begins that differs in every request; kept, it would make every prefix a new one."""
 
 
-def generation_request(body: MessagesBody, timeout_seconds: float | None) -> GenerationRequest:
-    """What a message asks for. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+def generation_request(
+    body: MessagesBody, attachments: Attachments, timeout_seconds: float | None
+) -> GenerationRequest:
+    """What a message asks for, but for its `attachments`, which are taken out of it. Raises INVALID_REQUEST or UNSUPPORTED."""
     return GenerationRequest(
         request_id=new_request_id(),
         model=body.model or "",
-        prompt=chat_prompt(body),
+        prompt=chat_prompt(body, attachments),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k),
         max_tokens=body.max_tokens,
         shortens_to_fit=True,  # Here it is a limit that every request has to name, not a wish.
@@ -39,14 +42,14 @@ def generation_request(body: MessagesBody, timeout_seconds: float | None) -> Gen
     )
 
 
-def chat_prompt(body: CountBody) -> ChatPrompt:
-    """The conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+def chat_prompt(body: CountBody, attachments: Attachments) -> ChatPrompt:
+    """The conversation, its `attachments` taken out. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
     messages: list[Message] = []
     system = [body.system] if isinstance(body.system, str) else [block.text or "" for block in body.system or ()]
     if kept := [text for text in system if text and not text.startswith(_BILLING)]:
         messages.append(Message(role="system", content="\n\n".join(kept)))
     for index, message in enumerate(body.messages):
-        messages.extend(_messages(index, message))
+        messages.extend(_messages(message, f"messages[{index}].content", attachments))
     tools = _tools(body)
     return ChatPrompt(
         messages=tuple(messages),
@@ -56,21 +59,21 @@ def chat_prompt(body: CountBody) -> ChatPrompt:
     )
 
 
-def _messages(index: int, message: InputMessage) -> Iterator[Message]:
+def _messages(message: InputMessage, place: str, attachments: Attachments) -> Iterator[Message]:
     blocks = [Block(type="text", text=message.content)] if isinstance(message.content, str) else message.content
-    place = f"messages[{index}].content"
     if message.role == "assistant":
-        yield _assistant(blocks, place)
+        yield _assistant(blocks, place, attachments)
         return
     for block in blocks:
         if block.type == "tool_result":
-            yield Message(role="tool", content=_result(block, place), tool_call_id=block.tool_use_id)
+            content = _result(block, place, attachments)
+            yield Message(role="tool", content=content, tool_call_id=block.tool_use_id)
     rest = [block for block in blocks if block.type != "tool_result"]
     if rest or not blocks:
-        yield Message(role=message.role, content=_joined(rest, place))
+        yield Message(role=message.role, content=_joined(rest, place, attachments))
 
 
-def _assistant(blocks: Iterable[Block], place: str) -> Message:
+def _assistant(blocks: Iterable[Block], place: str, attachments: Attachments) -> Message:
     kept: list[Block] = []
     thoughts: list[str] = []
     calls: list[dict[str, Any]] = []
@@ -84,20 +87,24 @@ def _assistant(blocks: Iterable[Block], place: str) -> Message:
             kept.append(block)
     return Message(
         role="assistant",
-        content=_joined(kept, place) if kept or not calls else None,
+        content=_joined(kept, place, attachments) if kept or not calls else None,
         reasoning_content="\n".join(thoughts) or None,
         tool_calls=tuple(calls) or None,
     )
 
 
-def _joined(blocks: Iterable[Block], place: str) -> str:
-    return "\n".join(_text(block, place) for block in blocks)
+def _joined(blocks: Iterable[Block], place: str, attachments: Attachments) -> str:
+    return "\n".join(_text(block, place, attachments) for block in blocks)
 
 
-def _text(block: Block, place: str) -> str:
+def _text(block: Block, place: str, attachments: Attachments) -> str:
     if block.type == "text" and block.text is not None:
         return block.text
     source = block.source
+    if block.type == "image" and source is not None and source.type == "base64":
+        return attachments.encoded("image", source.data, place)
+    if block.type == "image" and source is not None and source.type == "url":
+        return attachments.url("image", source.url, place)
     if block.type == "document" and source is not None and source.type == "text" and source.data is not None:
         return f"{block.title}\n{source.data}" if block.title else source.data
     raise CrofterError(
@@ -107,9 +114,9 @@ def _text(block: Block, place: str) -> str:
     )
 
 
-def _result(block: Block, place: str) -> str:
+def _result(block: Block, place: str, attachments: Attachments) -> str:
     content = block.content
-    text = content if isinstance(content, str) else _joined(content or (), place)
+    text = content if isinstance(content, str) else _joined(content or (), place, attachments)
     return f"Error: {text}" if block.is_error else text
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.media import Attachments
 from crofter.core import (
     ChatPrompt,
     CrofterError,
@@ -45,30 +46,32 @@ def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: 
     )
 
 
-def generate_prompt(body: GenerateBody) -> Prompt:
-    """What `generate` continues: a gap, raw text, or one message. Raises UNSUPPORTED for images."""
-    _refuse_images(body.images)
-    if body.suffix:
-        return InfillPrompt(prefix=body.prompt, suffix=body.suffix)
-    if body.raw:
-        return TextPrompt(text=body.prompt)
+def generate_prompt(body: GenerateBody, attachments: Attachments) -> Prompt:
+    """What `generate` continues: a gap, raw text, or one message, whose images become `attachments`. Raises INVALID_REQUEST."""
+    if body.suffix or body.raw:
+        if body.images:
+            raise CrofterError(
+                ErrorCode.UNSUPPORTED, "images have their place in a chat; leave out raw and suffix", parameter="images"
+            )
+        return InfillPrompt(prefix=body.prompt, suffix=body.suffix) if body.suffix else TextPrompt(text=body.prompt)
+    content = _seen(body.prompt, body.images, "images", attachments)
     system = (Message(role="system", content=body.system),) if body.system else ()
     return ChatPrompt(
-        messages=(*system, Message(role="user", content=body.prompt)), template_arguments=_template_arguments(body)
+        messages=(*system, Message(role="user", content=content)), template_arguments=_template_arguments(body)
     )
 
 
-def chat_prompt(body: ChatBody) -> ChatPrompt:
-    """The conversation. Raises UNSUPPORTED for images."""
+def chat_prompt(body: ChatBody, attachments: Attachments) -> ChatPrompt:
+    """The conversation, whose images become `attachments`. Raises INVALID_REQUEST."""
     return ChatPrompt(
-        messages=tuple(map(_message, body.messages)),
+        messages=tuple(_message(index, message, attachments) for index, message in enumerate(body.messages)),
         tools=tuple(msgspec.to_builtins(tool) for tool in body.tools or ()),
         template_arguments=_template_arguments(body),
     )
 
 
-def _message(given: InputMessage) -> Message:
-    _refuse_images(given.images)
+def _message(index: int, given: InputMessage, attachments: Attachments) -> Message:
+    content = _seen(given.content, given.images, f"messages[{index}].images", attachments)
     calls = tuple(
         {
             "id": call.id or f"call_{index}",
@@ -79,7 +82,7 @@ def _message(given: InputMessage) -> Message:
     )
     return Message(
         role=given.role,
-        content=given.content if given.content or not calls else None,
+        content=content if content or not calls else None,
         name=given.tool_name,
         reasoning_content=given.thinking,
         tool_calls=calls or None,
@@ -87,9 +90,10 @@ def _message(given: InputMessage) -> Message:
     )
 
 
-def _refuse_images(images: list[str] | None) -> None:
-    if images:
-        raise CrofterError(ErrorCode.UNSUPPORTED, "images are not supported yet", parameter="images")
+def _seen(text: str, images: list[str] | None, place: str, attachments: Attachments) -> str:
+    """The text with the markers of its images before it, where Ollama puts them."""
+    markers = [attachments.encoded("image", data, f"{place}[{number}]") for number, data in enumerate(images or ())]
+    return "".join((*markers, text))
 
 
 def _sampling(options: Options) -> Sampling:

@@ -9,6 +9,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import Extension, provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -19,7 +20,7 @@ from .chat_stream import ChatStream
 from .fields import completion_id, generation_request
 from .replies import ChatLogprobs, Tally, UsageReply, chat_logprobs
 from .tool_calls import ToolCall, tool_calls, tool_choice, tools_of
-from .wire import ChatCompletionBody, ChatMessage, ContentPart
+from .wire import ChatCompletionBody, ChatMessage, ContentPart, ImageAddress, SoundData
 
 
 class AssistantMessage(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -57,7 +58,11 @@ class ChatCompletions:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(ChatCompletionBody)
-        turn, chunks = await services.inference.open(chat_request(services, body), call.asker)
+        attachments = Attachments()
+        request = chat_request(services, body, attachments)
+        turn, chunks = await services.inference.open(
+            await with_media(request, attachments, services.fetch_media), call.asker
+        )
         headers = provenance_headers(turn.provenance)
         reply_id, created = completion_id("chatcmpl"), int(time.time())
         choices, with_logprobs = turn.request.choices, turn.request.top_logprobs is not None
@@ -137,12 +142,15 @@ class CollectedChat:
         )
 
 
-def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequest:
-    """What a chat completion asks for. Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field."""
+def chat_request(services: Services, body: ChatCompletionBody, attachments: Attachments) -> GenerationRequest:
+    """What a chat completion asks for, but for its `attachments`, which are taken out of it.
+
+    Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field.
+    """
     if body.top_logprobs and not body.logprobs:
         raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
     prompt = ChatPrompt(
-        messages=tuple(_message(index, message) for index, message in enumerate(body.messages)),
+        messages=tuple(_message(index, message, attachments) for index, message in enumerate(body.messages)),
         tools=tools_of(body),
         tool_choice=tool_choice(body),
         template_arguments=_template_arguments(body),
@@ -157,10 +165,10 @@ def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequ
     return msgspec.structs.replace(request, thinking_tokens=_thinking_tokens(body))
 
 
-def _message(index: int, given: ChatMessage) -> Message:
+def _message(index: int, given: ChatMessage, attachments: Attachments) -> Message:
     content = given.content
     if isinstance(content, list):
-        content = _joined(index, content)
+        content = _joined(index, content, attachments)
     if content is None and given.role != "assistant":
         place = f"messages[{index}].content"
         raise CrofterError(ErrorCode.INVALID_REQUEST, f"{place} is missing", parameter=place)
@@ -174,15 +182,26 @@ def _message(index: int, given: ChatMessage) -> Message:
     )
 
 
-def _joined(index: int, parts: list[ContentPart]) -> str:
-    for part in parts:
-        if part.type not in {"text", "input_text"} or part.text is None:
+def _joined(index: int, parts: list[ContentPart], attachments: Attachments) -> str:
+    return "".join(
+        _text(part, f"messages[{index}].content[{number}]", attachments) for number, part in enumerate(parts)
+    )
+
+
+def _text(part: ContentPart, place: str, attachments: Attachments) -> str:
+    match part:
+        case ContentPart(type="text" | "input_text", text=str(text)):
+            return text
+        case ContentPart(type="image_url" | "input_image", image_url=ImageAddress() | str() as image):
+            return attachments.url("image", image if isinstance(image, str) else image.url, f"{place}.image_url")
+        case ContentPart(type="input_audio", input_audio=SoundData(data=data)):
+            return attachments.encoded("audio", data, f"{place}.input_audio.data")
+        case _:
             raise CrofterError(
                 ErrorCode.UNSUPPORTED,
-                f"messages[{index}].content has a part of type {part.type[:32]!r}; only text parts are supported",
-                parameter=f"messages[{index}].content",
+                f"{place} is a part of type {part.type[:32]!r}, or not whole; text, image_url and input_audio are supported",
+                parameter=place,
             )
-    return "".join(part.text or "" for part in parts)
 
 
 def _thinking_tokens(body: ChatCompletionBody) -> int | None:

@@ -63,9 +63,22 @@ class GenerationFields(msgspec.Struct, kw_only=True):
     lora: list[LoraUse] | None = None
 
 
+class ImageAddress(msgspec.Struct):
+    """`detail` is left alone: how finely a model looks is in its file."""
+
+    url: str
+
+
+class SoundData(msgspec.Struct):
+    data: str
+    format: str | None = None
+
+
 class ContentPart(msgspec.Struct):
     type: str
     text: str | None = None
+    image_url: ImageAddress | str | None = None
+    input_audio: SoundData | None = None
 
 
 class ChatMessage(msgspec.Struct):

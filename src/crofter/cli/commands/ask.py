@@ -1,10 +1,11 @@
 """`crofter ask`: one question, one answer on stdout."""
 
 import sys
+from pathlib import Path
 
 import click
 
-from crofter.cli.answers import AnswerReader, PlainWriter, Question, Turn, conversation
+from crofter.cli.answers import AnswerReader, PlainWriter, Question, conversation, image_url, user_turn
 from crofter.cli.output import print_json, say
 from crofter.cli.start import ensure_node
 from crofter.core import RADII, Radius
@@ -14,6 +15,14 @@ from crofter.core import RADII, Radius
 @click.argument("question", required=False)
 @click.option("-m", "--model", default="", help="Which model; otherwise the default one.")
 @click.option("-s", "--system", help="Instructions for the model.")
+@click.option(
+    "-i",
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An image to ask about; may be given several times.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest answer.")
 @click.option("--temperature", type=click.FloatRange(0.0, 2.0), help="0 is the same answer every time.")
 @click.option("--seed", type=int, help="The same seed gives the same answer.")
@@ -25,6 +34,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
     question: str | None,
     model: str,
     system: str | None,
+    images: tuple[Path, ...],
     max_tokens: int | None,
     temperature: float | None,
     seed: int | None,
@@ -38,7 +48,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
         raise click.UsageError('ask what? crofter ask "Why is the sky blue?"')
     asked = Question(
         model=model,
-        messages=conversation(system, [Turn(role="user", content=text)]),
+        messages=conversation(system, [user_turn(text, [image_url(path) for path in images])]),
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,

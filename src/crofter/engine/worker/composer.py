@@ -6,6 +6,7 @@ from crofter.engine.wire import LoadPlan
 
 from . import plan
 from .library import DECODED, INTERRUPTED
+from .media import Span
 from .residence import Residence
 from .session import Session
 
@@ -27,22 +28,27 @@ class Composer:
         self._recurrent = recurrent
         self._seconds_per_row = 0.0
         self._gave_way = False
+        self._viewed = False
 
     def compose(self, *, alone: bool) -> Batch:
-        """Who takes part in this step, all under the adapters in use. `alone`: nobody waits but the one resident."""
-        group = [session for session in self._residence.residents if session.salt == self._residence.salt]
+        """Who takes part in this step, all under the adapters in use. `alone`: nobody waits but the one resident.
+
+        Rows of images and sounds have steps of their own: llama.cpp takes tokens or embeddings, and attention is causal or not for
+        all of a step. They take turns with the others.
+        """
+        everybody = [session for session in self._residence.residents if session.salt == self._residence.salt]
+        group = [session for session in everybody if session.viewing is None]
+        if not self._viewed or not group:
+            viewing = self._compose_view(everybody, alone=alone)
+            self._viewed = bool(viewing)
+            if viewing:
+                return viewing
+        self._viewed = False
         writers = [session for session in group if session.writing]
         readers = [session for session in group if not session.writing]
         limits = plan.StepLimits(
             rows=self._load.micro_batch_rows,
-            prefill_rows=plan.prefill_rows_now(
-                writers=len(writers),
-                alone=self._may_be_long(alone=alone),
-                micro_batch_rows=self._load.micro_batch_rows,
-                rows_while_writing=self._load.rows_while_writing,
-                seconds_per_row=self._seconds_per_row,
-                longest_step_seconds=_LONGEST_STEP_SECONDS,
-            ),
+            prefill_rows=self._prefill_rows(len(writers), alone=alone),
             kv_rows=self._residence.free_cells,
         )
         shares = plan.prefill_shares([_reader(session) for session in readers], len(writers), limits)
@@ -53,13 +59,39 @@ class Composer:
             *((reader, share) for reader, share in zip(readers, shares, strict=True) if share),
         ]
 
+    def _compose_view(self, group: list[Session], *, alone: bool) -> Batch:
+        """The oldest session that reads an image or a sound next, with as many of its rows as there is time and room for."""
+        writers = sum(session.writing for session in group)
+        for session in group:
+            if (span := session.viewing) is not None:
+                remaining = span.stop - session.computed
+                most = self._load.micro_batch_rows if span.rows.mutual else self._prefill_rows(writers, alone=alone)
+                rows = min(remaining, most)
+                if rows <= self._residence.free_cells:
+                    return [(session, rows)]
+        return []
+
+    def _prefill_rows(self, writers: int, *, alone: bool) -> int:
+        return plan.prefill_rows_now(
+            writers=writers,
+            alone=self._may_be_long(alone=alone),
+            micro_batch_rows=self._load.micro_batch_rows,
+            rows_while_writing=self._load.rows_while_writing,
+            seconds_per_row=self._seconds_per_row,
+            longest_step_seconds=_LONGEST_STEP_SECONDS,
+        )
+
     def compute(self, batch: Batch, *, alone: bool) -> int:
         """Run llama.cpp over the batch; returns its code. After INTERRUPTED nothing has changed."""
         started = time.monotonic()
-        rows = self._fill(batch)
-        code = self._residence.context.decode(
-            rows, interruptible=self._may_be_long(alone=alone) and self._is_long(rows)
-        )
+        rows = sum(count for _, count in batch)
+        interruptible = self._may_be_long(alone=alone) and self._is_long(rows)
+        session = batch[0][0]
+        if (span := session.viewing) is not None:
+            code = self._view(session, span, rows, interruptible=interruptible)
+        else:
+            self._fill(batch)
+            code = self._residence.context.decode(rows, interruptible=interruptible)
         self._gave_way = code == INTERRUPTED
         if code == DECODED and rows > len(batch):
             # Smoothed, and only over steps that read: their time is what the length of a step is planned by.
@@ -79,15 +111,27 @@ class Composer:
             return rows > plan.TILE_ROWS
         return rows * self._seconds_per_row > _LONG_STEP_SECONDS
 
-    def _fill(self, batch: Batch) -> int:
+    def _fill(self, batch: Batch) -> None:
         row = 0
         for session, count in batch:
             start = session.computed
             tokens = session.tokens[start : start + count]
             wanted = "last" if session.pending == count else "none"
-            row = self._residence.context.put(row, tokens, start, session.sequence, wanted)
-        return row
+            row = self._residence.context.put(row, tokens, session.position(start), session.sequence, wanted)
+
+    def _view(self, session: Session, span: Span, count: int, *, interruptible: bool) -> int:
+        start = session.computed - span.start
+        return self._residence.context.decode_embeddings(
+            span.rows.values[start : start + count],
+            span.rows.positions_at(start, start + count, session.position(span.start)),
+            session.sequence,
+            mutual=span.rows.mutual,
+            interruptible=interruptible,
+        )
 
 
 def _reader(session: Session) -> plan.Reader:
-    return plan.Reader(plan.rows_to_read(session.pending, repeatable=session.repeatable), session.waited_steps)
+    rows = session.readable
+    if rows == session.pending:
+        rows = plan.rows_to_read(rows, repeatable=session.repeatable)
+    return plan.Reader(rows, session.waited_steps)

@@ -1,9 +1,10 @@
 """From a request to tokens: templates, tokenising and limits. Runs beside the scheduler, so that a long prompt stalls nobody."""
 
 import math
-import time
-from collections.abc import Callable
-from typing import Any
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ from crofter.core import (
     Grammar,
     InfillPrompt,
     JsonSchema,
+    MediaPart,
     Prompt,
     Sampling,
     TextPrompt,
@@ -25,6 +27,7 @@ from .calls import GENERIC, CallReader, Marks, Notation, calls_grammar, notation
 from .constraint import WHITESPACE, Compiler, Constraint
 from .infill import Infill
 from .library import Model
+from .media import Readings, Rows, Span
 from .renderer import Renderer
 from .session import PreparedRequest
 from .template import ChatTemplate
@@ -38,10 +41,24 @@ _ANSWER_SHARE = 4
 """What part of the context is left for an answer of no given length, when a prompt is shortened."""
 
 
+class Tokens(NamedTuple):
+    """A prompt as the model reads it."""
+
+    ids: list[int]
+    begins_thinking: bool = False
+    """Whether the model is made to begin with thinking."""
+    spans: tuple[Span, ...] = ()
+    """Where rows of images and sounds stand."""
+
+
+_NO_MEDIA = Readings({})
+
+
 class Intake:
-    """Turns requests into prepared requests. Used by one thread at a time."""
+    """Turns requests into prepared requests. Takes its callers one by one, from whatever thread they come."""
 
     def __init__(self, model: Model, vocabulary: Vocabulary, renderer: Renderer, context_tokens: int) -> None:
+        self._one_by_one = threading.Lock()
         self._vocabulary = vocabulary
         self._context_tokens = context_tokens
         self._compiler = Compiler(vocabulary)
@@ -58,38 +75,77 @@ class Intake:
         self._notation = notation_of(self._template.source)
         vocabulary.show_markers((*self._notation.openings, *self._notation.markers))
 
-    def tokenize(self, prompt: Prompt, room_tokens: int | None = None) -> tuple[list[int], bool]:
-        """Token ids of a prompt, and whether the model is made to begin with thinking. Raises CrofterError.
+    def tokenize(self, prompt: Prompt, readings: Readings = _NO_MEDIA) -> Tokens:
+        """What a prompt becomes; `readings` are what its media became. Raises CrofterError."""
+        with self._one_by_one:
+            return self._tokenize(prompt, readings)
 
-        `room_tokens`: what a prompt that may be shortened may take.
-        """
+    def _tokenize(self, prompt: Prompt, readings: Readings, room_tokens: int | None = None) -> Tokens:
+        """`room_tokens`: what a prompt that may be shortened may take."""
         match prompt:
             case ChatPrompt():
                 text = self._template.render(prompt)
+                thinks = self.markers is not None and text.rstrip().endswith(self.markers[0])
                 # Templates write the model's first token themselves; adding it again would double it.
                 doubled = self._vocabulary.marker(self._vocabulary.beginning_of_sequence)
                 add_special = not (doubled and text.startswith(doubled))
-                tokens = self._vocabulary.tokenize(text, add_special=add_special, parse_special=True)
-                return tokens, self.markers is not None and text.rstrip().endswith(self.markers[0])
+                if prompt.media:
+                    ids, spans = self._with_media(text, prompt.media, readings, add_special=add_special)
+                    return Tokens(ids, thinks, spans)
+                return Tokens(self._vocabulary.tokenize(text, add_special=add_special, parse_special=True), thinks)
             case TextPrompt():
-                return self._vocabulary.tokenize(prompt.text, add_special=True, parse_special=True), False
+                return Tokens(self._vocabulary.tokenize(prompt.text, add_special=True, parse_special=True))
             case TokenPrompt():
                 for token in prompt.tokens:
                     if not 0 <= token < self._vocabulary.size:
                         raise CrofterError(
                             ErrorCode.INVALID_REQUEST, f"this model has no token {token}", parameter="prompt"
                         )
-                return list(prompt.tokens), False
+                return Tokens(list(prompt.tokens))
             case InfillPrompt():
-                return self._infill.tokens(prompt, room_tokens), False
+                return Tokens(self._infill.tokens(prompt, room_tokens))
 
-    def prepare(self, call: int, request: GenerationRequest) -> PreparedRequest:
-        """Everything about a request that needs no weights. Raises CrofterError for whatever is wrong with it."""
-        arrived = time.monotonic()
+    def _with_media(
+        self, text: str, media: Sequence[MediaPart], readings: Readings, *, add_special: bool
+    ) -> tuple[list[int], tuple[Span, ...]]:
+        """Tokens of a text in which markers stand, with what the media became in their places.
+
+        The parts between are tokenised by themselves, as `mtmd_tokenize` does. Raises MODEL_INVALID if the template lost a part.
+        """
+        starts = add_special and self._vocabulary.adds_beginning_of_sequence
+        ids = [self._vocabulary.beginning_of_sequence] if starts else []
+        spans: list[Span] = []
+        for piece in re.split("(" + "|".join(re.escape(part.marker) for part in media) + ")", text):
+            if piece not in readings.by_marker:
+                ids += self._vocabulary.tokenize(piece, add_special=False, parse_special=True)
+                continue
+            for read in readings.by_marker[piece]:
+                if isinstance(read, Rows):
+                    spans.append(Span(len(ids), read))
+                    ids += read.stand_ins()
+                else:
+                    ids += read
+        lost = next((part for part in media if part.marker not in text), None)
+        if lost is not None or (spans and spans[-1].stop == len(ids)):
+            place = (lost or media[-1]).place
+            raise CrofterError(ErrorCode.MODEL_INVALID, f"the model's chat template has no place for {place}")
+        return ids, tuple(spans)
+
+    def prepare(
+        self, call: int, request: GenerationRequest, arrived: float, readings: Readings = _NO_MEDIA
+    ) -> PreparedRequest:
+        """Everything about a request that needs no weights; it `arrived` at that time.monotonic().
+
+        Raises CrofterError for whatever is wrong with it.
+        """
+        with self._one_by_one:
+            return self._prepare(call, request, arrived, readings)
+
+    def _prepare(self, call: int, request: GenerationRequest, arrived: float, readings: Readings) -> PreparedRequest:
         if not 1 <= request.choices <= _MAXIMUM_CHOICES:
             raise CrofterError(ErrorCode.INVALID_REQUEST, f"n must be from 1 to {_MAXIMUM_CHOICES}", parameter="n")
         _check_sampling(request.sampling)
-        tokens, begins_thinking = self.tokenize(request.prompt, self._room(request))
+        tokens, begins_thinking, spans = self._tokenize(request.prompt, readings, self._room(request))
         if not tokens:
             # Something has to be computed to draw the first token from.
             start = self._vocabulary.beginning_of_sequence
@@ -121,6 +177,9 @@ class Intake:
             thinking_limit=self._thinking_limit(request, limit),
             calls=self._calls(request),
             arrived=arrived,
+            spans=spans,
+            media_seconds=readings.seconds,
+            media_read=readings.read,
         )
 
     def _thinking_limit(self, request: GenerationRequest, answer_limit: int) -> int | None:

@@ -37,7 +37,8 @@ State = npt.NDArray[np.uint8]
 DECODED, NO_KV_ROOM, INTERRUPTED = 0, 1, 2
 """llama_decode's return codes that are no failure."""
 
-_FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+"""llama.cpp's numbers for `LoadPlan.flash_attention`."""
 _POOLING_NONE, _POOLING_MEAN, _POOLING_RANK = 0, 1, 4
 _DEFAULT_CONTEXT_SIZE, _DEFAULT_BATCH, _DEFAULT_MICRO_BATCH = 512, 2048, 512
 
@@ -156,7 +157,7 @@ class Context:
             parameters.n_outputs_max = plan.sequences
         parameters.n_threads = plan.threads
         parameters.n_threads_batch = plan.batch_threads
-        parameters.flash_attn_type = _FLASH_ATTENTION[plan.flash_attention]
+        parameters.flash_attn_type = FLASH_ATTENTION[plan.flash_attention]
         parameters.no_perf = True
         # One buffer for all sequences: each may grow as long as there is room anywhere.
         parameters.kv_unified = True
@@ -228,11 +229,48 @@ class Context:
         The question whether to stop takes the interpreter some hundred times, so it is asked in long steps only.
         """
         self._batch.n_tokens = rows
+        return self._decode(self._batch, interruptible=interruptible)
+
+    def decode_embeddings(
+        self,
+        values: Logits,
+        positions: npt.NDArray[np.int32],
+        sequence: int,
+        *,
+        mutual: bool,
+        interruptible: bool = False,
+    ) -> int:
+        """Run rows that are no tokens, shape [rows, width], at `positions`, [sections, rows]; returns what `decode` does.
+
+        `mutual`: each sees those after it as well; they have to be within the rows of one micro-batch.
+        """
+        count = values.shape[0]
+        self._sequences[:count] = sequence
+        self._wanted[:count] = False
+        values, positions = np.ascontiguousarray(values), np.ascontiguousarray(positions, np.int32)
+        batch = llama.llama_batch(
+            n_tokens=count,
+            token=None,
+            embd=values.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
+            pos=positions.ctypes.data_as(ctypes.POINTER(llama.llama_pos)),
+            n_seq_id=self._batch.n_seq_id,
+            seq_id=self._batch.seq_id,
+            logits=self._batch.logits,
+        )
+        if not mutual:
+            return self._decode(batch, interruptible=interruptible)
+        llama.llama_set_causal_attn(self.handle, False)
+        try:
+            return self._decode(batch, interruptible=interruptible)
+        finally:
+            llama.llama_set_causal_attn(self.handle, True)
+
+    def _decode(self, batch: llama.llama_batch, *, interruptible: bool) -> int:
         if not interruptible:
-            return int(llama.llama_decode(self.handle, self._batch))
+            return int(llama.llama_decode(self.handle, batch))
         llama.llama_set_abort_callback(self.handle, self._abort_callback, None)
         try:
-            return int(llama.llama_decode(self.handle, self._batch))
+            return int(llama.llama_decode(self.handle, batch))
         finally:
             llama.llama_set_abort_callback(self.handle, self._no_abort_callback, None)
 
@@ -248,11 +286,11 @@ class Context:
             raise CrofterError(ErrorCode.UNSUPPORTED, "this model gives no embeddings")
         return np.ctypeslib.as_array(pointer, shape=(self._pooled_length,)).copy()
 
-    def truncate(self, sequence: int, length: int) -> bool:
-        """Forget all but the first `length` tokens of a sequence. False: this kind of model cannot."""
-        if length > 0 and self.model.recurrent:
+    def truncate(self, sequence: int, position: int) -> bool:
+        """Forget all of a sequence from a position on. False: this kind of model cannot."""
+        if position > 0 and self.model.recurrent:
             return False
-        return bool(llama.llama_memory_seq_rm(self._memory, sequence, length or -1, -1))
+        return bool(llama.llama_memory_seq_rm(self._memory, sequence, position or -1, -1))
 
     def clear(self) -> None:
         """Forget every sequence."""

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, GenerationRequest
 from crofter.engine.wire import (
     Accepted,
     Cancel,
@@ -24,6 +24,7 @@ from crofter.engine.wire import (
     Rerank,
     Tokenize,
     Tokenized,
+    ToWorker,
     frame,
     to_worker_decoder,
 )
@@ -32,6 +33,8 @@ from .embedder import Embedder
 from .intake import Intake
 from .library import Model, start_library
 from .measure import measure
+from .media import takes_none
+from .media_intake import MediaIntake
 from .pooler import PooledCall, Pooler
 from .ranker import Ranker
 from .renderer import Renderer
@@ -47,7 +50,7 @@ _POOLING_RANK = "4"
 T = TypeVar("T")
 
 
-_Inbox = PreparedRequest | PooledCall | Cancel | Measure | Failed | Tokenized
+_Inbox = PreparedRequest | PooledCall | Cancel | Measure | Accepted | Failed | Tokenized
 
 
 class WorkerLoop:
@@ -58,6 +61,7 @@ class WorkerLoop:
     ) -> None:
         """Loads the model. Raises CrofterError if that fails."""
         started = time.monotonic()
+        self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._stream = stream
         self._output = output
         self._read_frame = read_frame
@@ -70,10 +74,10 @@ class WorkerLoop:
         reads_only = pooling is not None or ranks
         vocabulary = Vocabulary(model)
         self._intake = Intake(model, vocabulary, renderer, load.context_tokens)
+        self._media = self._media_intake(model, load) if load.projector else None
         self._pooler = Pooler(model, load, dedicated=reads_only, ranks=ranks)
         self._embedder = None if ranks else Embedder(vocabulary, self._pooler.capacity_tokens)
         self._ranker = Ranker(model, vocabulary, self._pooler.capacity_tokens) if ranks else None
-        self._inbox: queue.SimpleQueue[_Inbox] = queue.SimpleQueue()
         self._scheduler = (
             None
             if reads_only
@@ -92,9 +96,16 @@ class WorkerLoop:
             )
         )
 
+    def _media_intake(self, model: Model, load: LoadPlan) -> MediaIntake:
+        from .senses import Senses  # It loads a library that most models have no use for.
+
+        return MediaIntake(Senses(model, load), self._intake, self._inbox.put, self._refuse)
+
     def run(self) -> None:
         """Serve until the process ends."""
         threading.Thread(target=self._take_in, name="intake", daemon=True).start()
+        if self._media is not None:
+            self._media.start()
         while True:
             self._drain_inbox()
             messages: list[FromWorker] = []
@@ -139,7 +150,7 @@ class WorkerLoop:
                     self._scheduler.cancel(item.call)
             case Measure():
                 self._send(self._measure(item))
-            case Failed() | Tokenized():
+            case Accepted() | Failed() | Tokenized():
                 self._send(item)
 
     def _measure(self, call: Measure) -> FromWorker:
@@ -176,26 +187,45 @@ class WorkerLoop:
         while (payload := self._read_frame(self._stream)) is not None:
             message = to_worker_decoder.decode(payload)
             try:
-                match message:
-                    case Generate():
-                        self._inbox.put(self._intake.prepare(message.call, message.request))
-                    case Embed():
-                        self._inbox.put(_able(self._embedder, "makes no embeddings").prepare(message))
-                    case Rerank():
-                        self._inbox.put(_able(self._ranker, "does not rank texts").prepare(message))
-                    case Tokenize():
-                        tokens, _ = self._intake.tokenize(message.prompt)
-                        self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
-                    case Cancel() | Measure():
-                        self._inbox.put(message)
-            except CrofterError as error:
-                self._inbox.put(Failed(call=message.call, error=error.report()))
+                self._take(message)
             except Exception as error:  # noqa: BLE001 - one surprise must not leave all later requests without an answer
-                traceback.print_exc()
-                failure = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
-                self._inbox.put(Failed(call=message.call, error=failure.report()))
+                self._refuse(message.call, error)
         # The node is gone: there is nobody to compute for. Exit even in the middle of a decode.
         os._exit(0)
+
+    def _take(self, message: ToWorker) -> None:
+        match message:
+            case Generate(request=GenerationRequest(prompt=ChatPrompt(media=[_, *_]) as prompt)):
+                self._take_media(message, prompt)
+            case Generate():
+                self._inbox.put(self._intake.prepare(message.call, message.request, time.monotonic()))
+            case Embed():
+                self._inbox.put(_able(self._embedder, "makes no embeddings").prepare(message))
+            case Rerank():
+                self._inbox.put(_able(self._ranker, "does not rank texts").prepare(message))
+            case Tokenize(prompt=ChatPrompt(media=[_, *_]) as prompt):
+                self._take_media(message, prompt)
+            case Tokenize():
+                tokens = self._intake.tokenize(message.prompt).ids
+                self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
+            case Cancel():
+                if self._media is not None:
+                    self._media.cancel(message.call)
+                self._inbox.put(message)
+            case Measure():
+                self._inbox.put(message)
+
+    def _take_media(self, message: Generate | Tokenize, prompt: ChatPrompt) -> None:
+        if self._media is None:
+            raise takes_none(prompt.media[0])
+        self._media.submit(message, prompt)
+        self._inbox.put(Accepted(call=message.call))  # Images take longer than a prompt's text ever should.
+
+    def _refuse(self, call: int, error: Exception) -> None:
+        if not isinstance(error, CrofterError):
+            traceback.print_exception(error)
+            error = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
+        self._inbox.put(Failed(call=call, error=error.report()))
 
 
 def _able(part: T | None, otherwise: str) -> T:

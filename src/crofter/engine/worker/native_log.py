@@ -8,9 +8,12 @@ import ctypes
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 from llama_cpp import llama_cpp as llama
 
+LogSetter = Callable[[Any, Any], None]
+"""`llama_log_set`, or its like in another of the libraries."""
 ERROR = 4
 """ggml.h: GGML_LOG_LEVEL_ERROR."""
 _MOST_CHARACTERS = 200
@@ -35,8 +38,11 @@ class Complaints:
 
 
 @contextmanager
-def log_heard(hear: Callable[[int, str], None]) -> Generator[None]:
-    """Call `hear(level, text)` for what llama.cpp says while the block runs. It has one log for the process: not for two at once."""
+def log_heard(hear: Callable[[int, str], None], set_log: LogSetter = llama.llama_log_set) -> Generator[None]:
+    """Call `hear(level, text)` for what llama.cpp says while the block runs. It has one log for the process: not for two at once.
+
+    `set_log` is the function of the library that is listened to.
+    """
 
     def pass_on(level: int, text: bytes, _data: object) -> None:
         sys.stderr.buffer.write(text)
@@ -45,16 +51,16 @@ def log_heard(hear: Callable[[int, str], None]) -> Generator[None]:
 
     # Kept referenced as long as llama.cpp may call it.
     callback = llama.llama_log_callback(pass_on)
-    llama.llama_log_set(callback, ctypes.c_void_p(0))
+    set_log(callback, ctypes.c_void_p(0))
     try:
         yield
     finally:
         # None: llama.cpp writes to standard error by itself again.
-        llama.llama_log_set(llama.llama_log_callback(), ctypes.c_void_p(0))
+        set_log(llama.llama_log_callback(), ctypes.c_void_p(0))
 
 
 @contextmanager
-def complaints() -> Generator[Complaints]:
+def complaints(set_log: LogSetter = llama.llama_log_set) -> Generator[Complaints]:
     """Collect what goes wrong while the block runs."""
     heard = Complaints()
 
@@ -62,5 +68,5 @@ def complaints() -> Generator[Complaints]:
         if level == ERROR:
             heard.lines.append(text.strip())
 
-    with log_heard(hear):
+    with log_heard(hear, set_log):
         yield heard

@@ -6,13 +6,14 @@ llama.cpp has to skip there costs time in each step, while importing a state cos
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from .library import State
+from .media import Span, shared_length
 
 BLOCK_TOKENS = 32
 
@@ -45,6 +46,8 @@ class Prefix:
     state: State | None
     sequence: int = -1
     """Where a live prefix is; -1 for a parked one."""
+    media: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
+    """Where among the tokens rows of images and sounds begin, and their keys."""
 
     @property
     def size_bytes(self) -> int:
@@ -68,12 +71,12 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, tokens: TokenArray, salt: bytes) -> tuple[Prefix, int] | None:
+    def find(self, tokens: TokenArray, salt: bytes, spans: Sequence[Span] = ()) -> tuple[Prefix, int] | None:
         """The prefix that shares most tokens with a prompt, and how many; None if not even one block is shared."""
         best: tuple[Prefix, int] | None = None
         for link in reversed(block_hashes(tokens, salt)):
             for prefix in self._by_hash.get(link, ()):
-                shared = common_length(prefix.tokens, tokens)
+                shared = shared_length(common_length(prefix.tokens, tokens), spans, prefix.media)
                 if self._whole_only and (shared < prefix.tokens.size or prefix.state is None):
                     continue
                 if best is None or shared > best[1]:
@@ -84,10 +87,20 @@ class PrefixCache:
                 return best
         return None
 
-    def add(self, tokens: Sequence[int], salt: bytes, state: State | None, *, sequence: int = -1) -> Prefix | None:
+    def add(
+        self,
+        tokens: Sequence[int],
+        salt: bytes,
+        state: State | None,
+        *,
+        sequence: int = -1,
+        spans: Sequence[Span] = (),
+    ) -> Prefix | None:
         """Remember a state. Drops what it contains and what no longer fits; None if it is not worth keeping."""
         array = np.asarray(tokens, np.int32)
-        prefix = Prefix(array, block_hashes(array, salt), state, sequence)
+        prefix = Prefix(
+            array, block_hashes(array, salt), state, sequence, {span.start: span.rows.key for span in spans}
+        )
         if not prefix.hashes or prefix.size_bytes > self.capacity_bytes:
             return None
         if state is not None and not self._whole_only:
@@ -113,8 +126,8 @@ class PrefixCache:
             if not sharers:
                 del self._by_hash[link]
 
-    def holds(self, tokens: Sequence[int], salt: bytes) -> bool:
+    def holds(self, tokens: Sequence[int], salt: bytes, spans: Sequence[Span] = ()) -> bool:
         """Whether all these tokens are already parked, so that exporting them again would gain nothing."""
         array = np.asarray(tokens, np.int32)
-        found = self.find(array, salt)
+        found = self.find(array, salt, spans)
         return found is not None and found[0].state is not None and found[1] == array.size

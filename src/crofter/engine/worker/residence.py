@@ -73,16 +73,18 @@ class Residence:
         """Keep what a resident has computed for whoever asks for the same beginning."""
         if session.sequence < 0 or session.computed == 0 or self._load.prefix_cache_bytes == 0:
             return
-        tokens = session.tokens[: session.computed]
-        if not self.prefixes.holds(tokens, session.salt):
-            self.prefixes.add(tokens, session.salt, self.context.export_state(session.sequence))
+        tokens, spans = session.tokens[: session.computed], session.spans
+        if not self.prefixes.holds(tokens, session.salt, spans):
+            self.prefixes.add(tokens, session.salt, self.context.export_state(session.sequence), spans=spans)
 
     def publish(self, session: Session) -> None:
         """Let others reuse a prompt that has just been read, while its answer is still being written."""
         if self._recurrent:
             self.park(session)
         else:
-            session.live_prefix = self.prefixes.add(session.tokens, session.salt, None, sequence=session.sequence)
+            session.live_prefix = self.prefixes.add(
+                session.tokens, session.salt, None, sequence=session.sequence, spans=session.spans
+            )
 
     def use_adapters(self, salt: bytes, adapters: tuple[AdapterUse, ...]) -> None:
         """Make the next steps run under these adapters. Raises CrofterError, and then none are in use."""
@@ -92,7 +94,7 @@ class Residence:
         self.salt = salt
 
     def _reuse_prefix(self, session: Session) -> int:
-        found = self.prefixes.find(np.asarray(session.tokens, np.int32), session.salt)
+        found = self.prefixes.find(np.asarray(session.tokens, np.int32), session.salt, session.spans)
         if found is None:
             return 0
         prefix, matched = found
@@ -102,7 +104,7 @@ class Residence:
             return 0
         state = self.context.export_state(prefix.sequence) if prefix.state is None else prefix.state
         imported = self.context.import_state(session.sequence, state)
-        if imported and (self._recurrent or self.context.truncate(session.sequence, length)):
+        if imported and (self._recurrent or self.context.truncate(session.sequence, session.position(length))):
             return length
         self.context.truncate(session.sequence, 0)
         return 0

@@ -77,7 +77,8 @@ class Sampler:
             llama.llama_sampler_chain_add(self._chain, link)
         if sampling.repetition_penalty != 1.0:
             for token in prompt[-sampling.penalty_window_tokens :]:
-                llama.llama_sampler_accept(self._chain, token)
+                if token >= 0:  # Rows of an image are no words that could be repeated.
+                    llama.llama_sampler_accept(self._chain, token)
 
     def sample(self, context: Context, row: int, *, constrained: bool) -> int:
         """Draw a token from a row's logits and remember it. `constrained`: the constraint applies to this token.

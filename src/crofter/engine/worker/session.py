@@ -11,6 +11,7 @@ import msgspec
 
 from crofter.core import Chunk, FinishReason, GenerationRequest, Timings, TokenLogprob, ToolCallDelta, Usage
 
+from .media import Span, position_of
 from .text import TextAssembler
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class PreparedRequest:
     """Starts the reader of calls of one choice; None if the answer may hold none."""
     arrived: float
     """time.monotonic() at the worker's door."""
+    spans: tuple[Span, ...] = ()
+    """Where in the tokens rows of images and sounds stand."""
+    media_seconds: float = 0.0
+    media_read: int = 0
 
 
 @dataclass
@@ -76,6 +81,8 @@ class Answer:
             prefill_seconds=first - admitted,
             first_token_seconds=first - self.prepared.arrived,
             decode_seconds=now - first,
+            media_seconds=self.prepared.media_seconds,
+            media_read=self.prepared.media_read,
         )
 
 
@@ -88,7 +95,7 @@ class Session:
     sampler: Sampler
     assembler: TextAssembler
     tokens: list[int]
-    """Prompt and answer so far."""
+    """Prompt and answer so far; numbers below zero stand for rows of images and sounds."""
     salt: bytes
     """Tells apart states made under different adapters."""
     sequence: int = -1
@@ -111,6 +118,26 @@ class Session:
     def pending(self) -> int:
         """Rows still to compute before the next token can be drawn."""
         return len(self.tokens) - self.computed
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where in the tokens rows of images and sounds stand."""
+        return self.answer.prepared.spans
+
+    @property
+    def viewing(self) -> Span | None:
+        """The rows of an image or a sound that come next, if that is what comes next."""
+        return next((span for span in self.spans if span.start <= self.computed < span.stop), None)
+
+    @property
+    def readable(self) -> int:
+        """Rows still to compute before the next image or sound, or the next token."""
+        stop = next((span.start for span in self.spans if span.start >= self.computed), None)
+        return self.pending if stop is None else stop - self.computed
+
+    def position(self, index: int) -> int:
+        """Where in the sequence the token at `index` lies; images can take fewer positions than rows."""
+        return position_of(index, self.spans) if self.spans else index
 
     @property
     def answer_tokens(self) -> int:

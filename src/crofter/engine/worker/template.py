@@ -42,6 +42,12 @@ class ChatTemplate:
             # Some families join the arguments to a text, and fail on the object that others ask for.
             as_text = self._render(prompt.messages, prompt, arguments_as_text=True)
             rendered = as_text if as_text.outcome == "done" else rendered
+        if prompt.media and not (
+            rendered.outcome == "done" and all(part.marker in rendered.text for part in prompt.media)
+        ):
+            # Templates of models that see may ask for contents in parts.
+            in_parts = self._render(prompt.messages, prompt, content_in_parts=True)
+            rendered = in_parts if in_parts.outcome == "done" else rendered
         if rendered.outcome == "refused" and (merged := _merge_system(prompt.messages)) is not None:
             rendered = self._render(merged, prompt)
         if rendered.outcome == "refused":
@@ -58,10 +64,19 @@ class ChatTemplate:
         return rendered.text
 
     def _render(
-        self, messages: tuple[Message, ...], prompt: ChatPrompt, *, arguments_as_text: bool = False
+        self,
+        messages: tuple[Message, ...],
+        prompt: ChatPrompt,
+        *,
+        arguments_as_text: bool = False,
+        content_in_parts: bool = False,
     ) -> Rendered:
+        values = [self._as_value(message, arguments_as_text=arguments_as_text) for message in messages]
+        if content_in_parts:
+            for value in values:
+                value["content"] = [{"type": "text", "text": value.get("content") or ""}]
         own: dict[str, Any] = {
-            "messages": [self._as_value(message, arguments_as_text=arguments_as_text) for message in messages],
+            "messages": values,
             "tools": list(prompt.tools) or None,
             "add_generation_prompt": True,
             **self._markers,

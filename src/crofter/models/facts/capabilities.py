@@ -65,6 +65,9 @@ _FILL_IN_TOKENS = (
 )
 """The same three by their text: llama.cpp recognises these where the keys are missing."""
 
+_WHOLE_PROMPT_PROJECTORS = frozenset({"deepseek4v", "hunyuanvl"})
+"""With these an image becomes something else depending on what is before it in the prompt; here each is read once, by itself."""
+
 
 def capabilities(header: Header, architecture: str, projector: Header | None = None) -> tuple[str, ...]:
     """Of `CAPABILITIES`. `projector` is the header of the file that turns images or sound into the model's input, if there is one."""
@@ -92,6 +95,8 @@ def _ranks(header: Header) -> bool:
 
 
 def _seen_through(projector: Header) -> tuple[str, ...]:
+    if projector.text("clip.vision.projector_type", projector.text("clip.projector_type")) in _WHOLE_PROMPT_PROJECTORS:
+        return ()
     senses = {"vision": "clip.has_vision_encoder", "audio": "clip.has_audio_encoder"}
     return tuple(name for name, key in senses.items() if projector.metadata.get(key) is True)
 

@@ -13,9 +13,10 @@ from crofter.models.gguf.parts import part_paths, read_model
 from crofter.models.gguf.tables import FILE_TYPES
 
 from .capabilities import capabilities
+from .projector import ProjectorShape, read_projector_shape
 from .shape import layer_kv_bytes, per_layer, read_shape
 
-READING = 1
+READING = 2
 """To be counted up when files are understood differently: facts that were kept before are then read again."""
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_LENGTH = 1 << 24
@@ -58,6 +59,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     reading: int = 0
     """Of which READING they are."""
     shape: ModelShape = ModelShape()
+    projector: ProjectorShape | None = None
+    """Of the file that turns images or sound into its input."""
 
 
 def read_facts(path: Path, projector: Path | None = None) -> ModelFacts:
@@ -78,6 +81,7 @@ def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
         raise header.invalid("it has no layers")
     heads = per_layer(header, f"{architecture}.attention.head_count", (0,) * layer_count)
     kv_heads = per_layer(header, f"{architecture}.attention.head_count_kv", heads)
+    seen = read_header(projector) if projector else None
     return ModelFacts(
         name=_shown(header.text("general.name")),
         architecture=architecture,
@@ -92,11 +96,12 @@ def facts_of(header: Header, projector: Path | None = None) -> ModelFacts:
         kv_bytes_per_token=sum(layer_kv_bytes(header, architecture)),
         license=_shown(header.text("general.license")),
         chat_template=header.text("tokenizer.chat_template"),
-        capabilities=capabilities(header, architecture, read_header(projector) if projector else None),
+        capabilities=capabilities(header, architecture, seen),
         tensor_types=dict(Counter(tensor.type.name for tensor in header.tensors).most_common()),
         sampling=_sampling(header),
         reading=READING,
         shape=read_shape(header, architecture),
+        projector=read_projector_shape(seen) if seen else None,
     )
 
 

@@ -1,5 +1,6 @@
 """The scheduler itself, on a tiny model in this process: what no request can show from outside."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -38,7 +39,7 @@ class Bench:
 
     def submit(self, request: GenerationRequest) -> int:
         self.call += 1
-        self.scheduler.submit(self.intake.prepare(self.call, request))
+        self.scheduler.submit(self.intake.prepare(self.call, request, time.monotonic()))
         return self.call
 
     def outbox(self) -> list[tuple[int, Chunk]]:

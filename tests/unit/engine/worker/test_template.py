@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from crofter.core import ChatPrompt, CrofterError, ErrorCode, Message
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, MediaPart, Message
 from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.template import ChatTemplate
 
@@ -204,3 +204,13 @@ def test_calls_come_as_the_template_needs_them(template: Templates, source: str,
     call = {"id": "call_1234567890", "type": "function", "function": function}
     messages = (Message(role="user", content="Add"), Message(role="assistant", tool_calls=(call,)))
     assert template(source).render(ChatPrompt(messages=messages)) == said
+
+
+def test_contents_come_in_parts_where_a_template_that_sees_asks_for_them(template: Templates) -> None:
+    source = (
+        "{% for message in messages %}{{ message.role }}:{% for part in message.content %}"
+        "{% if part.type == 'text' %}{{ part.text }}{% else %}<image>{% endif %}{% endfor %}|{% endfor %}"
+    )
+    part = MediaPart(kind="image", data=b"", marker="<lot-1>", place="messages[1].content[0]")
+    chat = msgspec.structs.replace(prompt(("system", "Be brief."), ("user", "<lot-1>What is it?")), media=(part,))
+    assert template(source).render(chat) == "system:Be brief.|user:<lot-1>What is it?|"

@@ -7,6 +7,7 @@ import pytest
 
 from crofter.models import read_facts
 from tests.gguf_files import CHATML_TEMPLATE, write_tiny_llama
+from tests.projector_files import ProjectorKind, write_tiny_projector
 
 FILL_IN_KEYS = ("fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id")
 
@@ -96,3 +97,14 @@ def test_a_projector_adds_what_it_was_made_for(tmp_path: Path, senses: tuple[str
     model = write_tiny_llama(tmp_path / "m.gguf")
     assert set(read_facts(model, tmp_path / "mmproj.gguf").capabilities) & {"vision", "audio"} == expected
     assert not {"vision", "audio"} & set(read_facts(model).capabilities)
+
+
+@pytest.mark.parametrize(("kind", "sees"), [("mlp", True), ("qwen2vl_merger", True), ("hunyuanvl", False)])
+def test_a_projector_that_needs_the_whole_prompt_gives_no_sight(
+    tmp_path: Path, kind: ProjectorKind, sees: bool
+) -> None:
+    facts = read_facts(write_tiny_llama(tmp_path / "m.gguf"), write_tiny_projector(tmp_path / "mmproj.gguf", kind))
+    assert ("vision" in facts.capabilities) is sees
+    assert facts.projector is not None
+    assert facts.projector.weight_bytes > 0
+    assert facts.projector.step_bytes > 0

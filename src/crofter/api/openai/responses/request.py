@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.media import Attachments
+from crofter.api.openai.wire import SoundData
 from crofter.api.provenance import IgnoredTool
 from crofter.api.tools import checked_choice
 from crofter.core import (
@@ -34,13 +36,16 @@ def items_of(given: str | list[InputItem] | None) -> list[InputItem]:
 
 
 def generation_request(
-    body: ResponsesBody, items: Sequence[InputItem], timeout_seconds: float | None
+    body: ResponsesBody, items: Sequence[InputItem], attachments: Attachments, timeout_seconds: float | None
 ) -> GenerationRequest:
-    """What a response asks for; `items` are those of the whole conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+    """What a response asks for, but for its `attachments`, which are taken out of `items`, those of the whole conversation.
+
+    Raises INVALID_REQUEST or UNSUPPORTED naming the field.
+    """
     return GenerationRequest(
         request_id=new_request_id(),
         model=body.model or "",
-        prompt=chat_prompt(body, items),
+        prompt=chat_prompt(body, items, attachments),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
         max_tokens=body.max_output_tokens,
         thinking_tokens=0 if body.reasoning is not None and body.reasoning.effort == "none" else None,
@@ -49,13 +54,13 @@ def generation_request(
     )
 
 
-def chat_prompt(body: TokensBody, items: Sequence[InputItem]) -> ChatPrompt:
-    """The conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+def chat_prompt(body: TokensBody, items: Sequence[InputItem], attachments: Attachments) -> ChatPrompt:
+    """The conversation, its `attachments` taken out. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
     system = [Message(role="system", content=body.instructions)] if body.instructions else []
     tools = _tools(body)
     arguments = {} if body.reasoning is None or body.reasoning.effort is None else _thinking(body.reasoning.effort)
     return ChatPrompt(
-        messages=tuple(_joined([*system, *(message for item in items for message in _messages(item))])),
+        messages=tuple(_joined([*system, *(message for item in items for message in _messages(item, attachments))])),
         tools=tools,
         tool_choice=_tool_choice(body, tools),
         template_arguments=arguments,
@@ -66,7 +71,7 @@ def _thinking(effort: str) -> dict[str, Any]:
     return {"enable_thinking": False} if effort == "none" else {"reasoning_effort": effort}
 
 
-def _messages(item: InputItem) -> Iterable[Message]:
+def _messages(item: InputItem, attachments: Attachments) -> Iterable[Message]:
     match item.type:
         case "message":
             role = "system" if item.role == "developer" else item.role or "user"
@@ -74,29 +79,38 @@ def _messages(item: InputItem) -> Iterable[Message]:
                 raise CrofterError(
                     ErrorCode.INVALID_REQUEST, f"input: there is no role {role[:32]!r}", parameter="input"
                 )
-            yield Message(role=role, content=_text(item.content))
+            yield Message(role=role, content=_text(item.content, attachments))
         case "function_call":
             function = {"name": item.name or "", "arguments": item.arguments or "{}"}
             call = {"id": item.call_id or "", "type": "function", "function": function}
             yield Message(role="assistant", tool_calls=(call,))
         case "function_call_output":
-            yield Message(role="tool", content=_text(item.output), tool_call_id=item.call_id)
+            yield Message(role="tool", content=_text(item.output, attachments), tool_call_id=item.call_id)
         case "reasoning":
-            if thought := _text(item.content):
+            if thought := _text(item.content, attachments):
                 yield Message(role="assistant", reasoning_content=thought)
         case _:
             message = f"input has an item of type {item.type[:32]!r}, which is not supported here"
             raise CrofterError(ErrorCode.UNSUPPORTED, message, parameter="input")
 
 
-def _text(content: str | list[Content] | None) -> str:
+def _text(content: str | list[Content] | None, attachments: Attachments) -> str:
     if not isinstance(content, list):
         return content or ""
-    for part in content:
-        if part.type not in _TEXTS:
-            message = f"input has content of type {part.type[:32]!r}, which is not supported here"
+    return "".join(_part(part, attachments) for part in content)
+
+
+def _part(part: Content, attachments: Attachments) -> str:
+    match part:
+        case Content(type="input_image", image_url=str(url)):
+            return attachments.url("image", url, "input")
+        case Content(type="input_audio", input_audio=SoundData(data=data)):
+            return attachments.encoded("audio", data, "input")
+        case Content(type=kind) if kind in _TEXTS:
+            return part.text or ""
+        case _:
+            message = f"input has content of type {part.type[:32]!r}, or not whole, which is not supported here"
             raise CrofterError(ErrorCode.UNSUPPORTED, message, parameter="input")
-    return "".join(part.text or "" for part in content)
 
 
 def _joined(messages: Iterable[Message]) -> list[Message]:

@@ -4,10 +4,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from crofter.api.openai.wire import SoundData
+
 
 class Content(msgspec.Struct):
     type: str = "input_text"
     text: str | None = None
+    image_url: str | None = None
+    input_audio: SoundData | None = None
 
 
 class InputItem(msgspec.Struct):

@@ -1,0 +1,106 @@
+"""Images and sounds in requests: taken out of every dialect's form of them, so that what is left is text with markers in it."""
+
+import binascii
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, GenerationRequest, MediaPart
+
+MOST_PARTS = 64
+"""Of one request."""
+MOST_FETCHED_BYTES = 64_000_000
+"""By one request, all parts together."""
+_DATA_URL = re.compile(r"data:(?P<type>[a-z]+/[a-z0-9.+-]+)?(?:;[a-z0-9=.+-]+)*;base64,", re.IGNORECASE)
+_LONGEST_START = 200
+_KINDS = {"image": "an image", "audio": "a sound"}
+
+Kind = Literal["image", "audio"]
+FetchMedia = Callable[[str, str], Awaitable[bytes]]
+"""The file at an address. The second argument is the field to name in errors. Raises FORBIDDEN unless the node's owner allows it."""
+
+
+async def no_fetching(_url: str, place: str) -> bytes:
+    """The fetcher of a node that fetches nothing."""
+    raise CrofterError(
+        ErrorCode.FORBIDDEN,
+        f"{place} is an address, and this node does not fetch what others name; send the file itself (data:…;base64,…), or let it: "
+        "`crofter config set api.fetch_media_urls true`",
+        parameter=place,
+    )
+
+
+class Attachments:
+    """What one request brings, in order. Whoever reads a message puts the markers where the parts stood."""
+
+    def __init__(self) -> None:
+        self._token = secrets.token_hex(8)
+        self._parts: list[MediaPart] = []
+        self._addresses: dict[int, str] = {}
+        """Of parts that are named only, by their number."""
+
+    def url(self, kind: Kind, url: str | None, place: str) -> str:
+        """Take a part given as an address, which may hold the file itself; returns its marker. Raises INVALID_REQUEST or UNSUPPORTED."""
+        start = _DATA_URL.match(url or "", endpos=_LONGEST_START)
+        if url and start is not None:
+            named = start["type"]
+            if named is not None and named.partition("/")[0].lower() not in {kind, "application"}:
+                raise _invalid(place, f"is {named}, and {_KINDS[kind]} is expected")
+            return self.encoded(kind, url[start.end() :], place)
+        if not url or not url.startswith(("https://", "http://")):
+            raise _invalid(place, "must be data:…;base64,… or an address that begins with https://")
+        marker = self._add(kind, b"", place)
+        self._addresses[len(self._parts) - 1] = url
+        return marker
+
+    def encoded(self, kind: Kind, data: str | None, place: str) -> str:
+        """Take a part given in base64; returns its marker. Raises INVALID_REQUEST."""
+        try:
+            file = binascii.a2b_base64("".join((data or "").split()), strict_mode=True)
+        except (binascii.Error, ValueError) as error:
+            raise _invalid(place, f"holds {_KINDS[kind]} that is not valid base64: {error}") from error
+        if not file:
+            raise _invalid(place, f"holds {_KINDS[kind]} that is empty")
+        return self._add(kind, file, place)
+
+    async def attached_to(self, prompt: ChatPrompt, fetch: FetchMedia) -> ChatPrompt:
+        """The prompt with these parts, those that are named only fetched. Raises what `fetch` raises, REQUEST_TOO_LARGE."""
+        left_bytes = MOST_FETCHED_BYTES
+        for index, url in self._addresses.items():
+            part = self._parts[index]
+            file = await fetch(url, part.place)
+            left_bytes -= len(file)
+            if left_bytes < 0:
+                raise CrofterError(
+                    ErrorCode.REQUEST_TOO_LARGE,
+                    f"{part.place}: what this request names is more than {MOST_FETCHED_BYTES:,} bytes",
+                    parameter=part.place,
+                )
+            self._parts[index] = msgspec.structs.replace(part, data=file)
+        return msgspec.structs.replace(prompt, media=tuple(self._parts))
+
+    def _add(self, kind: Kind, data: bytes, place: str) -> str:
+        number = len(self._parts)
+        if number == MOST_PARTS:
+            raise CrofterError(
+                ErrorCode.INVALID_REQUEST,
+                f"{place}: a request may have {MOST_PARTS} images and sounds",
+                parameter=place,
+            )
+        marker = f"<{kind}-{self._token}-{number}>"
+        self._parts.append(MediaPart(kind=kind, data=data, marker=marker, place=place))
+        return marker
+
+
+async def with_media(request: GenerationRequest, attachments: Attachments, fetch: FetchMedia) -> GenerationRequest:
+    """The request with what it brings. Raises what `Attachments.attached_to` raises."""
+    if not isinstance(request.prompt, ChatPrompt):
+        return request
+    return msgspec.structs.replace(request, prompt=await attachments.attached_to(request.prompt, fetch))
+
+
+def _invalid(place: str, problem: str) -> CrofterError:
+    return CrofterError(ErrorCode.INVALID_REQUEST, f"{place} {problem}", parameter=place)
