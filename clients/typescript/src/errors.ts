@@ -27,6 +27,9 @@ export type ErrorCode =
   | "node_not_running"
   | "shutting_down"
   | "hub_unreachable"
+  | "provider_unreachable"
+  | "provider_failed"
+  | "provider_refused"
   | "download_damaged"
   | "cancelled"
   | "internal";
