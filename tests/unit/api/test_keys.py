@@ -8,9 +8,9 @@ import pytest
 
 from crofter.api import ApiSettings, KeyChange, KeyPolicy, Room
 from crofter.api.limit_headers import anthropic_limits, openai_limits
-from crofter.core import Intent
+from crofter.core import Intent, nearest
 from crofter.node.keys import Account
-from crofter.router import Router, Turn
+from crofter.router import Router, RouterSettings, Turn
 from tests.fakes import FakeAdministration, account
 from tests.unit.api.browser import Browser, Reply
 
@@ -141,7 +141,7 @@ async def test_no_prompt_travels_further_than_its_key_allows(
     browser, key = with_key()
     key.change(KeyChange(radius=key_radius).applied(key.policy))  # pyright: ignore[reportArgumentType]  # one of the three
     assert (await ask(browser, "/v1/chat/completions", x_crofter_radius=asked)).status == 200
-    assert [intent.radius for intent in intents] == [given]
+    assert [nearest(intent.radius or RouterSettings().radius, intent.limit) for intent in intents] == [given]
 
 
 async def test_replies_tell_what_is_left_as_openai_does() -> None:
