@@ -28,6 +28,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # The parser leaves spaces at the end of values, which are no part of them (RFC 9110, 5.5).
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         given = headers_named(scope, b"x-request-id")
         request_id = given[0] if given and _REQUEST_ID.fullmatch(given[0]) else new_request_id()
         exchange = Exchange(request_id=request_id)
