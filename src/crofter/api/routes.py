@@ -16,6 +16,7 @@ from .health import HealthRoutes
 from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull, ollama_error
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
+from .openapi import Description
 from .replies import JsonReply
 from .services import Services
 from .settings import ApiSettings
@@ -84,6 +85,7 @@ def routes(services: Services) -> App:
         "/health": endpoint(GET=health.alive),
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
+        "/openapi.json": endpoint(GET=Description(services).document),
         "/mcp": McpEndpoint(services),
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
