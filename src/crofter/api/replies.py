@@ -31,11 +31,9 @@ class JsonReply:
     ) -> None:
         self._body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         self._status = status
-        self._headers = [
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % len(self._body)),
-            *(headers or []),
-        ]
+        self._headers = [(b"content-length", b"%d" % len(self._body)), *(headers or [])]
+        if self._body:
+            self._headers.append((b"content-type", content_type))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})

@@ -42,7 +42,7 @@ def test_every_route_is_described_and_nothing_else() -> None:
 async def test_the_document_is_served_with_its_schemas_resolved() -> None:
     reply = await Browser().get("/openapi.json")
     document = reply.json
-    assert (reply.status, document["openapi"]) == (200, "3.1.0")
+    assert (reply.status, document["openapi"]) == (200, "3.2.0")
     assert set(references(document)) <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     chat = document["paths"]["/v1/chat/completions"]
     assert chat["x-also-at"] == ["/chat/completions"]

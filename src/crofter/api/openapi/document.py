@@ -8,11 +8,12 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
+from crofter.api.errors import ErrorBody
 from crofter.api.replies import JsonReply
 from crofter.api.services import Services
 
 from .inference import INFERENCE
-from .operation import TEXT, Address, Dialect, Operation, Shape
+from .operation import SSE, TEXT, Address, Dialect, Operation, Shape
 from .owner import OWN
 
 ADDRESSES: tuple[Address, ...] = OWN + INFERENCE
@@ -59,7 +60,7 @@ class Description:
 
 
 def described(version: str) -> dict[str, Any]:
-    """OpenAPI 3.1 of everything in `ADDRESSES`."""
+    """OpenAPI 3.2 (the first that has words for streams) of everything in `ADDRESSES`."""
     shapes = list(dict.fromkeys(_shapes()))
     schemas, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     known = dict(zip(shapes, schemas, strict=True))
@@ -67,7 +68,7 @@ def described(version: str) -> dict[str, Any]:
     for address in ADDRESSES:
         paths[_PARAMETER.sub(r"{\1}", address.path)] = _path(address, known)
     return {
-        "openapi": "3.1.0",
+        "openapi": "3.2.0",
         "info": {
             "title": "Crofter",
             "version": version,
@@ -140,16 +141,31 @@ def _responses(dialect: Dialect, operation: Operation, known: Schemas) -> dict[s
     if operation.reply is not None:
         content["application/json"] = {"schema": _schema(operation.reply, known)}
     if operation.stream:
-        # A stream is no JSON document: a text, whose pieces are described beside it (`itemSchema` is OpenAPI 3.2).
-        content[operation.stream] = {"schema": {"type": "string"}, "x-item-schema": _schema(operation.piece, known)}
+        content[operation.stream] = {"itemSchema": _item(operation, known)}
     if operation.text:
         content[TEXT] = {"schema": {"type": "string"}}
-    error = {"application/json": {"schema": _schema(dialect.error, known)}}
     refusals = dict(_STATUS_OF_ALL)
     if operation.body is not None:
         refusals |= _STATUS_OF_BODIES
     refusals |= {status: _OTHER_STATUS.get(status) or _STATUS_OF_BODIES[status] for status in operation.refusals}
-    responses = {str(operation.status): {"description": "Done", "content": content}}
-    return responses | {
-        str(status): {"description": text, "content": error} for status, text in sorted(refusals.items())
+    done: dict[str, Any] = {"description": "Done", "content": content} if content else {"description": "Done"}
+    return {str(operation.status): done} | {
+        str(status): {"description": text, "content": {"application/json": {"schema": _error(dialect, status, known)}}}
+        for status, text in sorted(refusals.items())
     }
+
+
+def _item(operation: Operation, known: Schemas) -> dict[str, Any]:
+    piece = _schema(operation.piece, known)
+    if operation.stream != SSE:
+        return piece
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": piece}
+    return {"type": "object", "required": ["data"], "properties": {"event": {"type": "string"}, "data": data}}
+
+
+def _error(dialect: Dialect, status: int, known: Schemas) -> dict[str, Any]:
+    """Who may ask is settled before the dialect is, so that those refusals may come in OpenAI's shape."""
+    shape = dialect.error
+    if status in _STATUS_OF_ALL and shape is not ErrorBody:
+        shape = (*_alternatives(shape), ErrorBody)
+    return _schema(shape, known)

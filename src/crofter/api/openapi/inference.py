@@ -215,7 +215,7 @@ _OLLAMA = (
     _ollama(
         "/api/delete",
         OLLAMA_OWNER,
-        DELETE=Operation(summary="Remove a model.", body=ollama_wire.NameBody, text=True, refusals=(404, 409)),
+        DELETE=Operation(summary="Remove a model.", body=ollama_wire.NameBody, refusals=(404, 409)),
     ),
 )
 
