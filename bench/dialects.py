@@ -25,7 +25,7 @@ import anyio
 import psutil
 import uvicorn
 from report import machine
-from scripted import PIECE, Scripted, bare_app, node_app
+from scripted import Scripted, bare_app, node_app
 
 from crofter.api import ApiSettings
 from crofter.api.asgi import App
@@ -82,12 +82,12 @@ class _Transport:
 
     def __init__(self) -> None:
         self.written_at: list[float] = []
-        self.last = b""
+        self.writes: list[bytes] = []
         self.ended = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         self.written_at.append(perf_counter())
-        self.last = data
+        self.writes.append(data)
         if data.endswith(b"0\r\n\r\n"):
             self.ended.set()
 
@@ -174,7 +174,15 @@ class _Measured:
     def __init__(self, app: App, script: Scripted) -> None:
         from uvicorn.server import ServerState
 
-        config = uvicorn.Config(cast("Any", app), lifespan="off", log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(
+            cast("Any", app),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            proxy_headers=False,
+            interface="asgi3",
+        )
         config.load()
         self._make: Callable[[], BoundedProtocol] = lambda: BoundedProtocol(config, ServerState(), {})
         self._script = script
@@ -210,26 +218,25 @@ class _Measured:
             while written < handed:
                 written = next(writes)
             self._chunks.append(written - handed)
-        return _middle(transport)
+        return _payload(transport.writes[len(transport.writes) // 2])
 
     def cost(self) -> Cost:
         return Cost(1e3 * statistics.median(self._requests), 1e6 * statistics.median(self._chunks))
 
 
-def _middle(transport: _Transport) -> bytes:
-    return (
-        b"data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": PIECE}}]}).encode() + b" " * 120 + b"\n\n"
-    )
+def _payload(write: bytes) -> bytes:
+    """Without the framing of a chunked reply."""
+    return write.partition(b"\r\n")[2].removesuffix(b"\r\n")
 
 
 async def _serve(what: str) -> None:
     settings = ApiSettings(port=0, request_timeout_seconds=3600)
     script = Scripted(1_000_000, 1 / CHUNKS_PER_SECOND)
-    app = (
-        node_app(script, settings)
-        if what == "node"
-        else bare_app(script, "/v1/chat/completions", _middle(_Transport()))
-    )
+    path, body = REQUESTS["OpenAI chat"]
+    app = node_app(script, settings)
+    if what == "bare":
+        few = Scripted(8)
+        app = bare_app(script, path, await _Measured(node_app(few, settings), few).ask(path, body))
     server = Server(app, settings)
     print(server.bind().port, flush=True)
     await server.run()

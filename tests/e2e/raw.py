@@ -22,12 +22,23 @@ EMBEDDINGS = {
     "/v1/embeddings": {"model": "seedling", "input": "text"},
     "/api/embed": {"model": "seedling", "input": "text"},
 }
-MCP_CALL = {
+_MCP_META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+}
+MCP_CALL: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "tools/call",
-    "params": {"name": "chat", "arguments": {"prompt": "Tell me a story."}},
+    "params": {"name": "chat", "arguments": {"prompt": "Hello", "max_tokens": 7000}, "_meta": _MCP_META},
 }
+MCP_HEADERS = (
+    "Accept: application/json, text/event-stream",
+    "MCP-Protocol-Version: 2026-07-28",
+    "Mcp-Method: tools/call",
+    "Mcp-Name: chat",
+)
 
 
 class Connection:

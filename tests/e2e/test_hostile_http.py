@@ -10,10 +10,9 @@ import pytest
 
 from tests.e2e.commands import Commands
 from tests.e2e.idle import idles, node_bytes
-from tests.e2e.raw import EMBEDDINGS, MCP_CALL, STREAMS, Connection, status_of
+from tests.e2e.raw import EMBEDDINGS, MCP_CALL, MCP_HEADERS, STREAMS, Connection, status_of
 
 ROUTES = [*STREAMS, *EMBEDDINGS, "/mcp"]
-MCP_HEADERS = ("Accept: application/json, text/event-stream",)
 HEAD = "POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\n"
 SMUGGLED = "0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n"
 HOSTILE = {
@@ -84,7 +83,7 @@ def test_a_body_that_is_not_right_is_refused_at_every_address(crofter: Commands,
 @pytest.mark.parametrize("announced", [True, False])
 def test_32_megabytes_are_refused_while_they_are_still_being_sent(crofter: Commands, announced: bool) -> None:
     with Connection(crofter) as connection:  # What it takes to load MCP's SDK does not count.
-        connection.post("/mcp", MCP_CALL, *MCP_HEADERS)
+        connection.post("/mcp", {}, *MCP_HEADERS)
         connection.read_until(b"\r\n\r\n")
     before = node_bytes(crofter)
     piece = b"[" + b"1," * 524_287 + b"1"

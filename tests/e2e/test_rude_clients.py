@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.e2e.commands import Commands
-from tests.e2e.idle import asked, idles, node_bytes
-from tests.e2e.raw import MCP_CALL, STREAMS, Connection, status_of
+from tests.e2e.idle import begins, idles, node_bytes
+from tests.e2e.raw import MCP_CALL, MCP_HEADERS, STREAMS, Connection, status_of
 from tests.gguf_files import write_tiny_llama
 
 ENDS = {
@@ -19,7 +19,6 @@ ENDS = {
     "/api/chat": b'"done":true',
     "/api/generate": b'"done":true',
 }
-MCP_HEADERS = ("Accept: application/json, text/event-stream",)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +54,10 @@ def test_who_leaves_in_the_middle_frees_the_engine(node: Commands, path: str) ->
 
 def test_who_leaves_a_whole_answer_or_a_tool_of_mcp_frees_the_engine(node: Commands) -> None:
     whole = {**body("/v1/chat/completions", 7000), "stream": False}
-    call = {**MCP_CALL, "params": {"name": "chat", "arguments": {"prompt": "Hello", "max_tokens": 7000}}}
-    for path, request in (("/v1/chat/completions", whole), ("/mcp", call)):
+    for path, request in (("/v1/chat/completions", whole), ("/mcp", MCP_CALL)):
         with Connection(node) as connection:
-            connection.post(path, request, *MCP_HEADERS, "MCP-Protocol-Version: 2025-11-25")
-            while not asked(node, "status")["active_requests"]:
-                pass
+            connection.post(path, request, *MCP_HEADERS)
+            assert begins(node), path
         assert idles(node), path
 
 

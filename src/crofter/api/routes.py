@@ -58,7 +58,25 @@ class EitherDialect:
         await (self._anthropic if speaks_anthropic else self._openai)(scope, receive, send)
 
 
-def routes(services: Services) -> App:
+class Table:
+    """Finds the answer for a path: most stand for themselves, and only the rest is compared one by one."""
+
+    def __init__(self, answers: dict[str, App]) -> None:
+        self.routes = [Route(path, answer) for path, answer in answers.items()]
+        self._plain = {route.path: route for route in self.routes if "{" not in route.path}
+        patterns = [route for route in self.routes if route.path not in self._plain]
+        self._patterns = PathRouter(patterns, redirect_slashes=False, default=_unknown_address)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get(scope["path"])
+        if route is None:
+            await self._patterns(scope, receive, send)
+            return
+        scope["route"] = route
+        await route.app(scope, receive, send)
+
+
+def routes(services: Services) -> Table:
     """The table. The inference routes answer with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
@@ -111,10 +129,7 @@ def routes(services: Services) -> App:
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in inference.items()}
     ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
-    table = [
-        Route(path, answer) for path, answer in (ollama | own | both).items()
-    ]  # At the root the greeting is our own.
-    return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+    return Table(ollama | own | both)  # At the root the greeting is our own.
 
 
 def _ollama(services: Services) -> dict[str, App]:

@@ -1,10 +1,8 @@
 """The document that says what the node answers."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from starlette.routing import Route
-from starlette.routing import Router as PathRouter
 
 from crofter.api import ApiSettings
 from crofter.api.metrics import Metrics
@@ -26,7 +24,7 @@ def answered() -> dict[str, set[str]]:
         router=router, administration=administration, settings=ApiSettings(), metrics=metrics, adapter_path=no_adapters
     )
     table: dict[str, set[str]] = {}
-    for route in cast("list[Route]", cast("PathRouter", routes(services)).routes):
+    for route in routes(services).routes:
         place = route.endpoint
         if isinstance(place, EitherDialect):
             place = place._openai
