@@ -184,7 +184,8 @@ class _Measured:
             interface="asgi3",
         )
         config.load()
-        self._make: Callable[[], BoundedProtocol] = lambda: BoundedProtocol(config, ServerState(), {})
+        self._state = ServerState()
+        self._make: Callable[[], BoundedProtocol] = lambda: BoundedProtocol(config, self._state, {})
         self._script = script
         self.forget()
 
@@ -209,6 +210,8 @@ class _Measured:
         protocol.data_received(data)
         with anyio.fail_after(30):
             await transport.ended.wait()
+            while self._state.tasks:  # noqa: ASYNC110 - what is left to do after the last byte is this request's, not the next one's
+                await asyncio.sleep(0)
         protocol.connection_lost(None)
         self._requests.append(self._script.asked_at[0] - started)
         # Each chunk but the first, which brings the headers, ends in the first write after it was handed out.

@@ -97,7 +97,7 @@ def test_32_megabytes_are_refused_while_they_are_still_being_sent(crofter: Comma
                 connection.send(b"0\r\n\r\n")
             reply = connection.read_until(b"\r\n\r\n")
         assert status_of(reply) == 413, (path, reply[:300])
-    assert node_bytes(crofter) - before < 100_000_000
+    assert node_bytes(crofter) - before < 50_000_000
     assert idles(crofter)
 
 

@@ -60,6 +60,8 @@ class Edge:
             failure = internal_error(exchange.request_id)
         else:
             return
+        # This frame is among those it came through; without this they and the body they hold would wait for the garbage collector.
+        failure.__traceback__ = None
         exchange.error = failure.code.code
         body = (exchange.error_renderer or error_body)(failure)
         reply = JsonReply(body, status=status_of(failure), headers=error_headers(failure))
