@@ -149,23 +149,27 @@ def _responses(dialect: Dialect, operation: Operation, known: Schemas) -> dict[s
         refusals |= _STATUS_OF_BODIES
     refusals |= {status: _OTHER_STATUS.get(status) or _STATUS_OF_BODIES[status] for status in operation.refusals}
     done: dict[str, Any] = {"description": "Done", "content": content} if content else {"description": "Done"}
-    return {str(operation.status): done} | {
-        str(status): {"description": text, "content": {"application/json": {"schema": _error(dialect, status, known)}}}
-        for status, text in sorted(refusals.items())
-    }
+    responses = {str(operation.status): done}
+    for status, text in sorted(refusals.items()):
+        responses[str(status)] = {"description": text, **_error(dialect, status, known)}
+    return responses
 
 
 def _item(operation: Operation, known: Schemas) -> dict[str, Any]:
     piece = _schema(operation.piece, known)
     if operation.stream != SSE:
         return piece
-    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": piece}
+    data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json", "contentSchema": piece}
+    if operation.last_data:
+        data = {"anyOf": [{"const": operation.last_data}, data]}
     return {"type": "object", "required": ["data"], "properties": {"event": {"type": "string"}, "data": data}}
 
 
 def _error(dialect: Dialect, status: int, known: Schemas) -> dict[str, Any]:
     """Who may ask is settled before the dialect is, so that those refusals may come in OpenAI's shape."""
     shape = dialect.error
+    if shape is None:
+        return {}
     if status in _STATUS_OF_ALL and shape is not ErrorBody:
         shape = (*_alternatives(shape), ErrorBody)
-    return _schema(shape, known)
+    return {"content": {"application/json": {"schema": _schema(shape, known)}}}

@@ -6,6 +6,7 @@ from crofter.api.anthropic import messages as anthropic_messages
 from crofter.api.anthropic import models as anthropic_models
 from crofter.api.anthropic import replies as anthropic_replies
 from crofter.api.anthropic import wire as anthropic_wire
+from crofter.api.errors import ErrorBody
 from crofter.api.ollama import wire as ollama_wire
 from crofter.api.openai import chat, completions, embeddings, models, wire
 from crofter.api.openai.responses import items, routes
@@ -26,7 +27,7 @@ from .operation import (
     Operation,
 )
 
-_JSON = dict[str, Any]
+_JSON, _DONE = dict[str, Any], "[DONE]"
 
 
 def _v1(path: str, dialect: Dialect, **operations: Operation) -> Address:
@@ -47,6 +48,7 @@ _OPENAI = (
             reply=chat.ChatCompletion,
             stream=SSE,
             piece=_JSON,
+            last_data=_DONE,
             refusals=(404,),
         ),
     ),
@@ -58,7 +60,8 @@ _OPENAI = (
             body=wire.CompletionBody,
             reply=completions.Completion,
             stream=SSE,
-            piece=completions.Completion,
+            piece=(completions.Completion, ErrorBody),
+            last_data=_DONE,
             refusals=(404,),
         ),
     ),

@@ -19,6 +19,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     error: Shape
+    """None: of more than one kind, or text."""
     is_owner: bool = False
     """Whether the administrator's token is needed."""
     has_radius: bool = False
@@ -31,7 +32,7 @@ OLLAMA = Dialect(name="Ollama", error=OllamaError, has_radius=True)
 OLLAMA_OWNER = Dialect(name="Ollama", error=OllamaError, is_owner=True)
 NODE = Dialect(name="Node", error=ErrorBody)
 OWNER = Dialect(name="Owner", error=ErrorBody, is_owner=True)
-MCP = Dialect(name="MCP", error=dict[str, Any])
+MCP = Dialect(name="MCP", error=None)
 MODEL_LIST = Dialect(name="OpenAI and Anthropic", error=(ErrorBody, ErrorReply))
 
 
@@ -49,6 +50,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """The content type of the streamed reply; empty: never streamed."""
     piece: Shape = None
     """Of a line of NDJSON or the data of an event."""
+    last_data: str = ""
+    """Of the event that closes the stream, where that is no JSON."""
     text: bool = False
     """The reply is plain text."""
     refusals: tuple[int, ...] = ()
