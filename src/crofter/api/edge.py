@@ -29,6 +29,8 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        # The parser leaves spaces at the end of values, which are no part of them (RFC 9110, 5.5).
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         given = headers_named(scope, b"x-request-id")
         request_id = given[0] if given and _REQUEST_ID.fullmatch(given[0]) else new_request_id()
         exchange = Exchange(request_id=request_id)
@@ -61,6 +63,8 @@ class Edge:
             failure = internal_error(exchange.request_id)
         else:
             return
+        # This frame is among those it came through; without this they and the body they hold would wait for the garbage collector.
+        failure.__traceback__ = None
         exchange.error = failure.code.code
         body = dialect_of(scope).error(failure)
         reply = JsonReply(body, status=status_of(failure), headers=error_headers(failure))

@@ -69,15 +69,13 @@ def error_body(error: CrofterError) -> bytes:
 
 
 def error_headers(error: CrofterError) -> list[tuple[bytes, bytes]]:
-    """`Retry-After` where waiting helps, the scheme to use where a key is missing, and a closed connection after a cut-off body."""
+    """`Retry-After` where waiting helps, and the scheme to use where a key is missing."""
     status = status_of(error)
     if status in {429, 503}:
         seconds = error.retry_after_seconds or _DEFAULT_RETRY_AFTER_SECONDS
         return [(b"retry-after", b"%d" % max(1, math.ceil(seconds)))]
     if status == 401:
         return [(b"www-authenticate", b"Bearer")]
-    if status == 413:
-        return [(b"connection", b"close")]
     return []
 
 

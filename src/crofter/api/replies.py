@@ -31,11 +31,9 @@ class JsonReply:
     ) -> None:
         self._body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         self._status = status
-        self._headers = [
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % len(self._body)),
-            *(headers or []),
-        ]
+        self._headers = [(b"content-length", b"%d" % len(self._body)), *(headers or [])]
+        if self._body:
+            self._headers.append((b"content-type", content_type))
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
@@ -107,9 +105,13 @@ class StreamReply:
 
     async def _write(self, line: "_Line", scope: Scope) -> None:
         exchange = exchange_of(scope)
-        async with anyio.create_task_group() as pumps:
-            for source in self._sources:
-                pumps.start_soon(_pump, source, line, pumps.cancel_scope, exchange.request_id, name="stream answer")
+        if len(self._sources) == 1:
+            # Without a task of its own the first token is asked for at once.
+            await _pump(self._sources[0], line, exchange.request_id)
+        else:
+            async with anyio.create_task_group() as pumps:
+                for source in self._sources:
+                    pumps.start_soon(_pump, source, line, exchange.request_id, pumps.cancel_scope, name="stream answer")
         if line.error is None:
             await line.write(self._tail(), last=True)
         elif line.started:
@@ -150,17 +152,20 @@ async def _keep_alive(line: "_Line", sign_of_life: bytes, interval_seconds: floa
             await line.write(sign_of_life)
 
 
-async def _pump(source: AsyncGenerator[bytes], line: "_Line", others: anyio.CancelScope, request_id: str) -> None:
+async def _pump(
+    source: AsyncGenerator[bytes], line: "_Line", request_id: str, others: anyio.CancelScope | None = None
+) -> None:
+    """To the end or the first error, which ends the `others` too."""
     try:
         async with aclosing(source):
             async for piece in source:
                 await line.write(piece)
     except CrofterError as error:
         line.error = line.error or error
-        others.cancel()
     except Exception:
         _logger.exception("stream failed", extra={"request_id": request_id})
         line.error = line.error or internal_error(request_id)
+    if line.error is not None and others is not None:
         others.cancel()
 
 

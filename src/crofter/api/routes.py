@@ -17,6 +17,7 @@ from .llama import Infill
 from .mcp import McpEndpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
+from .openapi import Description
 from .replies import JsonReply
 from .rerank import Rerank
 from .services import Services
@@ -55,6 +56,24 @@ class EitherDialect:
         await (self._anthropic if dialect_of(scope) is ANTHROPIC else self._openai)(scope, receive, send)
 
 
+class Table:
+    """Finds the answer for a path: most stand for themselves, and only the rest is compared one by one."""
+
+    def __init__(self, answers: dict[str, App]) -> None:
+        self.routes = [Route(path, answer) for path, answer in answers.items()]
+        self._plain = {route.path: route for route in self.routes if "{" not in route.path}
+        patterns = [route for route in self.routes if route.path not in self._plain]
+        self._patterns = PathRouter(patterns, redirect_slashes=False, default=_unknown_address)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get(scope["path"])
+        if route is None:
+            await self._patterns(scope, receive, send)
+            return
+        scope["route"] = route
+        await route.app(scope, receive, send)
+
+
 def _inference(services: Services) -> dict[str, App]:
     """What answers with and without /v1, as clients disagree about what a base address is."""
     endpoint = partial(Endpoint, services.settings)
@@ -80,7 +99,7 @@ def _inference(services: Services) -> dict[str, App]:
     }
 
 
-def routes(services: Services) -> App:
+def routes(services: Services) -> Table:
     """The table."""
     endpoint = partial(Endpoint, services.settings)
     admin = AdminRoutes(services)
@@ -90,6 +109,7 @@ def routes(services: Services) -> App:
         "/health": endpoint(GET=health.alive),
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
+        "/openapi.json": endpoint(GET=Description(services).document),
         "/mcp": McpEndpoint(services),
         "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
@@ -119,10 +139,7 @@ def routes(services: Services) -> App:
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
     ollama = {f"{prefix}{path}": answer for prefix in ("/ollama", "") for path, answer in _ollama(services).items()}
-    table = [
-        Route(path, answer) for path, answer in (ollama | own | both).items()
-    ]  # At the root the greeting is our own.
-    return PathRouter(table, redirect_slashes=False, default=_unknown_address)
+    return Table(ollama | own | both)  # At the root the greeting is our own.
 
 
 def _providers(services: Services) -> dict[str, App]:

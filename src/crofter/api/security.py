@@ -32,6 +32,8 @@ class Security:
         self._app = app
         self._administration = administration
         self._settings = settings
+        self._hosts: dict[tuple[str, int], frozenset[str]] = {}
+        """By the socket that requests came in by; a machine has few."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = self._checked_origin(scope, self._checked_host(scope))
@@ -56,9 +58,15 @@ class Security:
             "this node does not answer to the name in the Host header; add it to api.allowed_hosts if it is yours",
         )
 
-    def _own_hosts(self, scope: Scope) -> set[str]:
+    def _own_hosts(self, scope: Scope) -> frozenset[str]:
         """Names with the port of the socket that the request came in by, so that port 0 and any bind address just work."""
         address, port = scope["server"]
+        known = self._hosts.get((address, port))
+        if known is None:
+            known = self._hosts[address, port] = self._hosts_at(address, port)
+        return known
+
+    def _hosts_at(self, address: str, port: int) -> frozenset[str]:
         names = {*_LOOPBACK_NAMES, _bracketed(self._settings.host)}
         if _is_address(address):
             names.add(_bracketed(address))
@@ -67,7 +75,7 @@ class Security:
             hosts |= names
         for name in self._settings.allowed_hosts:
             hosts |= {name.lower(), f"{name.lower()}:{port}"}
-        return hosts
+        return frozenset(hosts)
 
     def _checked_origin(self, scope: Scope, host: str) -> str | None:
         """The configured foreign origin a request comes from; None for no origin or our own. Raises FORBIDDEN for any other."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 _BACKLOG = 1024
+_BODY_GRACE_SECONDS = 5.0
+"""So that whoever waits for a body gives up first, with an error in the client's dialect."""
 
 
 class BoundAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,8 @@ class Server:
         """Answer on the bound address; started when the first request can be accepted. Returns after `stop`."""
         import uvicorn
 
+        from .protocol import BoundedProtocol
+
         if self._socket is None:
             raise RuntimeError("bind comes before run")
         settings = self._settings
@@ -84,8 +88,12 @@ class Server:
                 await super().startup(sockets)
                 task_status.started()
 
+        class Protocol(BoundedProtocol):
+            request_seconds = settings.body_timeout_seconds + _BODY_GRACE_SECONDS
+
         config = uvicorn.Config(
             self._app,
+            http=Protocol,
             lifespan="off",
             ws="none",
             log_config=None,

@@ -271,7 +271,7 @@ async def test_models_come_in_the_shape_of_whoever_asks() -> None:
     assert page["data"][0]["type"] == "model"
     assert page["first_id"] == page["data"][0]["id"]
     one = (await browser.get(f"/v1/models/{page['first_id']}", anthropic_version="2023-06-01")).json
-    assert one["id"] == page["first_id"]
+    assert (one["id"], one["lifecycle"]) == (page["first_id"], "active")
     assert (await browser.get("/v1/models")).json["object"] == "list"
     missing = await browser.get("/v1/models/none", anthropic_version="2023-06-01")
     assert (missing.status, missing.json["error"]["type"]) == (404, "not_found_error")

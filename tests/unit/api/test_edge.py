@@ -70,3 +70,10 @@ async def test_root_says_what_runs_here(method: str) -> None:
     reply = await Browser().send(method, "/", b"", {})
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/plain")
+
+
+async def test_spaces_around_header_values_are_no_part_of_them() -> None:
+    browser = Browser(administration=FakeAdministration(keys=["key"]))
+    reply = await browser.get("/v1/models", authorization=" Bearer key ", host="127.0.0.1:7411 ", x_request_id="r1\t")
+    assert reply.status == 200
+    assert reply.headers["x-request-id"] == "r1"

@@ -8,6 +8,7 @@ import anyio
 import mcp_types as types
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 
 from crofter.api import ApiSettings
 from crofter.api.inference import Inference
@@ -188,3 +189,10 @@ async def test_models_are_resources_without_a_path() -> None:
     details = json.loads(content.text)
     assert details["summary"]["name"] == resources[0].name
     assert details["path"] == ""
+
+
+async def test_a_resource_that_is_not_there_is_named_in_the_error() -> None:
+    async with Client(mcp_server(services(FakeBackend()))) as client:
+        with pytest.raises(MCPError) as missing:
+            await client.read_resource("crofter://models/nonesuch")
+    assert missing.value.error.data == {"uri": "crofter://models/nonesuch"}

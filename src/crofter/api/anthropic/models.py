@@ -16,6 +16,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     display_name: str
     created_at: str
+    lifecycle: str = "active"
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,19 +18,16 @@ class UsageReply(msgspec.Struct, kw_only=True):
     cache_read_input_tokens: int = 0
 
 
-class TextBlock(msgspec.Struct, kw_only=True):
-    type: str = "text"
+class TextBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="text"):
     text: str = ""
 
 
-class ThinkingBlock(msgspec.Struct, kw_only=True):
-    type: str = "thinking"
+class ThinkingBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="thinking"):
     thinking: str = ""
     signature: str = ""
 
 
-class ToolUseBlock(msgspec.Struct, kw_only=True):
-    type: str = "tool_use"
+class ToolUseBlock(msgspec.Struct, kw_only=True, tag_field="type", tag="tool_use"):
     id: str
     name: str
     input: Any

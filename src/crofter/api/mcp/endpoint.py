@@ -28,17 +28,8 @@ class McpEndpoint:
         await manager.handle_request(scope, receive, send)
 
     async def _start(self) -> "StreamableHTTPSessionManager":
-        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-        from mcp.server.transport_security import TransportSecuritySettings
-
-        from .server import mcp_server
-
-        manager = StreamableHTTPSessionManager(
-            mcp_server(self._services),
-            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-            max_request_body_size=self._services.settings.max_body_bytes,
-            max_sessions=self._services.settings.max_connections,
-        )
+        # Importing the SDK takes a second, and nobody else shall wait for it.
+        manager = await anyio.to_thread.run_sync(_manager, self._services)
         ready = anyio.Event()
 
         async def run() -> None:
@@ -51,3 +42,17 @@ class McpEndpoint:
         await ready.wait()
         self._manager = manager
         return manager
+
+
+def _manager(services: Services) -> "StreamableHTTPSessionManager":
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from .server import mcp_server
+
+    return StreamableHTTPSessionManager(
+        mcp_server(services),
+        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        max_request_body_size=services.settings.max_body_bytes,
+        max_sessions=services.settings.max_connections,
+    )

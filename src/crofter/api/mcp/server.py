@@ -94,7 +94,7 @@ class _Handlers:
         try:
             details = await self._services.administration.model_details(uri.removeprefix(_MODELS))
         except CrofterError as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=error.message) from error
+            raise MCPError(code=types.INVALID_PARAMS, message=error.message, data={"uri": uri}) from error
         # Where it lies on the disk is for its owner.
         text = msgspec.json.encode(msgspec.structs.replace(details, path="", chat_template="", parts=())).decode()
         return types.ReadResourceResult(

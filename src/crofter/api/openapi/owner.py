@@ -1,0 +1,198 @@
+"""The addresses that tell how the node is, and those of its owner."""
+
+from typing import Any
+
+from crofter.api import administration as values
+from crofter.api import installing, keys, model_values, providing
+from crofter.api.admin import routes as admin
+from crofter.api.health import Health
+
+from .operation import NDJSON, NODE, OWNER, Address, Operation
+
+
+def _own(path: str, **operations: Operation) -> Address:
+    return Address(path=f"/crofter/v1{path}", dialect=OWNER, operations=operations)
+
+
+def _node(path: str, operation: Operation) -> Address:
+    return Address(path=path, dialect=NODE, operations={"GET": operation})
+
+
+_NODE = (
+    _node("/", Operation(summary="What runs here.", text=True)),
+    _node("/health", Operation(summary="Whether the process serves.", reply=Health)),
+    _node("/health/ready", Operation(summary="Whether a request could be answered now.", reply=Health)),
+    _node("/metrics", Operation(summary="Counters for Prometheus.", text=True)),
+    _node("/openapi.json", Operation(summary="This document.", reply=dict[str, Any])),
+)
+
+_MODELS = (
+    _own("/models", GET=Operation(summary="The installed models.", reply=list[model_values.ModelSummary])),
+    _own(
+        "/models/{name:path}",
+        GET=Operation(summary="Everything about one model.", reply=model_values.ModelDetails, refusals=(404,)),
+        PATCH=Operation(
+            summary="Decide what a model is for, its context, and whether it stays loaded.",
+            body=model_values.ModelChange,
+            reply=model_values.ModelDetails,
+            refusals=(404, 409),
+        ),
+        DELETE=Operation(summary="Remove a model.", reply=model_values.ModelSummary, refusals=(404, 409)),
+    ),
+    _own(
+        "/aliases",
+        POST=Operation(
+            summary="Give a model one more name.",
+            body=admin.AliasBody,
+            reply=model_values.ModelSummary,
+            status=201,
+            refusals=(404, 409),
+        ),
+    ),
+    _own(
+        "/pull",
+        POST=Operation(
+            summary="Install a model from the hub or a file, with its progress.",
+            body=installing.PullRequest,
+            stream=NDJSON,
+            piece=installing.PullProgress,
+            refusals=(404, 409, 502, 507),
+        ),
+    ),
+    _own(
+        "/verify",
+        POST=Operation(
+            summary="Read a model's files and compare every byte with its hash.",
+            body=admin.NameBody,
+            stream=NDJSON,
+            piece=installing.PullProgress,
+            refusals=(404,),
+        ),
+    ),
+    _own(
+        "/found",
+        POST=Operation(
+            summary="Models of other programs on this machine.",
+            body=installing.ModelSearch,
+            reply=installing.FoundModels,
+            refusals=(404,),
+        ),
+    ),
+    _own(
+        "/import",
+        POST=Operation(
+            summary="Use a model that was found.",
+            body=installing.ImportRequest,
+            stream=NDJSON,
+            piece=installing.PullProgress,
+            refusals=(404, 409, 507),
+        ),
+    ),
+    _own(
+        "/quantize",
+        POST=Operation(
+            summary="Make a smaller version of a model.",
+            body=installing.QuantizeRequest,
+            stream=NDJSON,
+            piece=installing.PullProgress,
+            refusals=(404, 409, 507),
+        ),
+    ),
+    _own("/catalogue", GET=Operation(summary="Good defaults by name.", reply=list[installing.CatalogueItem])),
+    _own("/ps", GET=Operation(summary="The loaded models.", reply=list[model_values.LoadedModel])),
+    _own(
+        "/unload",
+        POST=Operation(summary="Unload a model.", body=admin.NameBody, reply=admin.Done, refusals=(404, 409)),
+    ),
+    _own(
+        "/tune",
+        POST=Operation(
+            summary="Measure which settings suit this machine and model.",
+            body=admin.TuneBody,
+            stream=NDJSON,
+            piece=model_values.TuneProgress,
+            refusals=(404, 409),
+        ),
+    ),
+)
+
+_REST = (
+    _own("/status", GET=Operation(summary="The node at a glance.", reply=values.NodeStatus)),
+    _own("/doctor", GET=Operation(summary="What to mend on this machine.", reply=list[values.Check])),
+    _own("/settings", GET=Operation(summary="All settings.", reply=list[values.Setting])),
+    _own(
+        "/settings/{name}",
+        PUT=Operation(summary="Change a setting.", body=admin.SettingBody, reply=values.Setting, refusals=(404,)),
+    ),
+    _own("/shutdown", POST=Operation(summary="Stop the node.", reply=admin.Done, status=202)),
+)
+
+_KEYS = (
+    _own(
+        "/keys",
+        GET=Operation(summary="The API keys, without their secrets.", reply=list[keys.KeySummary]),
+        POST=Operation(
+            summary="Make an API key.",
+            body=keys.KeyRequest,
+            reply=keys.CreatedKey,
+            status=201,
+            refusals=(404, 409),
+        ),
+    ),
+    _own(
+        "/keys/{name}",
+        GET=Operation(summary="One key, its limits and its use.", reply=keys.KeySummary, refusals=(404,)),
+        PATCH=Operation(
+            summary="Change what a key allows.", body=keys.KeyChange, reply=keys.KeySummary, refusals=(404,)
+        ),
+        DELETE=Operation(summary="Revoke a key.", reply=keys.KeySummary, refusals=(404,)),
+    ),
+    _own(
+        "/keys/{name}/usage",
+        GET=Operation(summary="What a key was used for, by day.", reply=list[keys.DayUsage], refusals=(404,)),
+    ),
+    _own("/usage", GET=Operation(summary="What all keys were used for, by day.", reply=list[keys.DayUsage])),
+)
+
+_PROVIDERS = (
+    _own("/known-providers", GET=Operation(summary="Kinds that can be added.", reply=list[providing.KnownProvider])),
+    _own(
+        "/providers",
+        GET=Operation(summary="Attached engines and services.", reply=list[providing.ProviderSummary]),
+        POST=Operation(
+            summary="Attach one, and ask it for its models.",
+            body=providing.NewProvider,
+            reply=providing.ProviderSummary,
+            status=201,
+            refusals=(404, 409, 502),
+        ),
+    ),
+    _own(
+        "/providers/{name}",
+        GET=Operation(summary="One of them.", reply=providing.ProviderSummary, refusals=(404,)),
+        PATCH=Operation(
+            summary="Change its key, its radius, or whether it is asked.",
+            body=providing.ProviderChange,
+            reply=providing.ProviderSummary,
+            refusals=(404,),
+        ),
+        DELETE=Operation(summary="Forget it and its key.", reply=providing.ProviderSummary, refusals=(404,)),
+    ),
+    _own(
+        "/providers/{name}/models",
+        POST=Operation(
+            summary="Ask it for its models again.", reply=providing.ProviderSummary, refusals=(404, 429, 502)
+        ),
+    ),
+    _own(
+        "/providers/{name}/test",
+        POST=Operation(
+            summary="Ask it something tiny.",
+            body=providing.TriedModel,
+            reply=providing.ProviderTrial,
+            refusals=(404, 429, 502),
+        ),
+    ),
+)
+
+OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _REST
