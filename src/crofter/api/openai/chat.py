@@ -142,10 +142,11 @@ def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequ
     """What a chat completion asks for. Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field."""
     if body.top_logprobs and not body.logprobs:
         raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
+    tools = tools_of(body)
     prompt = ChatPrompt(
         messages=tuple(_message(index, message) for index, message in enumerate(body.messages)),
-        tools=tools_of(body),
-        tool_choice=tool_choice(body),
+        tools=tools,
+        tool_choice=tool_choice(body, tools),
         template_arguments=_template_arguments(body),
     )
     return generation_request(
