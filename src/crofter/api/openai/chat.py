@@ -149,10 +149,11 @@ def chat_request(services: Services, body: ChatCompletionBody, attachments: Atta
     """
     if body.top_logprobs and not body.logprobs:
         raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
+    tools = tools_of(body)
     prompt = ChatPrompt(
         messages=tuple(_message(index, message, attachments) for index, message in enumerate(body.messages)),
-        tools=tools_of(body),
-        tool_choice=tool_choice(body),
+        tools=tools,
+        tool_choice=tool_choice(body, tools),
         template_arguments=_template_arguments(body),
     )
     request = generation_request(

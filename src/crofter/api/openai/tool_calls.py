@@ -59,9 +59,9 @@ def tools_of(body: ChatCompletionBody) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.to_builtins(tool) for tool in tools)
 
 
-def tool_choice(body: ChatCompletionBody) -> ToolChoice:
-    """What `tool_choice` and `parallel_tool_calls` say. Raises INVALID_REQUEST for a tool that is not there."""
-    return checked_choice(_choice(body), tools_of(body))
+def tool_choice(body: ChatCompletionBody, tools: tuple[dict[str, Any], ...]) -> ToolChoice:
+    """What `tool_choice` and `parallel_tool_calls` say. Raises INVALID_REQUEST for one that is not among `tools`."""
+    return checked_choice(_choice(body), tools)
 
 
 def _choice(body: ChatCompletionBody) -> ToolChoice:
