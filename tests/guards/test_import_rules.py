@@ -14,7 +14,6 @@ VIOLATIONS = {
     "library-llguidance": ("models/a.py", "import llguidance"),
     "library-jinja2": ("api/a.py", "import jinja2"),
     "library-pillow": ("api/a.py", "import PIL"),
-    "library-soundfile": ("api/a.py", "import soundfile"),
     "library-starlette": ("node/a.py", "import starlette.applications"),
     "library-prometheus-client": ("router/a.py", "import prometheus_client"),
     "library-mcp": ("node/a.py", "import mcp_types"),

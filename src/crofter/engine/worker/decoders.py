@@ -84,7 +84,7 @@ class ImageDecoder(_FileDecoder):
 
 
 class SoundDecoder(_FileDecoder):
-    """WAV, MP3, FLAC and Ogg."""
+    """WAV of plain samples."""
 
     what = "a sound"
     program = "sound.py"

@@ -2,11 +2,11 @@
 
 import contextlib
 import io
+import wave
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image
 
 from crofter.core import CrofterError, ErrorCode
@@ -175,22 +175,28 @@ def ears() -> Iterator[SoundDecoder]:
 
 
 def tone(seconds: float = 0.5, rate: int = RATE, channels: int = 1, hertz: float = 440.0) -> np.ndarray:
-    wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
-    return np.repeat(wave[:, None], channels, axis=1)
+    samples = 0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+    return np.repeat(samples[:, None], channels, axis=1)
 
 
-def sound(samples: np.ndarray, rate: int = RATE, kind: str = "WAV") -> bytes:
+def sound(samples: np.ndarray, rate: int = RATE, width: int = 2) -> bytes:
+    """A WAV file with samples of so many bytes."""
+    whole = np.round(samples * (2 ** (8 * width - 1) - 1)).astype("<i8") + (128 if width == 1 else 0)
     file = io.BytesIO()
-    soundfile.write(file, samples, rate, format=kind)
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(samples.shape[1])
+        writer.setsampwidth(width)
+        writer.setframerate(rate)
+        writer.writeframes(whole.reshape(-1, 1).view(np.uint8)[:, :width].tobytes())
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["WAV", "MP3", "FLAC", "OGG"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
 @pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 2), (8_000, 1)])
 def test_every_kind_of_sound_becomes_one_channel_at_the_rate_asked_for(
-    ears: SoundDecoder, kind: str, rate: int, channels: int
+    ears: SoundDecoder, width: int, rate: int, channels: int
 ) -> None:
-    samples = ears.decode(sound(tone(1.0, rate, channels), rate, kind), PLACE)
+    samples = ears.decode(sound(tone(1.0, rate, channels), rate, width), PLACE)
     assert abs(samples.size - RATE) < RATE // 10
     spectrum = np.abs(np.fft.rfft(samples))
     assert abs(int(spectrum.argmax()) * RATE / samples.size - 440) < 5
@@ -199,8 +205,8 @@ def test_every_kind_of_sound_becomes_one_channel_at_the_rate_asked_for(
 
 @pytest.mark.parametrize(
     "file",
-    [b"", b"no sound", png(), sound(tone())[:60], sound(tone(0.001)), sound(tone(), kind="AIFF"), b"ID3" + bytes(500)],
-    ids=["empty", "text", "image", "cut", "short", "aiff", "mp3"],
+    [b"", b"no sound", png(), sound(tone())[:20], sound(tone(0.001)), sound(tone())[:60], b"ID3" + bytes(500)],
+    ids=["empty", "text", "image", "cut", "short", "cut-short", "mp3"],
 )
 def test_what_is_no_sound_is_refused(ears: SoundDecoder, file: bytes) -> None:
     with pytest.raises(CrofterError) as caught:
@@ -210,6 +216,6 @@ def test_what_is_no_sound_is_refused(ears: SoundDecoder, file: bytes) -> None:
 
 
 def test_a_sound_that_lasts_too_long_is_refused_by_its_header(ears: SoundDecoder) -> None:
-    silence = sound(np.zeros((8_000 * (LONGEST_SECONDS + 1), 1)), 8_000, "FLAC")
+    silence = sound(np.zeros((8_000 * (LONGEST_SECONDS + 1), 1)), 8_000, 1)
     with pytest.raises(CrofterError, match="seconds, and"):
         ears.decode(silence, PLACE)

@@ -1,4 +1,4 @@
-"""The program that decodes sounds: libsndfile inside the limits of `limits.py`.
+"""The program that decodes sounds: WAV files of plain samples, inside the limits of `limits.py`.
 
 Started by `decoders.py`, for the reasons that `image.py` has. A frame is a file; the answer its samples as little-endian 32-bit
 floats, in one channel. Its arguments are how many seconds each may take, the sample rate of the answer in Hz, and how many seconds a
@@ -7,17 +7,16 @@ sound may last.
 
 import io
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 sys.path.append(str(Path(__file__).parent))  # It is started as a file; last, so that nothing here hides another module.
 from limits import RefusedError, Work, serve
 
-_FORMATS = frozenset({"WAV", "WAVEX", "MP3", "FLAC", "OGG"})
 _MAXIMUM_MEMORY_BYTES = 1536 * 1024 * 1024
 _MOST_CHANNELS = 8
 _MOST_SAMPLE_RATE = 192_000
@@ -27,25 +26,34 @@ _SMALLEST_SECONDS = 0.05
 def decode(file: bytes, sample_rate: int, longest_seconds: int) -> bytes:
     """The samples of a file. Raises RefusedError with what is wrong."""
     try:
-        with soundfile.SoundFile(io.BytesIO(file)) as sound:
+        with wave.open(io.BytesIO(file)) as sound:
             _check(sound, longest_seconds)
-            samples = sound.read(longest_seconds * sound.samplerate, dtype="float32", always_2d=True).mean(axis=1)
-            own_rate = sound.samplerate
-    except soundfile.SoundFileError as error:
-        raise RefusedError(f"it is none of {', '.join(sorted(_FORMATS))}, or damaged ({error})") from error
+            own_rate, width, channels = sound.getframerate(), sound.getsampwidth(), sound.getnchannels()
+            data = sound.readframes(sound.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise RefusedError(f"it is no WAV file of plain samples, or damaged ({error})") from error
+    samples = _floats(data[: len(data) - len(data) % (width * channels)], width).reshape(-1, channels).mean(axis=1)
     if samples.size < _SMALLEST_SECONDS * own_rate:
         raise RefusedError("there is nothing to hear in it")
-    samples = np.nan_to_num(_resampled(samples, own_rate, sample_rate), nan=0.0, posinf=1.0, neginf=-1.0)
-    return np.clip(samples, -1.0, 1.0).astype("<f4").tobytes()
+    return np.clip(_resampled(samples, own_rate, sample_rate), -1.0, 1.0).astype("<f4").tobytes()
 
 
-def _check(sound: soundfile.SoundFile, longest_seconds: int) -> None:
-    if sound.format not in _FORMATS:
-        raise RefusedError(f"it is {sound.format}, and none of {', '.join(sorted(_FORMATS))}")
-    if sound.channels > _MOST_CHANNELS or sound.samplerate > _MOST_SAMPLE_RATE:
-        raise RefusedError(f"it has {sound.channels} channels of {sound.samplerate:,} Hz")
-    if sound.frames > longest_seconds * sound.samplerate:
-        raise RefusedError(f"it lasts {sound.frames // sound.samplerate:,} seconds, and {longest_seconds} are the most")
+def _check(sound: wave.Wave_read, longest_seconds: int) -> None:
+    channels, rate, width = sound.getnchannels(), sound.getframerate(), sound.getsampwidth()
+    if not 1 <= channels <= _MOST_CHANNELS or not 1 <= rate <= _MOST_SAMPLE_RATE or not 1 <= width <= 4:
+        raise RefusedError(f"it has {channels} channels of {rate:,} Hz and {8 * width} bits")
+    if sound.getnframes() > longest_seconds * rate:
+        raise RefusedError(f"it lasts {sound.getnframes() // rate:,} seconds, and {longest_seconds} are the most")
+
+
+def _floats(data: bytes, width: int) -> npt.NDArray[np.float32]:
+    """Samples of so many bytes each between -1 and 1: whole numbers, of one byte without sign."""
+    if width == 1:
+        return (np.frombuffer(data, np.uint8) / 128 - 1).astype(np.float32)
+    # Each stands in the upper bytes of 32 bits.
+    wide = np.zeros((len(data) // width, 4), np.uint8)
+    wide[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
+    return (wide.view("<i4").ravel() / 2**31).astype(np.float32)
 
 
 def _resampled(samples: npt.NDArray[np.float32], rate: int, wanted: int) -> npt.NDArray[np.float32]:
