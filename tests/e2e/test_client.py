@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 import crofter.client
+from crofter.api import KeyChange
 from crofter.client import AsyncClient, Client, Reply, admin, async_client, client
 from crofter.core import CrofterError, ErrorCode
 from tests.e2e.commands import Commands
@@ -94,7 +95,9 @@ def test_the_owner_makes_a_key_that_opens_answers_and_nothing_else(
             assert guest.models()
             with pytest.raises(CrofterError) as raised:
                 guest.admin.status()
-        assert raised.value.code is ErrorCode.UNAUTHENTICATED
+        assert raised.value.code is ErrorCode.FORBIDDEN
+        changed = owner.admin.change_key("guest", KeyChange(tokens_per_day=500))
+        assert (changed.policy.tokens_per_day, changed.policy.scopes) == (500, ("inference",))
         owner.admin.revoke_key("guest")
 
 

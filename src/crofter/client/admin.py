@@ -8,6 +8,9 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    KeyChange,
+    KeyPolicy,
+    KeyRequest,
     KeySummary,
     LoadedModel,
     ModelChange,
@@ -24,6 +27,7 @@ from crofter.api import (
 from .connection import Connection
 
 ADMIN = "/crofter/v1"
+ANY_MODEL_HERE = KeyPolicy()
 
 
 class Admin:
@@ -92,9 +96,13 @@ class Admin:
     def keys(self) -> list[KeySummary]:
         return self._connection.get(f"{ADMIN}/keys", list[KeySummary])
 
-    def create_key(self, name: str) -> CreatedKey:
-        """The only time its secret is seen."""
-        return self._connection.send("POST", f"{ADMIN}/keys", CreatedKey, {"name": name})
+    def create_key(self, name: str, policy: KeyPolicy = ANY_MODEL_HERE) -> CreatedKey:
+        """A key for what `policy` allows. The only time its secret is seen."""
+        return self._connection.send("POST", f"{ADMIN}/keys", CreatedKey, KeyRequest(name=name, policy=policy))
+
+    def change_key(self, name: str, change: KeyChange) -> KeySummary:
+        """What is left out stays as it is."""
+        return self._connection.send("PATCH", f"{ADMIN}/keys/{quote(name)}", KeySummary, change)
 
     def revoke_key(self, name: str) -> KeySummary:
         return self._connection.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)

@@ -8,6 +8,9 @@ from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    KeyChange,
+    KeyPolicy,
+    KeyRequest,
     KeySummary,
     LoadedModel,
     ModelChange,
@@ -21,7 +24,7 @@ from crofter.api import (
     TuneProgress,
 )
 
-from .admin import ADMIN
+from .admin import ADMIN, ANY_MODEL_HERE
 from .async_connection import AsyncConnection
 
 
@@ -85,9 +88,13 @@ class AsyncAdmin:
     async def keys(self) -> list[KeySummary]:
         return await self._connection.get(f"{ADMIN}/keys", list[KeySummary])
 
-    async def create_key(self, name: str) -> CreatedKey:
-        """The only time its secret is seen."""
-        return await self._connection.send("POST", f"{ADMIN}/keys", CreatedKey, {"name": name})
+    async def create_key(self, name: str, policy: KeyPolicy = ANY_MODEL_HERE) -> CreatedKey:
+        """A key for what `policy` allows. The only time its secret is seen."""
+        return await self._connection.send("POST", f"{ADMIN}/keys", CreatedKey, KeyRequest(name=name, policy=policy))
+
+    async def change_key(self, name: str, change: KeyChange) -> KeySummary:
+        """What is left out stays as it is."""
+        return await self._connection.send("PATCH", f"{ADMIN}/keys/{quote(name)}", KeySummary, change)
 
     async def revoke_key(self, name: str) -> KeySummary:
         return await self._connection.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)

@@ -24,7 +24,7 @@ from .storage.shards import is_intact
 
 _ID_LENGTH = 64
 _LONGEST_STEM = 100
-_PROJECTOR_FILE = "projector.gguf"
+PROJECTOR_FILE = "projector.gguf"
 
 
 class Candidate(NamedTuple):
@@ -85,7 +85,7 @@ class Admission:
         """Keep a copy of what turns images or sound into a model's input beside the model. Raises as `new_file`."""
         if model_id not in self._records.models():
             return  # the embedded model, which is kept as it is
-        target = self._folder / model_id / _PROJECTOR_FILE
+        target = self._folder / model_id / PROJECTOR_FILE
         size_bytes = source.stat().st_size
         with new_file(target, size_bytes) as file:
             for block in read_range(source, 0, size_bytes):
@@ -93,7 +93,8 @@ class Admission:
         with self.changing:
             record = self._records.models()[model_id]
             place = str(target.relative_to(self._folder))
-            self._records.update(msgspec.structs.replace(record, projector=place))
+            facts = facts_json(read_facts(self._entries.first_file(record), target))
+            self._records.update(msgspec.structs.replace(record, projector=place, facts=facts))
             self._entries.forget()
 
     def read_old_facts_again(self) -> None:
@@ -121,10 +122,15 @@ class Admission:
     def _register_found(self, folder: Path, model_id: ModelId) -> None:
         manifest = read_manifest(folder)
         first = folder / first_part(manifest)
-        facts = read_facts(first)
+        projector = folder / PROJECTOR_FILE if (folder / PROJECTOR_FILE).is_file() else None
+        facts = read_facts(first, projector)
         derived = taken_over_name(folder) or derived_name(facts.name, first)
         free = [derived, f"{derived[:_LONGEST_STEM]}-{model_id[:SHORTEST_ID_PREFIX]}"]
-        self._register_files(model_id, first, facts, manifest, self._entries.free_name(free, model_id), None)
+        self._register_files(model_id, first, facts, manifest, self._entries.free_name(free, model_id), projector)
+
+    def _place(self, file: Path) -> str:
+        """As it is written down: what lies in the models folder moves with it."""
+        return str(file.relative_to(self._folder)) if file.is_relative_to(self._folder) else str(file)
 
     def _register_files(
         self,
@@ -138,11 +144,11 @@ class Admission:
         found = footprint(first)
         record = ModelRecord(
             model_id=model_id,
-            place=str(first.relative_to(self._folder)) if first.is_relative_to(self._folder) else str(first),
+            place=self._place(first),
             size_bytes=found.size_bytes,
             modified_ns=found.modified_ns,
             facts=facts_json(facts),
-            projector=str(projector.absolute()) if projector else "",
+            projector=self._place(projector.absolute()) if projector else "",
         )
         groups = [
             GroupRecord(

@@ -10,7 +10,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.store import ModelRecords, Progress, remove_leftovers
 
-from .admission import Admission
+from .admission import PROJECTOR_FILE, Admission
 from .entries import Entries, Entry
 from .gguf.parts import part_paths
 from .installed import InstalledModel, packaged_model
@@ -94,6 +94,8 @@ class ModelRegistry:
         usual_name: str,
         progress: Progress,
         before: Callable[[ModelId], None],
+        *,
+        projector: Path | None = None,
     ) -> InstalledModel:
         """Take over the files of a whole model on the same file system; `usual_name` is used when none is chosen.
 
@@ -101,16 +103,20 @@ class ModelRegistry:
         hashes: the files then stay where they were. What is raised later leaves what `finish` finishes.
         """
         with self._one_at_a_time():
-            new = self._admission.candidate(parts, name, usual_name, progress)
+            new = self._admission.candidate(parts, name, usual_name, progress, projector)
             before(new.model_id)
             if self._admission.gains_name(new, may_lie_elsewhere=False):
-                for part in parts:
+                if projector is not None:
+                    self._admission.copy_projector(new.model_id, projector)
+                for part in (*parts, *([projector] if projector else ())):
                     part.unlink(missing_ok=True)
             else:
                 installation = Installation(self._folder, new.model_id)
                 source = installation.take_over(parts, new.manifest, new.name)
+                if projector is not None:
+                    installation.keep_beside(projector, PROJECTOR_FILE)
                 place = installation.build(source, new.manifest, self._admission.shared, _second_half(progress))
-                self._admission.register(new, place)
+                self._admission.register(new, place, place.with_name(PROJECTOR_FILE) if projector else None)
         return self.resolve(new.name)
 
     def link(

@@ -65,23 +65,33 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def make_offer(repository: Repository, choice: Choice, entry: CatalogueEntry | None, endpoint: str) -> Offer:
-    """The offer for a choice. Raises DOWNLOAD_DAMAGED if the hub has other content than the catalogue knows."""
-    files = choice.variant.files
+def make_offer(
+    repository: Repository,
+    choice: Choice,
+    projector: RepositoryFile | None,
+    entry: CatalogueEntry | None,
+    endpoint: str,
+) -> Offer:
+    """The offer for a choice, with the vision part that goes with it.
+
+    Raises DOWNLOAD_DAMAGED if the hub has other content than the catalogue knows.
+    """
+    files = (*choice.variant.files, *([projector] if projector else ()))
+    size_bytes = sum(file.size_bytes for file in files)
     _check_pins(files, entry, repository)
     return Offer(
         repository=repository.name,
         revision=repository.commit,
         files=tuple(file.path for file in files),
         quantization=choice.variant.quantization,
-        size_bytes=choice.variant.size_bytes,
+        size_bytes=size_bytes,
         reason=choice.reason,
         license=repository.license,
         license_link=repository.license_link,
         page=page_of(endpoint, repository.name),
         pinned=entry is not None and all(entry.pin(file) for file in files),
         consent=_consent(repository, entry, endpoint),
-        needed_bytes=needed_memory(choice.variant.size_bytes),
+        needed_bytes=needed_memory(size_bytes),
     )
 
 

@@ -1,8 +1,8 @@
 """From what somebody asked for to an installed model: look up, choose, put before the owner, fetch, check, register. Blocking."""
 
 import contextlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelId
 from crofter.models.installed import InstalledModel
 from crofter.models.names import checked_name
+from crofter.models.projectors import is_projector, projector_of
 from crofter.models.registry import ModelRegistry
 from crofter.models.storage.installation import free_for_installing
 from crofter.store import OriginRecord, OriginRecords, Progress
@@ -26,7 +27,7 @@ from .patience import Pause, in_steps, sleep
 from .reference import CatalogueName, Reference, checked_quantization, parse
 from .settings import HubSettings
 from .source import Source
-from .variants import RepositoryFile, variants
+from .variants import RepositoryFile, Variant, is_companion, variants
 
 FOLDER = ".downloads"
 """Inside the models folder, so that a finished download is moved and not copied."""
@@ -102,15 +103,16 @@ class HubPulls:
         found = variants(listed, companions=bool(wanted.file))
         room = Room(memory_bytes=memory_bytes, disk_bytes=self._disk_bytes(listed))
         choice = choose(found, room, file=wanted.file, quantization=wanted.quantization)
-        offer = make_offer(repository, choice, entry, access.endpoint)
+        projector = _projector(repository.files, choice.variant, found) if entry is None else None
+        offer = make_offer(repository, choice, projector, entry, access.endpoint)
         report.offered(offer)
         if offer.consent and not wish.accept_license:
             raise consent_missing(offer)
-        files = choice.variant.files
+        files = (*choice.variant.files, *([projector] if projector else ()))
         self._fetch(files, client, repository.name, lambda file: client.address(repository, file), report)
         name = usual_name(wanted, entry, offer.quantization)
         origin = make_origin(offer, files, access.endpoint)
-        return self._install(files, wish.name, name, origin, report)
+        return self._install(choice.variant.files, projector, wish.name, name, origin, report)
 
     def origin(self, model_id: ModelId) -> Origin | None:
         """Where an installed model came from, if it was pulled from a hub or made here."""
@@ -185,12 +187,25 @@ class HubPulls:
             before += file.size_bytes
 
     def _install(
-        self, files: Sequence[RepositoryFile], name: str | None, usual: str, origin: Origin, report: Report
+        self,
+        parts: Sequence[RepositoryFile],
+        projector: RepositoryFile | None,
+        name: str | None,
+        usual: str,
+        origin: Origin,
+        report: Report,
     ) -> InstalledModel:
         report.stage("installing")
-        paths = [self.downloads.path(file) for file in files]
+        files = (*parts, *([projector] if projector else ()))
         try:
-            model = self._registry.adopt(paths, name, usual, report, lambda model_id: self.remember(model_id, origin))
+            model = self._registry.adopt(
+                [self.downloads.path(file) for file in parts],
+                name,
+                usual,
+                report,
+                lambda model_id: self.remember(model_id, origin),
+                projector=self.downloads.path(projector) if projector else None,
+            )
         except CrofterError as error:
             if error.code is ErrorCode.MODEL_INVALID:
                 # What the hub says it is, and no model: nobody will want to go on from it.
@@ -205,6 +220,18 @@ class HubPulls:
 
     def _known_origins(self) -> list[tuple[ModelId, Origin]]:
         return [(record.model_id, msgspec.json.decode(record.origin, type=Origin)) for record in self._origins.all()]
+
+
+def _projector(files: Iterable[RepositoryFile], chosen: Variant, found: Iterable[Variant]) -> RepositoryFile | None:
+    """The vision part that belongs to the chosen model, if the repository has one."""
+    model = PurePosixPath(chosen.files[0].path)
+    parts = {PurePosixPath(file.path): file for file in files if file.path.lower().endswith(".gguf")}
+    projectors = [path for path in parts if is_projector(path)]
+    if is_companion(model.name):
+        return None
+    models = [PurePosixPath(variant.files[0].path) for variant in found]
+    path = projector_of(model, models, projectors)
+    return None if path is None else parts[path]
 
 
 def _shifted(report: Progress, before_bytes: int, total_bytes: int) -> Progress:

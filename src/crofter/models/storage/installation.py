@@ -113,6 +113,10 @@ class Installation:
             part.unlink(missing_ok=True)
         return self._source()
 
+    def keep_beside(self, file: Path, name: str) -> None:
+        """Move a file in that belongs to the model and is no part of it. To be called between `take_over` and `build`. Raises OSError."""
+        move_into_place(file, self._folder / name)
+
     def go_on(self) -> tuple[Header, Manifest]:
         """What an interrupted installation was about. Raises MODEL_INVALID if the folder was tampered with."""
         remove_leftovers(self._folder)

@@ -19,6 +19,7 @@ from crofter.models.hub.pulls import FOLDER
 from crofter.store import Database, ModelRecords, OriginRecords
 from tests.fake_hub import COMMIT, FakeFile, FakeHub, FakeRepository, Refusal
 from tests.gguf_files import write_tiny_llama
+from tests.projector_files import write_tiny_projector
 from tests.unit.models.identity import content_of
 
 MEMORY = 16 * 10**9
@@ -374,3 +375,56 @@ def test_a_question_that_contradicts_itself_is_refused(place: Place) -> None:
     assert code_of(lambda: place.pull(f"{REPOSITORY}:Q8_0", quantization="Q2_K")) is ErrorCode.INVALID_REQUEST
     assert code_of(lambda: place.pull("nonesuch")) is ErrorCode.MODEL_NOT_FOUND
     assert place.hub.seen == []
+
+
+@pytest.fixture
+def eyes(place: Place, tmp_path: Path) -> bytes:
+    """A vision part beside the models of the repository, in two precisions."""
+    content = write_tiny_projector(tmp_path / "mmproj.gguf", "mlp").read_bytes()
+    repository = place.hub.repositories[REPOSITORY]
+    repository.files["mmproj-Tiny-F32.gguf"] = FakeFile(content + b"\0")
+    repository.files["mmproj-Tiny-F16.gguf"] = FakeFile(content)
+    return content
+
+
+def test_a_models_vision_part_comes_with_it(place: Place, eyes: bytes) -> None:
+    report = Report()
+    model = place.pull(REPOSITORY, report, quantization="q4_k_m")
+    (offer,) = report.offers
+    assert offer.files == ("Tiny-Q4_K_M.gguf", "mmproj-Tiny-F16.gguf")
+    assert offer.size_bytes == sum(len(place.hub.repositories[REPOSITORY].files[name].content) for name in offer.files)
+    assert "vision" in model.facts.capabilities
+    assert model.projector is not None
+    assert model.projector.read_bytes() == eyes
+    assert place.files() == [model.file.model_id], "moved beside the model, nothing left behind"
+    origin = place.pulls.origin(model.file.model_id)
+    assert origin is not None
+    assert origin.files == offer.files
+
+
+def test_a_model_that_was_there_without_it_gains_its_vision_part(
+    place: Place, eyes: bytes, models: dict[str, bytes], tmp_path: Path
+) -> None:
+    blind = tmp_path / "blind.gguf"
+    blind.write_bytes(models["Q4_K_M"])
+    assert place.registry.add(str(blind), "mine", lambda _done, _total: None).projector is None
+    model = place.pull(REPOSITORY, quantization="q4_k_m")
+    assert "vision" in model.facts.capabilities
+    assert place.registry.resolve("mine").projector == model.projector
+    assert place.files() == [model.file.model_id]
+
+
+def test_an_interrupted_pull_is_finished_with_its_vision_part(
+    place: Place, eyes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("crofter.models.storage.installation.write_group_shard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        place.pull(REPOSITORY, quantization="q4_k_m")
+    monkeypatch.undo()
+    place.registry.finish()
+    (model,) = place.registry.installed()
+    assert model.projector is not None
+    assert model.projector.read_bytes() == eyes
