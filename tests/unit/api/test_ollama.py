@@ -230,3 +230,15 @@ async def test_errors_have_its_shape(fields: dict[str, Any], named: str) -> None
 async def test_an_error_in_the_middle_is_a_line() -> None:
     script: list[Step] = [Chunk(text="a"), CrofterError(ErrorCode.WORKER_DIED, "it died")]
     assert lines_of(await chat(Browser(FakeBackend(script))))[-1]["error"] == "it died"
+
+
+async def test_no_texts_are_no_vectors_and_took_no_time() -> None:
+    reply = await Browser().post("/api/embed", {"model": "seedling", "input": []})
+    assert reply.status == 200
+    assert reply.json == {
+        "model": "seedling",
+        "embeddings": [],
+        "total_duration": 0,
+        "load_duration": 0,
+        "prompt_eval_count": 0,
+    }

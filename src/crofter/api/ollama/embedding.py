@@ -27,7 +27,8 @@ class Embedding:
         started = perf_counter()
         texts = [body.input] if isinstance(body.input, str) else body.input
         if not texts:
-            return JsonReply({"model": body.model, "embeddings": []})
+            nothing: dict[str, object] = {"total_duration": 0, "load_duration": 0, "prompt_eval_count": 0}
+            return JsonReply({"model": body.model, "embeddings": [], **nothing})
         result, provenance = await self._vectors(call, body.model, texts, keep_alive_seconds(body.keep_alive))
         reply = {
             "model": body.model,
