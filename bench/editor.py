@@ -37,7 +37,8 @@ class Door(NamedTuple):
             return reply["total_duration"] / 1e6
         timings = reply["crofter"]["timings"]
         later_tokens = reply["usage"]["completion_tokens"] - 1
-        return timings["ttft_ms"] + 1000 * later_tokens / max(timings["tokens_per_second"], 1e-9)
+        rate = timings["tokens_per_second"]  # 0: all came with the first token.
+        return timings["ttft_ms"] + (1000 * later_tokens / rate if rate else 0.0)
 
 
 _PREFIX, _SUFFIX = "def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n"
