@@ -111,7 +111,8 @@ function chatRequest(messages: string | readonly Message[], options: ChatOptions
   const last = conversation.at(-1);
   if (options.images?.length && last) {
     const pictures = options.images.map((url) => ({ type: "image_url", image_url: { url } }));
-    conversation[conversation.length - 1] = { ...last, content: [{ type: "text", text: last.content }, ...pictures] };
+    const words = Array.isArray(last.content) ? last.content : [{ type: "text", text: last.content }];
+    conversation[conversation.length - 1] = { ...last, content: [...pictures, ...words] };
   }
   if (options.system) conversation.unshift({ role: "system", content: options.system });
   const { schema } = options;

@@ -56,7 +56,7 @@ test("options go where the API has them, and the radius is local unless more is 
   assert.deepEqual(full?.body.messages[0], { role: "system", content: "Brief." });
   assert.deepEqual(full?.body.response_format.json_schema.schema, { type: "object" });
   assert.deepEqual([full?.body.max_tokens, full?.body.n], [5, 1]);
-  assert.equal(seeing?.body.messages[0].content[1].image_url.url, "data:image/png;base64,AA==");
+  assert.equal(seeing?.body.messages[0].content[0].image_url.url, "data:image/png;base64,AA==");
 });
 
 test("calls of tools grow piece by piece", async (context) => {

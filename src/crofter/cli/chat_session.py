@@ -1,10 +1,10 @@
 """What a chat remembers, and its slash commands. Knows nothing of terminals or HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from crofter.cli.answers import Turn, conversation, image_url, user_turn
-from crofter.client import Reply
+from crofter.client import Reply, with_images
 
 HELP = """\
 /model [NAME]    which model answers; with a name, switch to it
@@ -19,15 +19,19 @@ Alt-Enter starts a new line; a line of three quotes (\"\"\") begins and ends a l
 Ctrl-C stops an answer."""
 
 
+Message = Mapping[str, Any]
+"""As in OpenAI's API: `role` and `content`, which is text, or images and text in parts."""
+
+
 class ChatSession:
     """The conversation so far. `say` receives what a command has to tell."""
 
     def __init__(self, model: str, system: str | None, say: Callable[[str], None]) -> None:
         self.model = model
         self.system = system
-        self.turns: list[Turn] = []
-        self.images: list[str] = []
-        """Of the next question, as `data:` addresses."""
+        self.turns: list[Message] = []
+        self.images: list[bytes] = []
+        """Of the next question."""
         self.last: Reply | None = None
         self.finished = False
         self._say = say
@@ -49,15 +53,15 @@ class ChatSession:
         """For completion."""
         return list(self._commands)
 
-    def messages(self, question: str) -> tuple[Turn, ...]:
+    def messages(self, question: str) -> list[Message]:
         """What to send for the next question."""
-        return conversation(self.system, [*self.turns, user_turn(question, self.images)])
+        return [*self._said(), self._asked(question)]
 
     def remember(self, question: str, answer: Reply) -> None:
         """Keep a question with what was answered, even if it was cut short; without any text nothing is kept."""
         self.last = answer
         if answer.text:
-            self.turns += [user_turn(question, self.images), Turn(role="assistant", content=answer.text)]
+            self.turns += [self._asked(question), {"role": "assistant", "content": answer.text}]
             self.images = []
 
     def run_command(self, line: str) -> bool:
@@ -85,7 +89,7 @@ class ChatSession:
             return
         path = Path(name).expanduser()
         try:
-            self.images.append(image_url(path))
+            self.images.append(path.read_bytes())
         except OSError as error:
             self._say(f"cannot read {path}: {error.strerror}.")
             return
@@ -130,7 +134,7 @@ class ChatSession:
             self._say("save where? /save FILE")
             return
         path = Path(name).expanduser()
-        lines = [f"## {turn.role}\n\n{turn.text}\n" for turn in conversation(self.system, self.turns)]
+        lines = [f"## {turn['role']}\n\n{words(turn)}\n" for turn in self._said()]
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write("\n".join(lines))
@@ -141,3 +145,16 @@ class ChatSession:
 
     def _quit(self) -> None:
         self.finished = True
+
+    def _said(self) -> list[Message]:
+        return ([{"role": "system", "content": self.system}] if self.system else []) + self.turns
+
+    def _asked(self, question: str) -> Message:
+        asked = {"role": "user", "content": question}
+        return with_images(asked, self.images) if self.images else asked
+
+
+def words(message: Message) -> str:
+    """What a message says, without its images."""
+    content = message["content"]
+    return content if isinstance(content, str) else content[-1]["text"]

@@ -1,9 +1,9 @@
 """Talking to the node of this home, with the administrator token of this run."""
 
-from collections.abc import Generator
+from typing import Unpack
 
-from crofter.client import Connection, Place, Request
-from crofter.core import CrofterError, ErrorCode, Radius
+from crofter.client import Admin, ChatOptions, Connection, Messages, Place, Stream, chat_request
+from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 
 ADMIN = "/crofter/v1"
@@ -15,13 +15,11 @@ class NodeClient(Connection):
     def __init__(self, node: RunningNode) -> None:
         super().__init__(Place(url=node.url, secret=node.administrator_token))
         self.node = node
-        self.radius: Radius | None = None
-        """How far questions to models may travel; None: as the node's settings say."""
+        self.admin = Admin[Connection](self)
 
-    def lines(self, path: str, body: object) -> Generator[bytes]:
-        """As of any connection, with the radius."""
-        headers = {} if self.radius is None else {"x-crofter-radius": self.radius}
-        return self.streamed(Request(method="POST", path=path, body=body, headers=headers))
+    def stream(self, messages: Messages, **options: Unpack[ChatOptions]) -> Stream:
+        """An answer while it is written."""
+        return Stream(self, chat_request(messages, options))
 
 
 def connect(home: Home) -> NodeClient:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from crofter.api import KeyPolicy
+from crofter.api import KeyChange, KeyPolicy
 from crofter.cli.output import duration
 
 _UNLIMITED = "unlimited"
@@ -25,7 +25,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def policy_options(command: Command) -> Command:
-    """The options that `given_policy` reads."""
+    """The options that `given_change` reads."""
     options = [
         click.option(
             "--scope",
@@ -53,9 +53,9 @@ def policy_options(command: Command) -> Command:
     return command
 
 
-def given_policy(options: Mapping[str, object], now: float) -> dict[str, object]:
-    """The fields of a policy that were named, as the node wants them. Raises click.UsageError."""
-    policy: dict[str, object] = {name: options[name] for name in ("scopes", "radius") if options[name]}
+def given_change(options: Mapping[str, object], now: float) -> KeyChange:
+    """The fields of a policy that were named. Raises click.UsageError."""
+    policy: dict[str, Any] = {name: options[name] for name in ("scopes", "radius") if options[name]}
     if models := options["models"]:
         policy["models"] = () if models == (_ANY,) else models
     for name in _LIMITS:
@@ -63,7 +63,7 @@ def given_policy(options: Mapping[str, object], now: float) -> dict[str, object]
             policy[name] = _count(f"--{name.replace('_', '-')}", str(text))
     if (text := options["expires"]) is not None:
         policy["expires_at"] = _moment(str(text), now)
-    return policy
+    return KeyChange(**policy)
 
 
 def limits(policy: KeyPolicy, now: float) -> list[str]:

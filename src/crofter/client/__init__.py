@@ -7,8 +7,9 @@
 ('this node',)
 """
 
+from .admin import Admin
 from .answers import Delta, Reply, ReplyReader, Timings, ToolCall
-from .asking import ChatOptions, Image, Messages
+from .asking import ChatOptions, Image, Messages, chat_request, with_images
 from .async_client import AsyncClient, AsyncStream
 from .async_connection import AsyncConnection
 from .client import Client, Stream
@@ -19,6 +20,7 @@ from .replies import Embeddings, Model
 from .request import Request
 
 __all__ = [
+    "Admin",
     "AsyncClient",
     "AsyncConnection",
     "AsyncStream",
@@ -38,4 +40,6 @@ __all__ = [
     "Stream",
     "Timings",
     "ToolCall",
+    "chat_request",
+    "with_images",
 ]

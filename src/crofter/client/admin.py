@@ -1,22 +1,31 @@
-"""The owner's side of a node: its models, keys and settings."""
+"""The owner's side of a node: its models, keys, providers and settings."""
 
-from collections.abc import Generator, Mapping
-from typing import Literal
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from crofter.api import (
     CatalogueItem,
     Check,
     CreatedKey,
+    DayUsage,
+    FoundModels,
+    ImportRequest,
     KeyChange,
     KeyPolicy,
     KeyRequest,
     KeySummary,
+    KnownProvider,
     LoadedModel,
     ModelChange,
     ModelDetails,
+    ModelSearch,
     ModelSummary,
+    NewProvider,
     NodeStatus,
+    ProviderChange,
+    ProviderSummary,
+    ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
@@ -24,14 +33,19 @@ from crofter.api import (
     TuneProgress,
 )
 
+from .async_connection import AsyncConnection
 from .connection import Connection
+from .operation import Operation, Progress, Question
+from .request import Request
 
-ADMIN = "/crofter/v1"
 ANY_MODEL_HERE = KeyPolicy()
 
+C = TypeVar("C", Connection, AsyncConnection)
+T = TypeVar("T")
 
-class Admin:
-    """What `crofter` the command asks. Progress is a generator: the last step carries the result, leaving early stops the work.
+
+class Admin(Generic[C]):
+    """What `crofter` the command asks. An `AsyncClient` has the same to await, and to go through with `async for`.
 
     >>> from crofter.client import Client
     >>> with Client() as client:
@@ -39,74 +53,185 @@ class Admin:
     'seedling'
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: C) -> None:
+        self.connection = connection
 
-    def status(self) -> NodeStatus:
-        return self._connection.get(f"{ADMIN}/status", NodeStatus)
+    @Operation
+    def status(self) -> Question[NodeStatus]:
+        """The node at a glance."""
+        return _get("/status", NodeStatus)
 
-    def models(self) -> list[ModelSummary]:
-        return self._connection.get(f"{ADMIN}/models", list[ModelSummary])
+    @Operation
+    def doctor(self) -> Question[list[Check]]:
+        """What works, what does not, and what to do about it."""
+        return _get("/doctor", list[Check])
 
-    def model(self, name: str) -> ModelDetails:
-        return self._connection.get(f"{ADMIN}/models/{quote(name)}", ModelDetails)
+    @Operation
+    def settings(self) -> Question[list[Setting]]:
+        """All of them."""
+        return _get("/settings", list[Setting])
 
-    def change_model(self, name: str, change: ModelChange) -> ModelDetails:
-        return self._connection.send("PATCH", f"{ADMIN}/models/{quote(name)}", ModelDetails, change)
+    @Operation
+    def change_setting(self, key: str, value: str) -> Question[Setting]:
+        """Keep it in the node's file; `Setting.restart_needed` says when it takes effect."""
+        return _send("PUT", f"/settings/{_part(key)}", Setting, {"value": value})
 
-    def alias_model(self, name: str, alias: str) -> ModelSummary:
-        return self._connection.send("POST", f"{ADMIN}/aliases", ModelSummary, {"name": name, "alias": alias})
-
-    def remove_model(self, name: str) -> ModelSummary:
-        return self._connection.send("DELETE", f"{ADMIN}/models/{quote(name)}", ModelSummary)
-
-    def catalogue(self) -> list[CatalogueItem]:
-        """What `pull` knows by a short name."""
-        return self._connection.get(f"{ADMIN}/catalogue", list[CatalogueItem])
-
-    def pull(self, request: PullRequest) -> Generator[PullProgress]:
-        """Paths in it are the node's, so absolute."""
-        return self._connection.progress(f"{ADMIN}/pull", request, PullProgress)
-
-    def verify(self, name: str) -> Generator[PullProgress]:
-        return self._connection.progress(f"{ADMIN}/verify", {"name": name}, PullProgress)
-
-    def quantize(self, request: QuantizeRequest) -> Generator[PullProgress]:
-        return self._connection.progress(f"{ADMIN}/quantize", request, PullProgress)
-
-    def tune(self, name: str, workload: Literal["chat", "reading"] = "chat") -> Generator[TuneProgress]:
-        body: Mapping[str, str] = {"name": name, "workload": workload}
-        return self._connection.progress(f"{ADMIN}/tune", body, TuneProgress)
-
-    def loaded_models(self) -> list[LoadedModel]:
-        return self._connection.get(f"{ADMIN}/ps", list[LoadedModel])
-
-    def unload(self, name: str) -> None:
-        self._connection.send("POST", f"{ADMIN}/unload", object, {"name": name})
-
-    def doctor(self) -> list[Check]:
-        return self._connection.get(f"{ADMIN}/doctor", list[Check])
-
-    def settings(self) -> list[Setting]:
-        return self._connection.get(f"{ADMIN}/settings", list[Setting])
-
-    def change_setting(self, key: str, value: str) -> Setting:
-        return self._connection.send("PUT", f"{ADMIN}/settings/{quote(key)}", Setting, {"value": value})
-
-    def keys(self) -> list[KeySummary]:
-        return self._connection.get(f"{ADMIN}/keys", list[KeySummary])
-
-    def create_key(self, name: str, policy: KeyPolicy = ANY_MODEL_HERE) -> CreatedKey:
-        """A key for what `policy` allows. The only time its secret is seen."""
-        return self._connection.send("POST", f"{ADMIN}/keys", CreatedKey, KeyRequest(name=name, policy=policy))
-
-    def change_key(self, name: str, change: KeyChange) -> KeySummary:
-        """What is left out stays as it is."""
-        return self._connection.send("PATCH", f"{ADMIN}/keys/{quote(name)}", KeySummary, change)
-
-    def revoke_key(self, name: str) -> KeySummary:
-        return self._connection.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)
-
-    def shut_down(self) -> None:
+    @Operation
+    def shut_down(self) -> Question[object]:
         """Ask the node to stop; returns at once."""
-        self._connection.send("POST", f"{ADMIN}/shutdown", object)
+        return _send("POST", "/shutdown", object)
+
+    @Operation
+    def models(self) -> Question[list[ModelSummary]]:
+        """The installed ones, and what providers offer."""
+        return _get("/models", list[ModelSummary])
+
+    @Operation
+    def model(self, name: str) -> Question[ModelDetails]:
+        """Everything about one."""
+        return _get(f"/models/{quote(name)}", ModelDetails)
+
+    @Operation
+    def change_model(self, name: str, change: ModelChange) -> Question[ModelDetails]:
+        """What is left out stays as it is."""
+        return _send("PATCH", f"/models/{quote(name)}", ModelDetails, change)
+
+    @Operation
+    def alias_model(self, name: str, alias: str) -> Question[ModelSummary]:
+        """One more name for a model."""
+        return _send("POST", "/aliases", ModelSummary, {"name": name, "alias": alias})
+
+    @Operation
+    def remove_model(self, name: str) -> Question[ModelSummary]:
+        """Forget a name; its files go when no other name needs them."""
+        return _send("DELETE", f"/models/{quote(name)}", ModelSummary)
+
+    @Operation
+    def loaded_models(self) -> Question[list[LoadedModel]]:
+        """Those in memory."""
+        return _get("/ps", list[LoadedModel])
+
+    @Operation
+    def unload_model(self, name: str) -> Question[object]:
+        """Take it out of memory; the next question loads it again."""
+        return _send("POST", "/unload", object, {"name": name})
+
+    @Operation
+    def catalogue(self) -> Question[list[CatalogueItem]]:
+        """What `pull` knows by a short name."""
+        return _get("/catalogue", list[CatalogueItem])
+
+    @Operation
+    def found_models(self, search: ModelSearch) -> Question[FoundModels]:
+        """What other programs keep on the node's machine. Paths are the node's, so absolute."""
+        return _send("POST", "/found", FoundModels, search)
+
+    @Progress
+    def pull(self, request: PullRequest) -> Question[PullProgress]:
+        """Install a model. Paths are the node's, so absolute."""
+        return _send("POST", "/pull", PullProgress, request)
+
+    @Progress
+    def import_model(self, request: ImportRequest) -> Question[PullProgress]:
+        """Use files that `found_models` found."""
+        return _send("POST", "/import", PullProgress, request)
+
+    @Progress
+    def verify(self, name: str) -> Question[PullProgress]:
+        """Compare every byte of a model with its hash."""
+        return _send("POST", "/verify", PullProgress, {"name": name})
+
+    @Progress
+    def quantize(self, request: QuantizeRequest) -> Question[PullProgress]:
+        """Make a smaller version of a model."""
+        return _send("POST", "/quantize", PullProgress, request)
+
+    @Progress
+    def tune(self, name: str, workload: Literal["chat", "reading"] = "chat") -> Question[TuneProgress]:
+        """Measure what the node computes a model fastest with, and remember it."""
+        body: Mapping[str, str] = {"name": name, "workload": workload}
+        return _send("POST", "/tune", TuneProgress, body)
+
+    @Operation
+    def keys(self) -> Question[list[KeySummary]]:
+        """All API keys, without their secrets."""
+        return _get("/keys", list[KeySummary])
+
+    @Operation
+    def key(self, name: str) -> Question[KeySummary]:
+        """One of them."""
+        return _get(f"/keys/{_part(name)}", KeySummary)
+
+    @Operation
+    def create_key(self, name: str, policy: KeyPolicy = ANY_MODEL_HERE) -> Question[CreatedKey]:
+        """A key for what `policy` allows. The only time its secret is seen."""
+        return _send("POST", "/keys", CreatedKey, KeyRequest(name=name, policy=policy))
+
+    @Operation
+    def change_key(self, name: str, change: KeyChange) -> Question[KeySummary]:
+        """What is left out stays as it is."""
+        return _send("PATCH", f"/keys/{_part(name)}", KeySummary, change)
+
+    @Operation
+    def revoke_key(self, name: str) -> Question[KeySummary]:
+        """It stops working at once."""
+        return _send("DELETE", f"/keys/{_part(name)}", KeySummary)
+
+    @Operation
+    def key_usage(self, name: str | None = None, days: int = 30) -> Question[list[DayUsage]]:
+        """What was asked with a key, or with each, on the last so many days of UTC; days without a request are left out."""
+        path = "/usage" if name is None else f"/keys/{_part(name)}/usage"
+        return _get(path, list[DayUsage], query={"days": str(days)})
+
+    @Operation
+    def known_providers(self) -> Question[list[KnownProvider]]:
+        """What can be added by name alone."""
+        return _get("/known-providers", list[KnownProvider])
+
+    @Operation
+    def providers(self) -> Question[list[ProviderSummary]]:
+        """Those that were added, without their keys."""
+        return _get("/providers", list[ProviderSummary])
+
+    @Operation
+    def provider(self, name: str) -> Question[ProviderSummary]:
+        """One of them."""
+        return _get(f"/providers/{_part(name)}", ProviderSummary)
+
+    @Operation
+    def add_provider(self, new: NewProvider) -> Question[ProviderSummary]:
+        """Add one, and ask it which models it has."""
+        return _send("POST", "/providers", ProviderSummary, new)
+
+    @Operation
+    def change_provider(self, name: str, change: ProviderChange) -> Question[ProviderSummary]:
+        """What is left out stays as it is."""
+        return _send("PATCH", f"/providers/{_part(name)}", ProviderSummary, change)
+
+    @Operation
+    def remove_provider(self, name: str) -> Question[ProviderSummary]:
+        """Forget it and its key."""
+        return _send("DELETE", f"/providers/{_part(name)}", ProviderSummary)
+
+    @Operation
+    def list_provider_models(self, name: str) -> Question[ProviderSummary]:
+        """Ask it which models it has, and list them from now on."""
+        return _send("POST", f"/providers/{_part(name)}/models", ProviderSummary)
+
+    @Operation
+    def try_provider(self, name: str, model: str = "") -> Question[ProviderTrial]:
+        """Send it a request of two words; a service may charge for it. Without `model` the first it lists is asked."""
+        return _send("POST", f"/providers/{_part(name)}/test", ProviderTrial, {"model": model})
+
+
+def _get(path: str, kind: type[T], *, query: Mapping[str, str] | None = None) -> Question[T]:
+    return Question(Request(method="GET", path=f"/crofter/v1{path}", query=query, repeatable=True), kind)
+
+
+def _send(method: str, path: str, kind: type[T], body: object = None) -> Question[T]:
+    return Question(Request(method=method, path=f"/crofter/v1{path}", body=body), kind)
+
+
+def _part(name: str) -> str:
+    """A name as one part of an address; names of models may have several."""
+    return quote(name, safe="")

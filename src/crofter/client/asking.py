@@ -12,54 +12,54 @@ from .request import Request
 Messages = str | Sequence[Mapping[str, object]]
 """What the user says, or a conversation: messages as OpenAI's API has them."""
 Image = bytes | Path | str
-"""PNG, JPEG, WebP or GIF: the file's bytes, where it lies, or its address (`https:` or `data:`)."""
+"""A file's bytes, where it lies, or its address (`https:` or `data:`)."""
 
-_KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _AS_THEY_ARE = frozenset({"model", "tool_choice", "max_tokens", "temperature", "top_p", "seed", "stop"})
 
 
 class ChatOptions(TypedDict, total=False):
-    """What may be said about an answer; what is left out is the node's choice."""
+    """What may be said about an answer; what is left out or None is the node's choice."""
 
     model: str
     """A name on the node; its default model otherwise."""
-    radius: Radius
-    """How far the prompt may travel: this node (`local`, if nothing is said), `trusted` peers, or the `public`."""
-    system: str
+    radius: Radius | None
+    """How far the prompt may travel: this node (`local`, if nothing is said), `trusted` peers, or the `public`.
+    None: as the node's settings say."""
+    system: str | None
     """How the model should behave."""
-    schema: Mapping[str, object]
+    schema: Mapping[str, object] | None
     """The answer is JSON by this JSON Schema (`Reply.json`)."""
     tools: Sequence[Mapping[str, object]]
     """Functions as in OpenAI's API: `{"type": "function", "function": {"name", "description", "parameters"}}`."""
-    tool_choice: str | Mapping[str, object]
+    tool_choice: str | Mapping[str, object] | None
     """`auto`, `required`, `none`, or the one to call."""
     images: Sequence[Image]
     """Shown with the last message; the model has to see."""
-    max_tokens: int
-    temperature: float
-    top_p: float
-    seed: int
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    seed: int | None
     """The same seed gives the same answer."""
-    stop: str | Sequence[str]
+    stop: str | Sequence[str] | None
     more: Mapping[str, object]
     """Any other field of chat completions."""
 
 
 def chat_request(messages: Messages, options: ChatOptions) -> Request:
-    """One streamed answer. Raises INVALID_REQUEST for an image that is none, OSError for one that cannot be read."""
-    body = {name: value for name, value in options.items() if name in _AS_THEY_ARE}
+    """One streamed answer. Raises OSError for an image that cannot be read."""
+    body = {name: value for name, value in options.items() if name in _AS_THEY_ARE and value is not None}
     said: Sequence[Mapping[str, object]] = (
         [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
     )
     conversation = [*said]
     if conversation and (images := options.get("images")):
-        conversation[-1] = _with_images(conversation[-1], images)
+        conversation[-1] = with_images(conversation[-1], images)
     if system := options.get("system"):
         conversation.insert(0, {"role": "system", "content": system})
     if tools := options.get("tools"):
         body["tools"] = tools
-    if "schema" in options:
-        named = {"name": "answer", "strict": True, "schema": options["schema"]}
+    if (schema := options.get("schema")) is not None:
+        named = {"name": "answer", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     body |= {"messages": conversation, "stream": True, "stream_options": {"include_usage": True}}
     body |= options.get("more", {})
@@ -67,23 +67,25 @@ def chat_request(messages: Messages, options: ChatOptions) -> Request:
     return Request(method="POST", path="/v1/chat/completions", body=body, headers=headers, repeatable=True)
 
 
-def radius_header(radius: Radius) -> dict[str, str]:
+def radius_header(radius: Radius | None) -> dict[str, str]:
     """How far a prompt may travel, said to the node. Raises INVALID_REQUEST for what is no radius."""
+    if radius is None:
+        return {}
     if radius not in RADII:
         raise CrofterError(ErrorCode.INVALID_REQUEST, f"radius is one of {', '.join(RADII)}", parameter="radius")
     return {"X-Crofter-Radius": radius}
 
 
-def _with_images(message: Mapping[str, object], images: Sequence[Image]) -> dict[str, object]:
-    parts = [{"type": "image_url", "image_url": {"url": _address(image)}} for image in images]
-    return {**message, "content": [{"type": "text", "text": message.get("content", "")}, *parts]}
+def with_images(message: Mapping[str, object], images: Sequence[Image]) -> dict[str, object]:
+    """The message with images before its words. Raises OSError for one that cannot be read."""
+    shown = [{"type": "image_url", "image_url": {"url": _address(image)}} for image in images]
+    words = message.get("content")
+    return {**message, "content": [*shown, *(words if isinstance(words, list) else [{"type": "text", "text": words}])]}
 
 
 def _address(image: Image) -> str:
     if isinstance(image, str):
         return image
     data = image.read_bytes() if isinstance(image, Path) else image
-    for beginning, kind in _KINDS:
-        if data.startswith(beginning):
-            return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    raise CrofterError(ErrorCode.INVALID_REQUEST, "an image is none of PNG, JPEG, WebP and GIF", parameter="images")
+    # What it is, the node sees for itself.
+    return f"data:application/octet-stream;base64,{base64.b64encode(data).decode()}"

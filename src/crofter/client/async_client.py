@@ -7,9 +7,9 @@ from typing import Self, Unpack
 
 from crofter.core import Radius
 
+from .admin import Admin
 from .answers import Delta, Reply, ReplyReader
 from .asking import ChatOptions, Messages, chat_request
-from .async_admin import AsyncAdmin
 from .async_connection import AsyncConnection
 from .patience import Patience
 from .places import found_place
@@ -75,9 +75,9 @@ class AsyncClient:
         return (await self._connection.get("/v1/models", ModelPage)).models()
 
     @cached_property
-    def admin(self) -> AsyncAdmin:
+    def admin(self) -> Admin[AsyncConnection]:
         """The owner's side; needs the administrator's token, which a client of this user's own node has."""
-        return AsyncAdmin(self._connection)
+        return Admin(self._connection)
 
 
 class AsyncStream:

@@ -66,9 +66,9 @@ class AsyncConnection:
             for line in lines.end():
                 yield line
 
-    async def progress(self, path: str, body: object, kind: type[T]) -> AsyncGenerator[T]:
-        """POST and yield each NDJSON line decoded. An error line ends it with that error."""
-        async with aclosing(self.streamed(Request(method="POST", path=path, body=body))) as lines:
+    async def progress(self, request: Request, kind: type[T]) -> AsyncGenerator[T]:
+        """Each line of NDJSON decoded. An error line ends it with that error."""
+        async with aclosing(self.streamed(request)) as lines:
             async for line in lines:
                 raise_for_error_line(line)
                 yield msgspec.json.decode(line, type=kind)

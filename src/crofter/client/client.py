@@ -105,7 +105,7 @@ class Client:
         return self._connection.get("/v1/models", ModelPage).models()
 
     @cached_property
-    def admin(self) -> Admin:
+    def admin(self) -> Admin[Connection]:
         """The owner's side; needs the administrator's token, which a client of this user's own node has."""
         return Admin(self._connection)
 

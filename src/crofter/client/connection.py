@@ -58,21 +58,17 @@ class Connection:
         with self._opened(request) as response:
             return msgspec.json.decode(response.read() or b"null", type=kind)
 
-    def lines(self, path: str, body: object) -> Generator[bytes]:
-        """POST and yield each line that is not empty, as it comes; closing the generator disconnects."""
-        return self.streamed(Request(method="POST", path=path, body=body))
-
     def streamed(self, request: Request) -> Generator[bytes]:
-        """The same for any request."""
+        """Each line of the reply that is not empty, as it comes; closing the generator disconnects."""
         lines = Lines()
         with self._opened(request) as response:
             for data in response.iter_bytes():
                 yield from lines.feed(data)
             yield from lines.end()
 
-    def progress(self, path: str, body: object, kind: type[T]) -> Generator[T]:
-        """POST and yield each NDJSON line decoded. An error line ends it with that error."""
-        for line in self.lines(path, body):
+    def progress(self, request: Request, kind: type[T]) -> Generator[T]:
+        """Each line of NDJSON decoded. An error line ends it with that error."""
+        for line in self.streamed(request):
             raise_for_error_line(line)
             yield msgspec.json.decode(line, type=kind)
 

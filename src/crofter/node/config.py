@@ -7,7 +7,7 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args, get_origin, get_type_hints
+from typing import Literal, TypedDict, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -80,7 +80,15 @@ class LoadedConfig(msgspec.Struct, frozen=True, kw_only=True):
         return getattr(getattr(self.config, section), name)
 
 
-def hub_environment(environment: Mapping[str, str]) -> dict[str, str | bool]:
+class HubEnvironment(TypedDict):
+    """Fields of a pull that the environment of a command decides."""
+
+    offline: bool
+    endpoint: str
+    token: str
+
+
+def hub_environment(environment: Mapping[str, str]) -> HubEnvironment:
     """What the environment of a command says about the hub, to be sent along with a pull: the node has an environment of its own."""
     found = _from_environment(environment)
     return {

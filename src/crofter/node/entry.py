@@ -9,6 +9,8 @@ from .home import Home
 if TYPE_CHECKING:
     from crofter.api import Check, Setting
 
+    from .config import HubEnvironment
+
 
 def run_node(home: Home, flags: Mapping[str, object], announce: Callable[[str, str], None] | None) -> None:
     """Serve until asked to stop; blocks. `announce(url, default model)` is called when ready, None in the background.
@@ -45,7 +47,7 @@ def diagnose(home: Home) -> "list[Check]":
     return diagnose_stopped(home, os.environ)
 
 
-def hub_environment() -> "dict[str, str | bool]":
+def hub_environment() -> "HubEnvironment":
     """What this process's environment says about the hub: offline, endpoint, token."""
     from . import config
 

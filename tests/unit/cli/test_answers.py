@@ -1,16 +1,14 @@
 from collections.abc import Generator, Sequence
-from contextlib import closing
 
 import pytest
 
-from crofter.cli.answers import AnswerReader, Question, Turn
+from crofter.cli.answers import read
 from crofter.cli.client import NodeClient
-from crofter.client import Reply
+from crofter.client import Reply, Request
 from crofter.core import CrofterError, ErrorCode, Usage
 from crofter.node import RunningNode
 
 NODE = RunningNode(pid=1, url="http://127.0.0.1:1", administrator_token="t", started_at=0.0, version="0")
-QUESTION = Question(model="", messages=(Turn(role="user", content="hi"),))
 
 ANSWER = (
     b'data: {"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
@@ -34,53 +32,52 @@ class CannedClient(NodeClient):
         super().__init__(NODE)
         self._canned = canned
 
-    def lines(self, path: str, body: object) -> Generator[bytes]:
+    def streamed(self, request: Request) -> Generator[bytes]:
         yield from self._canned
 
 
-def read(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Reply:
+def answer(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Reply:
     pieces: list[tuple[str, bool]] = [] if shown is None else shown
-    with CannedClient(lines) as client:
-        return AnswerReader().read(client, QUESTION, lambda piece, is_reasoning: pieces.append((piece, is_reasoning)))
+    with CannedClient(lines) as client, client.stream("hi") as stream:
+        return read(stream, lambda piece, is_reasoning: pieces.append((piece, is_reasoning)))
 
 
 def test_the_pieces_become_one_answer() -> None:
-    answer = read(ANSWER)
-    assert (answer.text, answer.reasoning, answer.finish_reason) == ("Hello", "hm", "stop")
-    assert answer.usage == Usage(prompt_tokens=3, completion_tokens=2)
-    assert answer.timings is not None
-    assert answer.timings.ttft_ms == 5.0
-    assert answer.provenance is not None
-    assert answer.provenance.ran_on == ("this node",)
+    whole = answer(ANSWER)
+    assert (whole.text, whole.reasoning, whole.finish_reason) == ("Hello", "hm", "stop")
+    assert whole.usage == Usage(prompt_tokens=3, completion_tokens=2)
+    assert whole.timings is not None
+    assert whole.timings.ttft_ms == 5.0
+    assert whole.provenance is not None
+    assert whole.provenance.ran_on == ("this node",)
 
 
 def test_pieces_are_shown_as_they_come() -> None:
     shown: list[tuple[str, bool]] = []
-    read(ANSWER, shown)
+    answer(ANSWER, shown)
     assert shown == [("hm", True), ("Hel", False), ("lo", False)]
 
 
 def test_an_error_in_the_stream_is_raised() -> None:
     failure = b'data: {"error":{"message":"gone","type":"server_error","param":null,"code":"worker_died"}}'
     with pytest.raises(CrofterError) as raised:
-        read((*ANSWER[:4], failure))
+        answer((*ANSWER[:4], failure))
     assert raised.value.code is ErrorCode.WORKER_DIED
     assert raised.value.message == "gone"
 
 
 def test_a_stream_that_breaks_off_is_no_answer() -> None:
     with pytest.raises(CrofterError) as raised:
-        read(ANSWER[:-1])
+        answer(ANSWER[:-1])
     assert raised.value.code is ErrorCode.WORKER_FAILED
 
 
 def test_what_arrived_before_an_interruption_is_kept() -> None:
-    reader = AnswerReader()
-
     def interrupt(piece: str, _is_reasoning: bool) -> None:
         if piece == "Hel":
             raise KeyboardInterrupt
 
-    with CannedClient(ANSWER) as client, closing(client.lines("", None)), pytest.raises(KeyboardInterrupt):
-        reader.read(client, QUESTION, interrupt)
-    assert reader.answer().text == "Hel"
+    with CannedClient(ANSWER) as client, client.stream("hi") as stream:
+        with pytest.raises(KeyboardInterrupt):
+            read(stream, interrupt)
+        assert stream.reply.text == "Hel"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from crofter.cli.chat_session import ChatSession
+from crofter.cli.chat_session import ChatSession, words
 from crofter.client import Reply, Timings
 from crofter.core import ModelId, Provenance, Usage
 
@@ -36,7 +36,7 @@ def answer(text: str) -> Reply:
 
 
 def texts(session: ChatSession) -> list[tuple[str, str]]:
-    return [(turn.role, turn.text) for turn in session.messages("next")]
+    return [(turn["role"], words(turn)) for turn in session.messages("next")]
 
 
 def test_what_was_said_is_sent_again(session: ChatSession) -> None:
@@ -114,9 +114,12 @@ def test_an_image_goes_with_the_next_question_and_stays_in_the_conversation(
     assert "cannot read" in told[2]
     asked = session.messages("What is it?")[-1]
     url = "data:application/octet-stream;base64,cGl4ZWxz"
-    assert asked.content == ({"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is it?"})
+    assert asked["content"] == [
+        {"type": "image_url", "image_url": {"url": url}},
+        {"type": "text", "text": "What is it?"},
+    ]
     session.remember("What is it?", answer("A cat."))
-    assert session.messages("Sure?")[-3:-1] == (asked, session.turns[-1])
-    assert session.messages("Sure?")[-1].content == "Sure?"
+    assert session.messages("Sure?")[-3:-1] == [asked, session.turns[-1]]
+    assert session.messages("Sure?")[-1]["content"] == "Sure?"
     session.run_command(f"/save {tmp_path / 'talk.md'}")
     assert "What is it?" in (tmp_path / "talk.md").read_text()

@@ -1,9 +1,10 @@
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from crofter.api import KeyPolicy
-from crofter.cli.key_policy import given_policy, limits, policy_options
+from crofter.cli.key_policy import given_change, limits, policy_options
 
 NOW = 1_000_000.0
 
@@ -15,7 +16,8 @@ def given(*arguments: str) -> dict[str, object]:
     @click.command()
     @policy_options
     def command(**options: object) -> None:
-        found.update(given_policy(options, NOW))
+        change = msgspec.structs.asdict(given_change(options, NOW))
+        found.update({name: value for name, value in change.items() if value is not msgspec.UNSET})
 
     CliRunner().invoke(command, arguments, standalone_mode=False, catch_exceptions=False)
     return found

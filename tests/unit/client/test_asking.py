@@ -31,8 +31,13 @@ def test_options_go_where_the_api_has_them() -> None:
     assert (body["tools"], body["temperature"], body["n"]) == ([TOOL], 0.5, 2)
 
 
-def test_the_radius_is_local_unless_more_is_allowed() -> None:
+def test_what_is_none_is_left_out() -> None:
+    assert body_of("Hi", system=None, schema=None, tool_choice=None, max_tokens=None, seed=None) == body_of("Hi")
+
+
+def test_the_radius_is_local_unless_more_is_allowed_or_it_is_left_to_the_node() -> None:
     assert chat_request("Hi", {}).headers == {"X-Crofter-Radius": "local"}
+    assert chat_request("Hi", {"radius": None}).headers == {}
     assert chat_request("Hi", {"radius": "trusted"}).headers == {"X-Crofter-Radius": "trusted"}
     with pytest.raises(CrofterError, match="local, trusted, public"):
         chat_request("Hi", cast(Any, {"radius": "galaxy"}))
@@ -43,16 +48,17 @@ def test_images_go_with_the_last_message(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xd8\xffrest")
     conversation = [{"role": "user", "content": "Hi"}, {"role": "user", "content": "What is this?"}]
     body = body_of(conversation, images=[PNG, file, "https://example.org/a.webp"])
-    first, text, *images = [body["messages"][0], *body["messages"][1]["content"]]
+    first, *images, text = [body["messages"][0], *body["messages"][1]["content"]]
     assert first == conversation[0]
     assert text == {"type": "text", "text": "What is this?"}
     urls = [image["image_url"]["url"] for image in images]
-    assert urls[0].startswith("data:image/png;base64,iVBOR")
-    assert urls[1].startswith("data:image/jpeg;base64,/9j/")
+    assert urls[0].startswith("data:application/octet-stream;base64,iVBOR")
+    assert urls[1].startswith("data:application/octet-stream;base64,/9j/")
     assert urls[2] == "https://example.org/a.webp"
     assert conversation[1]["content"] == "What is this?"
 
 
-def test_what_is_no_image_is_not_sent() -> None:
-    with pytest.raises(CrofterError, match="PNG"):
-        body_of("Hi", images=[b"%PDF-1.7"])
+def test_images_join_what_a_message_has_already() -> None:
+    parts = [{"type": "text", "text": "What is this?"}]
+    body = body_of([{"role": "user", "content": parts}], images=["https://example.org/a.webp"])
+    assert [part["type"] for part in body["messages"][0]["content"]] == ["image_url", "text"]

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from crofter.client import AsyncConnection, Connection, Patience, Place
-from crofter.client.request import Request
+from crofter.client import AsyncConnection, Connection, Patience, Place, Request
 from crofter.core import CrofterError, ErrorCode
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +103,10 @@ async def async_connection(place: Place) -> AsyncGenerator[AsyncConnection]:
         yield connection
 
 
+def post(path: str) -> Request:
+    return Request(method="POST", path=path, body={})
+
+
 def failure_of(ask: Callable[[], object]) -> CrofterError:
     with pytest.raises(CrofterError) as raised:
         ask()
@@ -126,17 +129,17 @@ def test_a_reply_that_is_no_error_object_is_still_an_error(connection: Connectio
 
 
 def test_progress_comes_step_by_step(connection: Connection) -> None:
-    assert [step.number for step in connection.progress("/steps", {}, Step)] == [1, 2]
+    assert [step.number for step in connection.progress(post("/steps"), Step)] == [1, 2]
 
 
 def test_progress_that_ends_in_an_error_raises_it(connection: Connection) -> None:
-    steps = connection.progress("/broken", {}, Step)
+    steps = connection.progress(post("/broken"), Step)
     assert next(steps).number == 1
     assert failure_of(lambda: next(steps)).code is ErrorCode.NOT_FOUND
 
 
 def test_only_a_line_feed_ends_a_line(connection: Connection) -> None:
-    _, second = connection.lines("/separators", {})
+    _, second = connection.streamed(post("/separators"))
     assert msgspec.json.decode(second)["text"] == SEPARATORS
 
 
@@ -149,7 +152,7 @@ def test_what_might_be_done_twice_is_not_asked_again(connection: Connection, ask
     failure = failure_of(lambda: connection.send("POST", "/busy", str, {}))
     assert (failure.code, failure.retry_after_seconds) == (ErrorCode.OVERLOADED, 0.0)
     assert asked == ["/busy"]
-    failure_of(lambda: connection.ask(Request(method="POST", path="/busy", body={}, repeatable=True), str))
+    failure_of(lambda: connection.ask(msgspec.structs.replace(post("/busy"), repeatable=True), str))
     assert asked == ["/busy"] * 4
 
 
@@ -166,10 +169,10 @@ async def test_the_async_connection_does_the_same(async_connection: AsyncConnect
     assert await async_connection.get("/separators", dict[str, str]) == {"text": SEPARATORS}
     with pytest.raises(CrofterError, match="no such key"):
         await async_connection.get("/refused", object)
-    steps = [step.number async for step in async_connection.progress("/steps", {}, Step)]
+    steps = [step.number async for step in async_connection.progress(post("/steps"), Step)]
     assert steps == [1, 2]
     with pytest.raises(CrofterError, match="no such key"):
-        [step async for step in async_connection.progress("/broken", {}, Step)]
+        [step async for step in async_connection.progress(post("/broken"), Step)]
     asked.clear()
     assert await async_connection.get("/busy", str) == "at last"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from crofter.cli.answers import AnswerReader, PlainWriter, Question, conversation, image_url, user_turn
+from crofter.cli.answers import PlainWriter, read
 from crofter.cli.output import print_json, say
 from crofter.cli.start import ensure_node
+from crofter.client import ChatOptions
 from crofter.core import RADII, Radius
 
 
@@ -46,24 +47,21 @@ def ask_command(  # noqa: PLR0913 - one for each option
     text = "\n\n".join(part for part in (question, piped) if part)
     if not text:
         raise click.UsageError('ask what? crofter ask "Why is the sky blue?"')
-    asked = Question(
+    options = ChatOptions(
         model=model,
-        messages=conversation(system, [user_turn(text, [image_url(path) for path in images])]),
+        radius=radius,
+        system=system,
+        images=images,
         max_tokens=max_tokens,
         temperature=temperature,
         seed=seed,
     )
-    with ensure_node() as client:
-        client.radius = radius
+    with ensure_node() as client, client.stream(text, **options) as stream:
         if as_json:
-            print_json(AnswerReader().read(client, asked, _ignore))
+            print_json(stream.rest())
             return
         with PlainWriter() as show:
-            answer = AnswerReader().read(client, asked, show)
+            answer = read(stream, show)
     click.echo()
     if answer.finish_reason == "length":
         say("(cut off: the token limit or the context is used up)")
-
-
-def _ignore(_piece: str, _is_reasoning: bool) -> None:
-    return

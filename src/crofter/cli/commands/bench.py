@@ -9,9 +9,8 @@ from typing import Any
 import click
 import msgspec
 
-from crofter.api import NodeStatus
-from crofter.cli.answers import AnswerReader, Question, Turn
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.answers import read
+from crofter.cli.client import NodeClient
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.start import ensure_node
 from crofter.client import Reply, Timings
@@ -45,7 +44,7 @@ def bench_command(model: str, runs: int, as_json: bool) -> None:
             say(f"run {run} of {runs} …")
             written.append(_write(client, model))
             read.append(_read(client, model))
-        version = client.get(f"{ADMIN}/status", NodeStatus).version
+        version = client.admin.status().version
     result = Result(
         first_token_milliseconds=round(statistics.median(_figures(answer)[1].ttft_ms for answer, _ in written), 1),
         decode_tokens_per_second=round(statistics.median(rate for _, rate in written), 1),
@@ -79,13 +78,9 @@ def _print(result: Result, as_json: bool) -> None:
 def _write(client: NodeClient, model: str) -> tuple[Reply, float]:
     """One answer and its tokens per second after the first, by this process's clock."""
     arrivals: list[float] = []
-    question = Question(
-        model=model,
-        messages=(Turn(role="user", content="Tell me a long story about a farm."),),
-        max_tokens=WRITING_TOKENS,
-        temperature=0.0,
-    )
-    answer = AnswerReader().read(client, question, lambda _piece, _is_reasoning: arrivals.append(time.monotonic()))
+    question = "Tell me a long story about a farm."
+    with client.stream(question, model=model, radius=None, max_tokens=WRITING_TOKENS, temperature=0) as stream:
+        answer = read(stream, lambda _piece, _is_reasoning: arrivals.append(time.monotonic()))
     passed = arrivals[-1] - arrivals[0] if arrivals else 0.0
     return answer, (_figures(answer)[0].completion_tokens - 1) / passed if passed else 0.0
 
@@ -93,8 +88,8 @@ def _write(client: NodeClient, model: str) -> tuple[Reply, float]:
 def _read(client: NodeClient, model: str) -> Reply:
     """One token after a long prompt that no prefix cache has seen."""
     words = " ".join([secrets.token_hex(4), *(f"word{number}" for number in range(READING_WORDS // 4))])
-    question = Question(model=model, messages=(Turn(role="user", content=words),), max_tokens=1, temperature=0.0)
-    return AnswerReader().read(client, question, lambda _piece, _is_reasoning: None)
+    with client.stream(words, model=model, radius=None, max_tokens=1, temperature=0) as stream:
+        return stream.rest()
 
 
 def _reading_rate(answer: Reply) -> float:

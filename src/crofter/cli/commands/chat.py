@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from crofter.api import ModelSummary, NodeStatus
-from crofter.cli.answers import AnswerReader, PlainWriter, Question
+from crofter.cli.answers import PlainWriter, read
 from crofter.cli.chat_input import piped_questions, terminal_questions
 from crofter.cli.chat_session import ChatSession
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.client import NodeClient
 from crofter.cli.output import say
 from crofter.cli.start import ensure_node
+from crofter.client import Stream
 from crofter.core import RADII, CrofterError, ErrorCode, Radius
 from crofter.node import Home
 
@@ -24,8 +24,7 @@ from crofter.node import Home
 def chat_command(model: str, system: str | None, radius: Radius | None) -> None:
     """Talk with MODEL, or with the default one. /help inside lists what you can do."""
     with ensure_node() as client:
-        client.radius = radius
-        chosen = model or client.get(f"{ADMIN}/status", NodeStatus).default_model
+        chosen = model or client.admin.status().default_model
         session = ChatSession(chosen, system, say)
         if sys.stdin.isatty():
             say(f"{_greeting(client, chosen)} /help, Ctrl-D to leave.")
@@ -34,30 +33,29 @@ def chat_command(model: str, system: str | None, radius: Radius | None) -> None:
             questions = piped_questions()
         for question in questions:
             if not session.run_command(question):
-                _answer(client, session, question)
+                with client.stream(session.messages(question), model=session.model, radius=radius) as stream:
+                    _answer(stream, session, question)
             if session.finished:
                 break
 
 
 def _greeting(client: NodeClient, chosen: str) -> str:
     """Who answers; that words stay here is said only of what runs here."""
-    installed = [model.name for model in client.get(f"{ADMIN}/models", list[ModelSummary]) if not model.provider]
+    installed = [model.name for model in client.admin.models() if not model.provider]
     if chosen in installed:
         return f"{chosen}, on this computer: your words stay here."
     return f"{chosen}." if chosen else "No model yet."
 
 
-def _answer(client: NodeClient, session: ChatSession, question: str) -> None:
-    """Stream one answer. Ctrl-C ends it and keeps what has arrived; an error is told and the chat goes on."""
-    reader = AnswerReader()
-    asked = Question(model=session.model, messages=session.messages(question))
+def _answer(stream: Stream, session: ChatSession, question: str) -> None:
+    """Show one answer. Ctrl-C ends it and keeps what has arrived; an error is told and the chat goes on."""
     try:
         with PlainWriter() as show:
-            answer = reader.read(client, asked, show)
+            answer = read(stream, show)
     except KeyboardInterrupt:
         click.echo()
         say("(stopped)")
-        session.remember(question, reader.answer())
+        session.remember(question, stream.reply)
         return
     except CrofterError as error:
         # Without its node a chat cannot go on; the command's own exit code says so.

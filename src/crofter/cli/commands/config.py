@@ -3,7 +3,7 @@
 import click
 
 from crofter.api import Setting
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.client import NodeClient
 from crofter.cli.output import print_json, say
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, change_stored_setting, stored_settings
@@ -59,7 +59,7 @@ def set_(key: str, value: str) -> None:
         setting = change_stored_setting(home, key, value)
     else:
         with NodeClient(node) as client:
-            setting = client.send("PUT", f"{ADMIN}/settings/{key}", Setting, {"value": value})
+            setting = client.admin.change_setting(key, value)
     say(f"{setting.key} = {_text(setting)}")
     if setting.source in ("environment", "flag"):
         say(f"kept in the file; for now the {setting.source} decides.")
@@ -73,7 +73,7 @@ def _settings() -> list[Setting]:
     if node is None:
         return stored_settings(home)
     with NodeClient(node) as client:
-        return client.get(f"{ADMIN}/settings", list[Setting])
+        return client.admin.settings()
 
 
 def _text(setting: Setting) -> str:

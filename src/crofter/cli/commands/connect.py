@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crofter.api import ModelDetails, ModelSummary, NodeStatus
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.api import ModelSummary
+from crofter.cli.client import NodeClient
 from crofter.cli.connecting.changing import before, change, difference, read, undo
 from crofter.cli.connecting.programs import PROGRAMS, Program, Target
 from crofter.cli.output import print_table, say
@@ -46,10 +46,10 @@ def connect_command(program: str | None, model: str, key: str, only_print: bool,
 
 
 def _target(client: NodeClient, model: str, key: str) -> Target:
-    name = model or client.get(f"{ADMIN}/status", NodeStatus).default_model
+    name = model or client.admin.status().default_model
     if not name:
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "there is no model that chats; `crofter pull chat` gets one")
-    summary: ModelSummary = client.get(f"{ADMIN}/models/{name}", ModelDetails).summary
+    summary: ModelSummary = client.admin.model(name).summary
     return Target(url=client.node.url, key=key, model=summary.name, context_length=summary.context_length)
 
 

@@ -1,11 +1,10 @@
 """`crofter alias` and `crofter set`: what the owner decides about an installed model."""
 
-from urllib.parse import quote
+from typing import Any
 
 import click
 
-from crofter.api import ModelDetails, ModelSummary
-from crofter.cli.client import ADMIN
+from crofter.api import ModelChange, ModelDetails
 from crofter.cli.output import print_json, say
 from crofter.cli.start import ensure_node
 
@@ -20,7 +19,7 @@ _DEFAULT = "default"
 def alias_command(model: str, name: str, as_json: bool) -> None:
     """Let NAME mean MODEL too. `crofter rm` forgets one name; the last one takes the file with it."""
     with ensure_node() as client:
-        made = client.send("POST", f"{ADMIN}/aliases", ModelSummary, {"name": model, "alias": name})
+        made = client.admin.alias_model(model, name)
     if as_json:
         print_json(made)
     else:
@@ -38,7 +37,7 @@ def alias_command(model: str, name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the model as JSON.")
 def set_command(model: str, capabilities: str | None, context: str | None, pinned: bool | None, as_json: bool) -> None:
     """Decide about MODEL what its file or the node's settings would decide otherwise. `crofter show MODEL` tells what was."""
-    change: dict[str, object] = {}
+    change: dict[str, Any] = {}
     if capabilities is not None:
         change["capabilities"] = None if capabilities == _FROM_FILE else capabilities.split(",")
     if context is not None:
@@ -48,7 +47,7 @@ def set_command(model: str, capabilities: str | None, context: str | None, pinne
     if not change:
         raise click.UsageError("say what to set; `crofter set --help` lists what there is.")
     with ensure_node() as client:
-        details = client.send("PATCH", f"{ADMIN}/models/{quote(model)}", ModelDetails, change)
+        details = client.admin.change_model(model, ModelChange(**change))
     if as_json:
         print_json(details)
         return

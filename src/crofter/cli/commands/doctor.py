@@ -3,7 +3,7 @@
 import click
 
 from crofter.api import Check
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.client import NodeClient
 from crofter.cli.output import print_json, say
 from crofter.node import Home, diagnose
 
@@ -21,7 +21,7 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
         checks = diagnose(home)
     else:
         with NodeClient(node) as client:
-            checks = client.get(f"{ADMIN}/doctor", list[Check])
+            checks = client.admin.doctor()
     if as_json:
         print_json(checks)
     else:

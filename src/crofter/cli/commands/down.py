@@ -6,7 +6,7 @@ import time
 
 import click
 
-from crofter.cli.client import ADMIN, connect
+from crofter.cli.client import connect
 from crofter.cli.output import say
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home
@@ -21,7 +21,7 @@ def down_command() -> None:
     with connect(home) as client:
         node = client.node
         try:
-            client.send("POST", f"{ADMIN}/shutdown", object)
+            client.admin.shut_down()
         except CrofterError:
             # It hangs or refuses; it is still ours to stop, and the lock proves that the process id is not stale.
             if home.is_locked():

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from crofter.api import FoundModel, FoundModels, ImportRequest, ModelSummary, PullProgress
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.api import FoundModel, ImportRequest, ModelSearch, ModelSummary
+from crofter.cli.client import NodeClient
 from crofter.cli.commands.pull import advice
 from crofter.cli.output import print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
@@ -39,8 +39,8 @@ def import_command(
     what Ollama, LM Studio and the Hugging Face cache hold is listed, and on a terminal you are asked which to take.
     """
     with ensure_node() as client:
-        search = {"sources": [_absolute(source) for source in sources], **import_environment()}
-        found = client.send("POST", f"{ADMIN}/found", FoundModels, search)
+        search = ModelSearch(sources=tuple(map(_absolute, sources)), **import_environment())
+        found = client.admin.found_models(search)
         for remark in found.remarks:
             say(remark)
         if sources:
@@ -140,7 +140,7 @@ def _import_each(client: NodeClient, chosen: Sequence[FoundModel], name: str | N
 def _imported(client: NodeClient, request: ImportRequest) -> ModelSummary:
     model: ModelSummary | None = None
     with PullBar() as bar:
-        for step in client.progress(f"{ADMIN}/import", request, PullProgress):
+        for step in client.admin.import_model(request):
             bar.update(step)
             model = step.model or model
     if model is None:

@@ -1,13 +1,11 @@
 """`crofter key`: API keys for programs and other machines, what they may do and what they did."""
 
 import time
-from urllib.parse import quote
 
 import click
 
-from crofter.api import CreatedKey, DayUsage, KeySummary, KeyUsage
-from crofter.cli.client import ADMIN
-from crofter.cli.key_policy import given_policy, limits, policy_options
+from crofter.api import KeyChange, KeyPolicy, KeySummary, KeyUsage
+from crofter.cli.key_policy import given_change, limits, policy_options
 from crofter.cli.output import ago, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
 
@@ -24,8 +22,7 @@ def key_command() -> None:
 def create(name: str, as_json: bool, **options: object) -> None:
     """Create a key and print its secret, this once. Unless told otherwise it may ask all models, on this machine only."""
     with ensure_node() as client:
-        body = {"name": name, "policy": given_policy(options, time.time())}
-        created = client.send("POST", f"{ADMIN}/keys", CreatedKey, body)
+        created = client.admin.create_key(name, given_change(options, time.time()).applied(KeyPolicy()))
     if as_json:
         print_json(created)
         return
@@ -39,11 +36,11 @@ def create(name: str, as_json: bool, **options: object) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def set_(name: str, as_json: bool, **options: object) -> None:
     """Change what a key may do, from its next request on. What is not named stays."""
-    change = given_policy(options, time.time())
-    if not change:
+    change = given_change(options, time.time())
+    if change == KeyChange():
         raise click.UsageError("say what to set; `crofter key set --help` lists what there is.")
     with ensure_node() as client:
-        key = client.send("PATCH", f"{ADMIN}/keys/{quote(name)}", KeySummary, change)
+        key = client.admin.change_key(name, change)
     if as_json:
         print_json(key)
     else:
@@ -56,7 +53,7 @@ def set_(name: str, as_json: bool, **options: object) -> None:
 def show(name: str, as_json: bool) -> None:
     """What one key may do, and what it did."""
     with ensure_node() as client:
-        key = client.get(f"{ADMIN}/keys/{quote(name)}", KeySummary)
+        key = client.admin.key(name)
     if as_json:
         print_json(key)
     else:
@@ -68,7 +65,7 @@ def show(name: str, as_json: bool) -> None:
 def list_keys(as_json: bool) -> None:
     """List the keys, without their secrets."""
     with ensure_node() as client:
-        keys = client.get(f"{ADMIN}/keys", list[KeySummary])
+        keys = client.admin.keys()
     if as_json:
         print_json(keys)
         return
@@ -97,9 +94,8 @@ def list_keys(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def usage(name: str | None, days: int, as_json: bool) -> None:
     """What was asked with a key, or with each, day by day."""
-    path = f"{ADMIN}/usage" if name is None else f"{ADMIN}/keys/{quote(name)}/usage"
     with ensure_node() as client:
-        found = client.get(path, list[DayUsage], query={"days": str(days)})
+        found = client.admin.key_usage(name, days)
     if as_json:
         print_json(found)
         return
@@ -124,7 +120,7 @@ def usage(name: str | None, days: int, as_json: bool) -> None:
 def revoke(name: str) -> None:
     """Revoke a key; it stops working at once, and its usage is forgotten."""
     with ensure_node() as client:
-        client.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)
+        client.admin.revoke_key(name)
     say(f"revoked {name}.")
 
 

@@ -1,12 +1,9 @@
 """`crofter ls` and `rm`: the installed models."""
 
 import time
-from urllib.parse import quote
 
 import click
 
-from crofter.api import ModelSummary
-from crofter.cli.client import ADMIN
 from crofter.cli.output import ago, print_json, print_table, say, size
 from crofter.cli.start import ensure_node
 
@@ -16,7 +13,7 @@ from crofter.cli.start import ensure_node
 def ls_command(as_json: bool) -> None:
     """List the installed models, and those of providers."""
     with ensure_node() as client:
-        models = client.get(f"{ADMIN}/models", list[ModelSummary])
+        models = client.admin.models()
     if as_json:
         print_json(models)
         return
@@ -45,6 +42,6 @@ def ls_command(as_json: bool) -> None:
 def rm_command(name: str) -> None:
     """Remove a model. Its file is deleted when no other name needs it; an imported one that was only linked stays."""
     with ensure_node() as client:
-        model = client.send("DELETE", f"{ADMIN}/models/{quote(name)}", ModelSummary)
+        model = client.admin.remove_model(name)
     stays = "; its file was only linked and stays where it is" if model.linked else ""
     say(f"removed {model.name} ({size(model.size_bytes)}){stays}.")

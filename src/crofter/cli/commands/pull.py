@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping
 
 import click
+import msgspec
 
-from crofter.api import CatalogueItem, ModelSummary, PullOffer, PullProgress
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.api import CatalogueItem, ModelSummary, PullOffer, PullRequest
+from crofter.cli.client import NodeClient
 from crofter.cli.output import print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
@@ -37,13 +37,9 @@ def pull_command(
         return
     if source is None:
         raise click.UsageError("say which model; `crofter pull --list` shows good ones.")
-    request = {
-        "source": _absolute(source),
-        "name": name,
-        "quantization": quantization,
-        "accept_license": yes,
-        **hub_environment(),
-    }
+    request = PullRequest(
+        source=_absolute(source), name=name, quantization=quantization, accept_license=yes, **hub_environment()
+    )
     with ensure_node() as client:
         try:
             model = _pulled(client, request)
@@ -51,7 +47,7 @@ def pull_command(
             if error.code is not ErrorCode.LICENSE_NOT_ACCEPTED or not sys.stdin.isatty():
                 raise
             click.confirm("Do you agree to its terms?", abort=True, err=True)
-            model = _pulled(client, {**request, "accept_license": True}, shown=True)
+            model = _pulled(client, msgspec.structs.replace(request, accept_license=True), shown=True)
     if as_json:
         print_json(model)
     else:
@@ -65,12 +61,12 @@ def _absolute(source: str) -> str:
     return os.path.abspath(path) if os.path.exists(path) else source
 
 
-def _pulled(client: NodeClient, request: Mapping[str, object], *, shown: bool = False) -> ModelSummary:
+def _pulled(client: NodeClient, request: PullRequest, *, shown: bool = False) -> ModelSummary:
     model: ModelSummary | None = None
     fetching = False
     with PullBar() as bar:
         try:
-            for step in client.progress(f"{ADMIN}/pull", request, PullProgress):
+            for step in client.admin.pull(request):
                 if step.offer is not None:
                     fetching = True
                     if not shown:
@@ -107,7 +103,7 @@ def advice(model: ModelSummary) -> str:
 
 def _list(as_json: bool) -> None:
     with ensure_node() as client:
-        items = client.get(f"{ADMIN}/catalogue", list[CatalogueItem])
+        items = client.admin.catalogue()
     if as_json:
         print_json(items)
         return

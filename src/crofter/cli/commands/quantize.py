@@ -2,8 +2,7 @@
 
 import click
 
-from crofter.api import ModelSummary, PullProgress
-from crofter.cli.client import ADMIN
+from crofter.api import ModelSummary, QuantizeRequest
 from crofter.cli.output import print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
@@ -36,10 +35,10 @@ def quantize_command(
         raise click.UsageError(
             "say which model and how, as in `crofter quantize MODEL Q4_K_M`; --list shows the kinds."
         )
-    request = {"model": model, "quantization": quantization, "name": name, "requantize": requantize}
+    request = QuantizeRequest(model=model, quantization=quantization, name=name, requantize=requantize)
     made: ModelSummary | None = None
     with ensure_node() as client, PullBar() as bar:
-        for step in client.progress(f"{ADMIN}/quantize", request, PullProgress):
+        for step in client.admin.quantize(request):
             bar.update(step)
             made = step.model or made
     if made is None:

@@ -1,13 +1,11 @@
 """`crofter show`: everything about one installed model."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import quote
 
 import click
 import msgspec
 
 from crofter.api import ModelDetails, ModelMemory, ModelPart, ModelSummary
-from crofter.cli.client import ADMIN
 from crofter.cli.output import print_facts, print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
 from crofter.core import Sampling
@@ -23,7 +21,7 @@ _SHOWN_ID_CHARACTERS = 16
 def show_command(name: str, layers: bool, template: bool, as_json: bool) -> None:
     """Everything about one model."""
     with ensure_node() as client:
-        details = client.get(f"{ADMIN}/models/{quote(name)}", ModelDetails)
+        details = client.admin.model(name)
     if as_json:
         print_json(details)
     elif details.summary.provider:

@@ -2,8 +2,7 @@
 
 import click
 
-from crofter.api import NodeStatus
-from crofter.cli.client import ADMIN, connect
+from crofter.cli.client import connect
 from crofter.cli.output import duration, print_facts, print_json, size
 from crofter.node import Home
 
@@ -13,7 +12,7 @@ from crofter.node import Home
 def status_command(as_json: bool) -> None:
     """The node at a glance."""
     with connect(Home.from_environment()) as client:
-        status = client.get(f"{ADMIN}/status", NodeStatus)
+        status = client.admin.status()
     if as_json:
         print_json(status)
         return

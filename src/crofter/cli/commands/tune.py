@@ -5,7 +5,6 @@ from typing import Literal
 import click
 
 from crofter.api import TuneProgress
-from crofter.cli.client import ADMIN
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
@@ -25,7 +24,7 @@ def tune_command(model: str, workload: Literal["chat", "reading"], as_json: bool
     """Try threads, batch size, flash attention and weight layout on MODEL, and remember the best."""
     last: TuneProgress | None = None
     with ensure_node() as client:
-        for step in client.progress(f"{ADMIN}/tune", {"name": model, "workload": workload}, TuneProgress):
+        for step in client.admin.tune(model, workload):
             last = step
             speed = (
                 f": reads {step.prefill_tokens_per_second:.0f}, writes {step.decode_tokens_per_second:.1f} tokens/s"

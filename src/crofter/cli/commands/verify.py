@@ -2,8 +2,7 @@
 
 import click
 
-from crofter.api import ModelSummary, PullProgress
-from crofter.cli.client import ADMIN
+from crofter.api import ModelSummary
 from crofter.cli.output import print_json, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
@@ -17,7 +16,7 @@ def verify_command(model: str, as_json: bool) -> None:
     """Read every byte of MODEL and compare it with the hashes in its manifest."""
     found: ModelSummary | None = None
     with ensure_node() as client, PullBar() as bar:
-        for step in client.progress(f"{ADMIN}/verify", {"name": model}, PullProgress):
+        for step in client.admin.verify(model):
             bar.update(step)
             found = step.model or found
     if found is None:

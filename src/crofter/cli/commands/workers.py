@@ -3,7 +3,7 @@
 import click
 
 from crofter.api import LoadedModel
-from crofter.cli.client import ADMIN, connect
+from crofter.cli.client import connect
 from crofter.cli.output import duration, print_json, print_table, say, size
 from crofter.node import Home
 
@@ -13,7 +13,7 @@ from crofter.node import Home
 def ps_command(as_json: bool) -> None:
     """List the loaded models."""
     with connect(Home.from_environment()) as client:
-        models = client.get(f"{ADMIN}/ps", list[LoadedModel])
+        models = client.admin.loaded_models()
     if as_json:
         print_json(models)
         return
@@ -47,5 +47,5 @@ def expiry(model: LoadedModel) -> str:
 def stop_command(name: str) -> None:
     """Unload a model and free its memory; the next question loads it again."""
     with connect(Home.from_environment()) as client:
-        client.send("POST", f"{ADMIN}/unload", object, {"name": name})
+        client.admin.unload_model(name)
     say(f"unloaded {name}.")
