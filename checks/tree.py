@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-CODE_FOLDERS = ("src", "checks", "bench", "tests", "seedling")
+CODE_FOLDERS = ("src", "bootstrap", "checks", "bench", "tests", "seedling")
 
 
 @dataclass(frozen=True)

