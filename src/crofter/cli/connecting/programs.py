@@ -87,8 +87,12 @@ def _opencode(old: str, target: Target) -> str:
 
 
 def _continue(target: Target) -> str:
-    return f"""Put this under `models:` in ~/.continue/config.yaml:
+    return f"""Put this into ~/.continue/config.yaml, or if there is one already, the model under its `models:`:
 
+name: mine
+version: 0.0.1
+schema: v1
+models:
   - name: Crofter
     provider: openai
     model: {target.model}
@@ -103,7 +107,11 @@ def _cline(target: Target) -> str:
   Base URL        {target.url}/v1
   API Key         {target.key}
   Model ID        {target.model}
-  Context Window  {target.context_length}"""
+  Context Window  {target.context_length}
+
+Cline's command line takes the same with:
+
+cline auth openai-compatible --baseurl {target.url}/v1 --apikey {target.key} --modelid {target.model}"""
 
 
 def _cursor(target: Target) -> str:
