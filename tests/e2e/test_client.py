@@ -1,8 +1,12 @@
-"""crofter.client against a running node; the examples in its docstrings are run too."""
+"""crofter.client against a running node; the examples in its docstrings and in README.md are run too."""
 
 import doctest
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,6 +19,7 @@ from tests.e2e.commands import Commands
 
 pytestmark = pytest.mark.anyio
 
+README = Path(__file__).parents[2] / "README.md"
 SWITCH = {
     "type": "function",
     "function": {
@@ -48,6 +53,23 @@ def test_the_examples_do_what_they_show(home: Commands, module: ModuleType) -> N
     done = doctest.testmod(module)
     assert done.attempted > 0
     assert done.failed == 0
+
+
+def test_the_programs_in_the_readme_work(home: Commands) -> None:
+    readme = README.read_text(encoding="utf-8").replace("http://127.0.0.1:7411", home.running()["url"])
+    programs = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
 
 
 def check(reply: Reply) -> None:

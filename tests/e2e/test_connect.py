@@ -26,6 +26,14 @@ def test_claude_code_is_connected_and_disconnected(crofter: Commands, tmp_path_f
     assert settings.read_text() == '{"theme": "dark"}'
 
 
+def test_a_node_that_asks_for_keys_is_connected_to_with_one(fresh: Commands) -> None:
+    fresh.run("up", "-d")
+    secret = fresh.run("key", "create", "opencode").stdout.strip()
+    assert "crofter key create" in fresh.run("connect", "opencode", "--print", code=2).stderr
+    shown = fresh.run("connect", "opencode", "--print", "--key", secret).stdout
+    assert json.loads(shown)["provider"]["crofter"]["options"]["apiKey"] == secret
+
+
 def test_programs_are_listed_and_unknown_ones_named(crofter: Commands) -> None:
     assert "open-webui" in crofter.run("connect").stdout
     assert crofter.run("connect", "word", code=2).returncode == 2

@@ -18,11 +18,13 @@ _ANY_KEY = "crofter"
 @click.command("connect")
 @click.argument("program", required=False)
 @click.option("--model", default="", help="Which of the node's models; otherwise its default.")
-@click.option("--key", default=_ANY_KEY, help="An API key of the node, if it has any (`crofter key create`).")
+@click.option("--key", envvar="CROFTER_API_KEY", help="An API key of the node, if it has any (`crofter key create`).")
 @click.option("--print", "only_print", is_flag=True, help="Show what would stand there, and change nothing.")
 @click.option("--undo", "undoes", is_flag=True, help="Put the program's configuration back as it was.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def connect_command(program: str | None, model: str, key: str, only_print: bool, undoes: bool, yes: bool) -> None:
+def connect_command(
+    program: str | None, model: str, key: str | None, only_print: bool, undoes: bool, yes: bool
+) -> None:
     """Let PROGRAM use this node: writes its configuration after showing the change, and keeps what was there.
 
     Without PROGRAM, lists those it knows.
@@ -45,12 +47,14 @@ def connect_command(program: str | None, model: str, key: str, only_print: bool,
         click.echo(known.words(target))
 
 
-def _target(client: NodeClient, model: str, key: str) -> Target:
+def _target(client: NodeClient, model: str, key: str | None) -> Target:
+    if key is None and client.admin.keys():
+        raise click.UsageError("this node asks for a key: `crofter key create NAME` makes one, `--key` takes it.")
     name = model or client.admin.status().default_model
     if not name:
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "there is no model that chats; `crofter pull chat` gets one")
     summary: ModelSummary = client.admin.model(name).summary
-    return Target(url=client.node.url, key=key, model=summary.name, context_length=summary.context_length)
+    return Target(url=client.node.url, key=key or _ANY_KEY, model=summary.name, context_length=summary.context_length)
 
 
 def _configure(program: Program, target: Target, new: str, *, only_print: bool, yes: bool) -> None:
