@@ -150,7 +150,7 @@ from crofter.integrations.llama_index import Crofter
 
 model = Crofter(base_url="{target.url}", api_key="{target.key}", model="{target.model}")
 
-Without it, llama_index.llms.openai_like.OpenAILike with api_base="{target.url}/v1" works too."""
+Without it, llama_index.llms.openai_like.OpenAILike with api_base="{target.url}/v1", is_chat_model=True works too."""
 
 
 def _zed_key(target: Target) -> str:
