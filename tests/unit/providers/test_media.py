@@ -61,6 +61,14 @@ def test_anthropic_is_shown_images_in_turns_and_in_results() -> None:
     assert (result["type"], result["content"]) == ("tool_result", wanted)
 
 
+def test_anthropic_gets_blocks_without_the_space_between_them() -> None:
+    apart = Message(role="user", content=f"{PICTURE.marker}\n{PHOTO.marker}\nWell?")
+    prompt = ChatPrompt(messages=(apart,), media=(PICTURE, PHOTO))
+    [turn] = anthropic.sending("c", request(prompt)).body["messages"]
+    assert [block["type"] for block in turn["content"]] == ["image", "image", "text"]
+    assert turn["content"][2]["text"] == "Well?"
+
+
 @pytest.mark.parametrize(
     ("kind", "prompt", "place"),
     [

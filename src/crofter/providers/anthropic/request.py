@@ -68,7 +68,12 @@ def _messages(messages: Iterable[Message], media: Sequence[MediaPart]) -> list[d
 
 
 def _blocks(message: Message, media: Sequence[MediaPart]) -> list[dict[str, Any]]:
-    blocks = [_block(piece) for piece in pieces_of(message.content or "", media)]
+    pieces = list(pieces_of(message.content or "", media))
+    if len(pieces) > 1:
+        # Blocks stand apart by themselves, and one of nothing but space is refused.
+        trimmed = (piece if isinstance(piece, MediaPart) else piece.strip("\n") for piece in pieces)
+        pieces = [piece for piece in trimmed if isinstance(piece, MediaPart) or piece.strip()]
+    blocks = [_block(piece) for piece in pieces]
     if message.role == "tool":
         result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id or ""}
         return [{**result, "content": blocks} if blocks else result]
