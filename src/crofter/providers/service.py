@@ -73,7 +73,7 @@ class Providers:
         """See `core.Backend`."""
         if not isinstance(model, RemoteModel):
             return ()
-        provider = self.book.get(model.provider)
+        provider = model.provider
         there = place(provider, model.remote_name)
         radius = model_radius(provider, model.remote_name)
         return (Way(backend=provider.name, radius=radius, ran_on=(there,), readable_by=("this node", there)),)
@@ -142,16 +142,21 @@ class Providers:
             self._media_bytes -= size_bytes
 
     def _known(self, model: Model) -> tuple[Provider, str]:
+        """Whose it is. Raises UNSUPPORTED for nobody's."""
         if not isinstance(model, RemoteModel):
             raise CrofterError(ErrorCode.UNSUPPORTED, f"{model.name} is of no provider", parameter="model")
-        return self.book.get(model.provider), model.remote_name
+        return model.provider, model.remote_name
 
     async def _line(self, provider: Provider) -> Line:
-        if provider.name not in self._lines:
-            trusted = await anyio.to_thread.run_sync(trusted_certificates, provider)
-            if provider.name not in self._lines:  # nobody was faster
-                key = self.book.key(provider.name)
-                self._lines[provider.name] = Line(provider, key, self._settings, trusted=trusted)
+        """The way to it. Raises CONFLICT if its name means another place by now, as what was allowed was this one; NOT_FOUND."""
+        line = self._lines.get(provider.name)
+        trusted = None if line else await anyio.to_thread.run_sync(trusted_certificates, provider)
+        if not self.book.get(provider.name).stands_as(provider):
+            message = f"{provider.name} was changed while this request was under way; send it again"
+            raise CrofterError(ErrorCode.CONFLICT, message, parameter="model")
+        if trusted is not None and provider.name not in self._lines:  # nobody was faster
+            key = self.book.key(provider.name)
+            self._lines[provider.name] = Line(provider, key, self._settings, trusted=trusted)
         return self._lines[provider.name]
 
 

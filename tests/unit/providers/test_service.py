@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -24,8 +25,8 @@ from crofter.core import (
     RequestId,
     TextPrompt,
 )
-from crofter.providers import ProviderBook, Providers, ProviderSettings
-from crofter.providers.line import Line
+from crofter.providers import Provider, ProviderBook, Providers, ProviderSettings
+from crofter.providers.line import Line, trusted_certificates
 from crofter.providers.plan import FAILURES_TO_OPEN
 from crofter.store import Database, ProviderRecords
 from tests.fakes import MODEL
@@ -310,6 +311,35 @@ async def test_a_provider_that_is_removed_ends_its_answers_with_an_error(book: P
             with pytest.raises(CrofterError) as caught:
                 await anext(generator)
             assert caught.value.code is ErrorCode.PROVIDER_FAILED
+
+
+async def test_a_name_that_now_means_somebody_else_gets_nothing_that_was_meant_for_the_first(
+    book: ProviderBook,
+) -> None:
+    async with attached(book, ANSWER) as there:
+        [way] = there.providers.ways(there.model)
+        assert way.radius == "local"
+        book.remove("near")
+        book.add("near", kind_name="custom", base_url=there.server.url, radius="public", key=KEY)
+        assert (await there.error()).code is ErrorCode.CONFLICT
+    assert there.server.asked == []
+
+
+async def test_a_provider_exchanged_while_its_line_is_made_is_not_asked_by_that_line(
+    book: ProviderBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchanged(provider: Provider) -> ssl.SSLContext:
+        if provider.radius == "local":
+            book.remove("near")
+            book.add("near", kind_name="custom", base_url=provider.base_url, radius="trusted", key=KEY)
+        return trusted_certificates(provider)
+
+    monkeypatch.setattr("crofter.providers.service.trusted_certificates", exchanged)
+    async with attached(book, ANSWER) as there:
+        assert (await there.error()).code is ErrorCode.CONFLICT
+        assert there.server.asked == []
+        there.model = book.find("near/some-model") or there.model
+        assert await there.text() == "Hi there"
 
 
 async def test_nobody_there_is_said_and_soon_not_even_asked(book: ProviderBook, pauses: list[float]) -> None:
