@@ -40,7 +40,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     has_thinking_switch: bool = False
     """Whether thinking is switched off by `thinking`, and not by an effort of `none`."""
     budget_field: str = ""
-    """How the most tokens of thinking are said; empty: not at all."""
+    """How the most tokens of thinking are said; empty: not at all, or not to every server of the kind (vLLM)."""
     keeps_schemas: bool = True
     """Whether it holds answers to a JSON Schema, not only to JSON."""
     short_call_ids: bool = False
@@ -80,14 +80,7 @@ KINDS: dict[str, Kind] = {
             takes_template_arguments=True,
             budget_field="thinking_budget_tokens",
         ),
-        _own(
-            "vllm",
-            "vLLM",
-            8000,
-            sampling=_VLLM,
-            takes_template_arguments=True,
-            budget_field="thinking_token_budget",
-        ),
+        _own("vllm", "vLLM", 8000, sampling=_VLLM, takes_template_arguments=True),
         _own("lmstudio", "LM Studio", 1234, sampling={"top_k": "top_k", "repetition_penalty": "repeat_penalty"}),
         _own("exo", "exo", 52415, completes=False, takes_effort=False),
         _own(

@@ -24,8 +24,6 @@ from .values import Provider
 
 _OWN_ARGUMENTS = frozenset({"enable_thinking", "reasoning_effort"})
 """Arguments of templates that have a field of their own in the API."""
-
-
 MOST_FILE_BYTES = 20_000_000
 """Of an image or a sound; services take less, and say so themselves."""
 

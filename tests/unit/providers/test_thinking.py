@@ -90,7 +90,7 @@ def test_thinking_is_said_to_openais_kind_as_the_catalogue_has_it() -> None:
     assert said("deepseek", wishes={"enable_thinking": False}) == {"thinking": {"type": "disabled"}}
     assert said("exo", wishes={"enable_thinking": False}) == {}
     assert said("crofter", thinking_tokens=500) == {"thinking_budget": 500}
+    assert said("llama-server", thinking_tokens=0) == {"thinking_budget_tokens": 0}
     assert said("vllm", wishes={"reasoning_effort": "low"}, thinking_tokens=0) == {
         "chat_template_kwargs": {"reasoning_effort": "low"},
-        "thinking_token_budget": 0,
     }
