@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crofter.client import Reply, with_images
+from crofter.client import Reply, image_address, with_images
+from crofter.core import CrofterError
 
 HELP = """\
 /model [NAME]    which model answers; with a name, switch to it
@@ -30,8 +31,8 @@ class ChatSession:
         self.model = model
         self.system = system
         self.turns: list[Message] = []
-        self.images: list[bytes] = []
-        """Of the next question."""
+        self.images: list[str] = []
+        """Of the next question, as `data:` addresses."""
         self.last: Reply | None = None
         self.finished = False
         self._say = say
@@ -89,9 +90,12 @@ class ChatSession:
             return
         path = Path(name).expanduser()
         try:
-            self.images.append(path.read_bytes())
+            self.images.append(image_address(path))
         except OSError as error:
             self._say(f"cannot read {path}: {error.strerror}.")
+            return
+        except CrofterError as error:
+            self._say(f"cannot show {path}: {error.message}.")
             return
         self._say(f"{path.name} goes with the next question.")
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from crofter.core import RADII, CrofterError, ErrorCode, Radius
+from crofter.core import RADII, CrofterError, ErrorCode, Radius, media_type_of
 
 from .request import Request
 
 Messages = str | Sequence[Mapping[str, object]]
 """What the user says, or a conversation: messages as OpenAI's API has them."""
 Image = bytes | Path | str
-"""A file's bytes, where it lies, or its address (`https:` or `data:`)."""
+"""PNG, JPEG, WebP, GIF or BMP: the file's bytes, where it lies, or its address (`https:` or `data:`)."""
 
 _AS_THEY_ARE = frozenset({"model", "tool_choice", "max_tokens", "temperature", "top_p", "seed", "stop"})
 
@@ -46,7 +46,7 @@ class ChatOptions(TypedDict, total=False):
 
 
 def chat_request(messages: Messages, options: ChatOptions) -> Request:
-    """One streamed answer. Raises OSError for an image that cannot be read."""
+    """One streamed answer. Raises INVALID_REQUEST for an image that is none, OSError for one that cannot be read."""
     body = {name: value for name, value in options.items() if name in _AS_THEY_ARE and value is not None}
     said: Sequence[Mapping[str, object]] = (
         [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
@@ -77,15 +77,19 @@ def radius_header(radius: Radius | None) -> dict[str, str]:
 
 
 def with_images(message: Mapping[str, object], images: Sequence[Image]) -> dict[str, object]:
-    """The message with images before its words. Raises OSError for one that cannot be read."""
-    shown = [{"type": "image_url", "image_url": {"url": _address(image)}} for image in images]
+    """The message with images before its words. Raises what `image_address` raises."""
+    shown = [{"type": "image_url", "image_url": {"url": image_address(image)}} for image in images]
     words = message.get("content")
     return {**message, "content": [*shown, *(words if isinstance(words, list) else [{"type": "text", "text": words}])]}
 
 
-def _address(image: Image) -> str:
+def image_address(image: Image) -> str:
+    """What stands for an image in a message. Raises INVALID_REQUEST for a file that is none, OSError for one that cannot be read."""
     if isinstance(image, str):
         return image
     data = image.read_bytes() if isinstance(image, Path) else image
-    # What it is, the node sees for itself.
-    return f"data:application/octet-stream;base64,{base64.b64encode(data).decode()}"
+    media_type = media_type_of(data)
+    if media_type is None or not media_type.startswith("image/"):
+        message = "an image is none of PNG, JPEG, WebP, GIF and BMP"
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="images")
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -43,7 +43,7 @@ class MediaPart(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["image", "audio"]
     data: bytes
-    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV."""
+    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV, for some providers an MP3."""
     marker: str
     """Stands in the text where this belongs. Drawn by lot, so that no text has it by chance or on purpose."""
     place: str

@@ -105,15 +105,18 @@ def test_other_text_is_for_the_model(session: ChatSession, text: str) -> None:
 def test_an_image_goes_with_the_next_question_and_stays_in_the_conversation(
     session: ChatSession, told: Told, tmp_path: Path
 ) -> None:
-    (tmp_path / "cat.png").write_bytes(b"pixels")
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\npixels")
+    (tmp_path / "talk.pdf").write_bytes(b"%PDF-1.7")
     session.run_command(f"/image {tmp_path / 'cat.png'}")
     session.run_command("/image")
     session.run_command(f"/image {tmp_path / 'none.png'}")
+    session.run_command(f"/image {tmp_path / 'talk.pdf'}")
     assert told[0] == "cat.png goes with the next question."
     assert "/image FILE" in told[1]
     assert "cannot read" in told[2]
+    assert "none of PNG" in told[3]
     asked = session.messages("What is it?")[-1]
-    url = "data:application/octet-stream;base64,cGl4ZWxz"
+    url = "data:image/png;base64,iVBORw0KGgpwaXhlbHM="
     assert asked["content"] == [
         {"type": "image_url", "image_url": {"url": url}},
         {"type": "text", "text": "What is it?"},

@@ -52,8 +52,8 @@ def test_images_go_with_the_last_message(tmp_path: Path) -> None:
     assert first == conversation[0]
     assert text == {"type": "text", "text": "What is this?"}
     urls = [image["image_url"]["url"] for image in images]
-    assert urls[0].startswith("data:application/octet-stream;base64,iVBOR")
-    assert urls[1].startswith("data:application/octet-stream;base64,/9j/")
+    assert urls[0].startswith("data:image/png;base64,iVBOR")
+    assert urls[1].startswith("data:image/jpeg;base64,/9j/")
     assert urls[2] == "https://example.org/a.webp"
     assert conversation[1]["content"] == "What is this?"
 
@@ -62,3 +62,9 @@ def test_images_join_what_a_message_has_already() -> None:
     parts = [{"type": "text", "text": "What is this?"}]
     body = body_of([{"role": "user", "content": parts}], images=["https://example.org/a.webp"])
     assert [part["type"] for part in body["messages"][0]["content"]] == ["image_url", "text"]
+
+
+@pytest.mark.parametrize("file", [b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVEfmt "], ids=["document", "sound"])
+def test_what_is_no_image_is_not_sent(file: bytes) -> None:
+    with pytest.raises(CrofterError, match="PNG"):
+        body_of("Hi", images=[file])

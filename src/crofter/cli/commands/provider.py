@@ -3,17 +3,15 @@
 import os
 import sys
 import time
-from urllib.parse import quote
 
 import click
 
-from crofter.api import KnownProvider, ProviderSummary, ProviderTrial
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.api import NewProvider, ProviderChange, ProviderSummary
+from crofter.cli.client import NodeClient
 from crofter.cli.output import ago, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
 from crofter.core import RADII, Radius
 
-_PATH = f"{ADMIN}/providers"
 _SHOWN_MODELS = 200
 
 
@@ -58,8 +56,8 @@ def add(  # noqa: PLR0913 - one for each option
     with ensure_node() as client:
         if key is None and _needs_key(client, kind or name, base_url):
             key = _asked_key(name)
-        body = {"name": name, "kind": kind, "base_url": base_url, "radius": radius, "key": key or "", "models": models}
-        added = client.send("POST", _PATH, ProviderSummary, body)
+        new = NewProvider(name=name, kind=kind, base_url=base_url, radius=radius, key=key or "", models=models)
+        added = client.admin.add_provider(new)
     if as_json:
         print_json(added)
         return
@@ -76,7 +74,7 @@ def add(  # noqa: PLR0913 - one for each option
 def list_providers(as_json: bool) -> None:
     """List the providers, without their keys. Asks none of them."""
     with ensure_node() as client:
-        providers = client.get(_PATH, list[ProviderSummary])
+        providers = client.admin.providers()
     if as_json:
         print_json(providers)
         return
@@ -100,7 +98,7 @@ def list_providers(as_json: bool) -> None:
 def known(as_json: bool) -> None:
     """List what can be added by name alone."""
     with ensure_node() as client:
-        kinds = client.get(f"{ADMIN}/known-providers", list[KnownProvider])
+        kinds = client.admin.known_providers()
     if as_json:
         print_json(kinds)
         return
@@ -116,7 +114,7 @@ def known(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """What is kept of one provider."""
     with ensure_node() as client:
-        _print(client.get(_address(name), ProviderSummary), as_json)
+        _print(client.admin.provider(name), as_json)
 
 
 @provider_command.command("models")
@@ -125,7 +123,7 @@ def show(name: str, as_json: bool) -> None:
 def list_models(name: str, as_json: bool) -> None:
     """Ask a provider which models it has, and list them from now on."""
     with ensure_node() as client:
-        found = client.send("POST", f"{_address(name)}/models", ProviderSummary)
+        found = client.admin.list_provider_models(name)
     if as_json:
         print_json(found)
         return
@@ -142,7 +140,7 @@ def list_models(name: str, as_json: bool) -> None:
 def try_out(name: str, model: str, as_json: bool) -> None:
     """Send a request of two words, and say how long the answer took. A service may charge for it."""
     with ensure_node() as client:
-        trial = client.send("POST", f"{_address(name)}/test", ProviderTrial, {"model": model})
+        trial = client.admin.try_provider(name, model)
     if as_json:
         print_json(trial)
         return
@@ -165,16 +163,14 @@ def change(
         key = _asked_key(name)
     if radius is None and key is None:
         raise click.UsageError("say what to set: --radius or --key.")
-    with ensure_node() as client:
-        _print(client.send("PATCH", _address(name), ProviderSummary, {"radius": radius, "key": key}), as_json)
+    _print(_change(name, ProviderChange(radius=radius, key=key)), as_json)
 
 
 @provider_command.command("enable")
 @click.argument("name")
 def enable(name: str) -> None:
     """Use a provider again."""
-    with ensure_node() as client:
-        client.send("PATCH", _address(name), ProviderSummary, {"enabled": True})
+    _change(name, ProviderChange(enabled=True))
     say(f"{name} is used again.")
 
 
@@ -182,8 +178,7 @@ def enable(name: str) -> None:
 @click.argument("name")
 def disable(name: str) -> None:
     """Keep a provider and its key, and send it nothing."""
-    with ensure_node() as client:
-        client.send("PATCH", _address(name), ProviderSummary, {"enabled": False})
+    _change(name, ProviderChange(enabled=False))
     say(f"{name} is sent nothing any more.")
 
 
@@ -192,12 +187,13 @@ def disable(name: str) -> None:
 def remove(name: str) -> None:
     """Forget a provider and its key."""
     with ensure_node() as client:
-        client.send("DELETE", _address(name), ProviderSummary)
+        client.admin.remove_provider(name)
     say(f"removed {name} and its key.")
 
 
-def _address(name: str) -> str:
-    return f"{_PATH}/{quote(name, safe='')}"
+def _change(name: str, change: ProviderChange) -> ProviderSummary:
+    with ensure_node() as client:
+        return client.admin.change_provider(name, change)
 
 
 def _count(provider: ProviderSummary) -> str:
@@ -224,7 +220,7 @@ def _print(provider: ProviderSummary, as_json: bool) -> None:
 
 
 def _needs_key(client: NodeClient, kind_name: str, base_url: str) -> bool:
-    kinds = client.get(f"{ADMIN}/known-providers", list[KnownProvider])
+    kinds = client.admin.known_providers()
     return not base_url and any(kind.name == kind_name.lower() and kind.keys_at for kind in kinds)
 
 
