@@ -1,25 +1,16 @@
 """Talking to the node of this home, with the administrator token of this run."""
 
-from typing import Unpack
-
-from crofter.client import Admin, ChatOptions, Connection, Messages, Place, Stream, chat_request
+from crofter.client import Client
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 
-ADMIN = "/crofter/v1"
 
-
-class NodeClient(Connection):
-    """A connection to one running node."""
+class NodeClient(Client):
+    """A client of one running node, which is asked once: that it does not answer is what a command has to say."""
 
     def __init__(self, node: RunningNode) -> None:
-        super().__init__(Place(url=node.url, secret=node.administrator_token))
+        super().__init__(node.url, node.administrator_token, retries=0)
         self.node = node
-        self.admin = Admin[Connection](self)
-
-    def stream(self, messages: Messages, **options: Unpack[ChatOptions]) -> Stream:
-        """An answer while it is written."""
-        return Stream(self, chat_request(messages, options))
 
 
 def connect(home: Home) -> NodeClient:

@@ -9,7 +9,7 @@
 
 from .admin import Admin
 from .answers import Delta, Reply, ReplyReader, Timings, ToolCall
-from .asking import ChatOptions, Image, Messages, chat_request, image_address, with_images
+from .asking import ChatOptions, Image, Messages, image_address, with_images
 from .async_client import AsyncClient, AsyncStream
 from .async_connection import AsyncConnection
 from .client import Client, Stream
@@ -40,7 +40,6 @@ __all__ = [
     "Stream",
     "Timings",
     "ToolCall",
-    "chat_request",
     "image_address",
     "with_images",
 ]

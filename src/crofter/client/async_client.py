@@ -13,7 +13,7 @@ from .asking import ChatOptions, Messages, chat_request
 from .async_connection import AsyncConnection
 from .patience import Patience
 from .places import found_place
-from .replies import Embeddings, Model, ModelPage, VectorList, embedding_request
+from .replies import MODELS, Embeddings, Model, ModelPage, VectorList, embedding_request
 from .request import READ_TIMEOUT_SECONDS, Request
 
 
@@ -72,7 +72,7 @@ class AsyncClient:
 
     async def models(self) -> list[Model]:
         """What the node offers."""
-        return (await self._connection.get("/v1/models", ModelPage)).models()
+        return (await self._connection.ask(MODELS, ModelPage)).models()
 
     @cached_property
     def admin(self) -> Admin[AsyncConnection]:

@@ -1,6 +1,6 @@
 """The same for programs with an event loop."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
 from types import TracebackType
@@ -42,14 +42,6 @@ class AsyncConnection:
     async def close(self) -> None:
         """Let go of the sockets."""
         await self._http.aclose()
-
-    async def get(self, path: str, kind: type[T], *, query: Mapping[str, str] | None = None) -> T:
-        """GET and decode."""
-        return await self.ask(Request(method="GET", path=path, query=query, repeatable=True), kind)
-
-    async def send(self, method: str, path: str, kind: type[T], body: object = None) -> T:
-        """Any method with a JSON body, and decode the reply."""
-        return await self.ask(Request(method=method, path=path, body=body), kind)
 
     async def ask(self, request: Request, kind: type[T]) -> T:
         """Send and decode the reply."""

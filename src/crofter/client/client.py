@@ -13,7 +13,7 @@ from .asking import ChatOptions, Messages, chat_request
 from .connection import Connection
 from .patience import Patience
 from .places import found_place
-from .replies import Embeddings, Model, ModelPage, VectorList, embedding_request
+from .replies import MODELS, Embeddings, Model, ModelPage, VectorList, embedding_request
 from .request import READ_TIMEOUT_SECONDS, Request
 
 
@@ -102,7 +102,7 @@ class Client:
         ...     "chat" in next(model for model in client.models() if model.default).capabilities
         True
         """
-        return self._connection.get("/v1/models", ModelPage).models()
+        return self._connection.ask(MODELS, ModelPage).models()
 
     @cached_property
     def admin(self) -> Admin[Connection]:

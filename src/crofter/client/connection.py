@@ -1,7 +1,7 @@
 """A node over HTTP: JSON in, values, lines or errors out."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
@@ -44,14 +44,6 @@ class Connection:
     def close(self) -> None:
         """Let go of the sockets."""
         self._http.close()
-
-    def get(self, path: str, kind: type[T], *, query: Mapping[str, str] | None = None) -> T:
-        """GET and decode."""
-        return self.ask(Request(method="GET", path=path, query=query, repeatable=True), kind)
-
-    def send(self, method: str, path: str, kind: type[T], body: object = None) -> T:
-        """Any method with a JSON body, and decode the reply."""
-        return self.ask(Request(method=method, path=path, body=body), kind)
 
     def ask(self, request: Request, kind: type[T]) -> T:
         """Send and decode the reply."""

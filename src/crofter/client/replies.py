@@ -89,6 +89,9 @@ class ModelPage(msgspec.Struct):
         ]
 
 
+MODELS = Request(method="GET", path="/v1/models", repeatable=True)
+
+
 def embedding_request(texts: Sequence[str], model: str, dimensions: int | None, radius: Radius) -> Request:
     """Texts to vectors."""
     body: dict[str, object] = {"input": list(texts), "model": model, "encoding_format": "base64"}

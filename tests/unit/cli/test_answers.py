@@ -3,12 +3,10 @@ from collections.abc import Generator, Sequence
 import pytest
 
 from crofter.cli.answers import read
-from crofter.cli.client import NodeClient
-from crofter.client import Reply, Request
+from crofter.client import Connection, Place, Reply, Request, Stream
 from crofter.core import CrofterError, ErrorCode, Usage
-from crofter.node import RunningNode
 
-NODE = RunningNode(pid=1, url="http://127.0.0.1:1", administrator_token="t", started_at=0.0, version="0")
+ASKED = Request(method="POST", path="/v1/chat/completions")
 
 ANSWER = (
     b'data: {"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
@@ -25,11 +23,11 @@ ANSWER = (
 )
 
 
-class CannedClient(NodeClient):
+class CannedConnection(Connection):
     """Answers with lines written down beforehand."""
 
     def __init__(self, canned: Sequence[bytes]) -> None:
-        super().__init__(NODE)
+        super().__init__(Place(url="http://127.0.0.1:1"))
         self._canned = canned
 
     def streamed(self, request: Request) -> Generator[bytes]:
@@ -38,7 +36,7 @@ class CannedClient(NodeClient):
 
 def answer(lines: Sequence[bytes], shown: list[tuple[str, bool]] | None = None) -> Reply:
     pieces: list[tuple[str, bool]] = [] if shown is None else shown
-    with CannedClient(lines) as client, client.stream("hi") as stream:
+    with CannedConnection(lines) as connection, Stream(connection, ASKED) as stream:
         return read(stream, lambda piece, is_reasoning: pieces.append((piece, is_reasoning)))
 
 
@@ -77,7 +75,7 @@ def test_what_arrived_before_an_interruption_is_kept() -> None:
         if piece == "Hel":
             raise KeyboardInterrupt
 
-    with CannedClient(ANSWER) as client, client.stream("hi") as stream:
+    with CannedConnection(ANSWER) as connection, Stream(connection, ASKED) as stream:
         with pytest.raises(KeyboardInterrupt):
             read(stream, interrupt)
         assert stream.reply.text == "Hel"

@@ -103,6 +103,10 @@ async def async_connection(place: Place) -> AsyncGenerator[AsyncConnection]:
         yield connection
 
 
+def get(path: str) -> Request:
+    return Request(method="GET", path=path, repeatable=True)
+
+
 def post(path: str) -> Request:
     return Request(method="POST", path=path, body={})
 
@@ -114,16 +118,16 @@ def failure_of(ask: Callable[[], object]) -> CrofterError:
 
 
 def test_the_secret_is_sent(connection: Connection) -> None:
-    assert connection.get("/token", str) == "Bearer secret"
+    assert connection.ask(get("/token"), str) == "Bearer secret"
 
 
 def test_a_refusal_keeps_its_code_words_and_field(connection: Connection) -> None:
-    failure = failure_of(lambda: connection.get("/refused", object))
+    failure = failure_of(lambda: connection.ask(get("/refused"), object))
     assert (failure.code, failure.message, failure.parameter) == (ErrorCode.NOT_FOUND, "no such key", "name")
 
 
 def test_a_reply_that_is_no_error_object_is_still_an_error(connection: Connection) -> None:
-    failure = failure_of(lambda: connection.get("/strange", object))
+    failure = failure_of(lambda: connection.ask(get("/strange"), object))
     assert failure.code is ErrorCode.INTERNAL
     assert "502" in failure.message
 
@@ -144,12 +148,12 @@ def test_only_a_line_feed_ends_a_line(connection: Connection) -> None:
 
 
 def test_a_node_that_says_when_to_come_back_is_asked_again(connection: Connection, asked: list[str]) -> None:
-    assert connection.get("/busy", str) == "at last"
+    assert connection.ask(get("/busy"), str) == "at last"
     assert asked == ["/busy"] * 3
 
 
 def test_what_might_be_done_twice_is_not_asked_again(connection: Connection, asked: list[str]) -> None:
-    failure = failure_of(lambda: connection.send("POST", "/busy", str, {}))
+    failure = failure_of(lambda: connection.ask(post("/busy"), str))
     assert (failure.code, failure.retry_after_seconds) == (ErrorCode.OVERLOADED, 0.0)
     assert asked == ["/busy"]
     failure_of(lambda: connection.ask(msgspec.structs.replace(post("/busy"), repeatable=True), str))
@@ -159,26 +163,26 @@ def test_what_might_be_done_twice_is_not_asked_again(connection: Connection, ask
 def test_a_node_that_is_gone_is_reported_as_such() -> None:
     patience = Patience(retries=1, first_wait_seconds=0)
     with Connection(Place(url="http://127.0.0.1:1"), patience=patience) as connection:
-        failure = failure_of(lambda: connection.get("/token", str))
+        failure = failure_of(lambda: connection.ask(get("/token"), str))
     assert failure.code is ErrorCode.NODE_NOT_RUNNING
     assert "crofter up" in failure.message
 
 
 async def test_the_async_connection_does_the_same(async_connection: AsyncConnection, asked: list[str]) -> None:
-    assert await async_connection.get("/token", str) == "Bearer secret"
-    assert await async_connection.get("/separators", dict[str, str]) == {"text": SEPARATORS}
+    assert await async_connection.ask(get("/token"), str) == "Bearer secret"
+    assert await async_connection.ask(get("/separators"), dict[str, str]) == {"text": SEPARATORS}
     with pytest.raises(CrofterError, match="no such key"):
-        await async_connection.get("/refused", object)
+        await async_connection.ask(get("/refused"), object)
     steps = [step.number async for step in async_connection.progress(post("/steps"), Step)]
     assert steps == [1, 2]
     with pytest.raises(CrofterError, match="no such key"):
         [step async for step in async_connection.progress(post("/broken"), Step)]
     asked.clear()
-    assert await async_connection.get("/busy", str) == "at last"
+    assert await async_connection.ask(get("/busy"), str) == "at last"
 
 
 async def test_the_async_connection_reports_a_node_that_is_gone() -> None:
     async with AsyncConnection(Place(url="http://127.0.0.1:1")) as connection:
         with pytest.raises(CrofterError) as raised:
-            await connection.get("/token", str)
+            await connection.ask(get("/token"), str)
     assert raised.value.code is ErrorCode.NODE_NOT_RUNNING
