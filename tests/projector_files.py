@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from tests.gguf_files import write_tiny_llama
 
-ProjectorKind = Literal["mlp", "gemma3", "qwen2vl_merger", "ultravox"]
-"""LLaVA's (plain), Gemma 3's (image rows see each other, later ones too), Qwen2-VL's (M-RoPE, any size), Ultravox's (sound)."""
+ProjectorKind = Literal["mlp", "gemma3", "gemma4v", "qwen2vl_merger", "ultravox"]
+"""LLaVA's (plain), Gemma 3's (image rows see each other, later ones too), Gemma 4's (the same, any size), Qwen2-VL's (M-RoPE, any size),
+Ultravox's (sound)."""
 
 WIDTH = 32
 """Of the encoder."""
 PATCH = 4
 IMAGE_SIZE = 16
 _LAYERS = 2
+_MOST_PATCHES_A_SIDE = 1024
 _FRAMES = 1500
 """Positions of a Whisper encoder: 30 seconds in steps of 20 ms."""
 _MEL_BINS = 80
@@ -26,22 +28,32 @@ _STACK = 4
 Tensors = dict[str, NDArray[np.float32]]
 
 
-def write_tiny_eyes(folder: Path, kind: ProjectorKind, *, hidden: int = 64) -> tuple[Path, Path]:
+def write_tiny_eyes(
+    folder: Path, kind: ProjectorKind, *, hidden: int = 64, context: int = 512, image_size: int = IMAGE_SIZE
+) -> tuple[Path, Path]:
     """Write a tiny model and a projector for it into `folder`; returns (model, projector)."""
     model = folder / f"tiny-{kind}.gguf"
     if kind == "qwen2vl_merger":
         # M-RoPE: pairs of a head's numbers that turn by time, height and width.
         sections = [hidden // 4 // 2 - 4, 2, 2, 0]
         write_tiny_llama(
-            model, architecture="qwen2vl", edit=lambda writer: writer.add_rope_dimension_sections(sections)
+            model,
+            architecture="qwen2vl",
+            context=context,
+            edit=lambda writer: writer.add_rope_dimension_sections(sections),
         )
     else:
-        write_tiny_llama(model)
-    return model, write_tiny_projector(folder / f"mmproj-{kind}.gguf", kind, hidden=hidden)
+        write_tiny_llama(model, context=context)
+    return model, write_tiny_projector(folder / f"mmproj-{kind}.gguf", kind, hidden=hidden, image_size=image_size)
 
 
-def write_tiny_projector(path: Path, kind: ProjectorKind, *, hidden: int = 64, seed: int = 7) -> Path:
-    """Write a projector whose rows are `hidden` numbers wide and return `path`. The same arguments give the same bytes."""
+def write_tiny_projector(
+    path: Path, kind: ProjectorKind, *, hidden: int = 64, image_size: int = IMAGE_SIZE, seed: int = 7
+) -> Path:
+    """Write a projector whose rows are `hidden` numbers wide and return `path`. The same arguments give the same bytes.
+
+    `image_size`: pixels a side of what it looks at, if that is not any size.
+    """
     writer = gguf.GGUFWriter(path, "clip")
     writer.add_type("mmproj")
     writer.add_name("Tiny Projector")
@@ -55,7 +67,7 @@ def write_tiny_projector(path: Path, kind: ProjectorKind, *, hidden: int = 64, s
     writer.add_uint32(f"clip.{sense}.attention.head_count", 2)
     writer.add_float32(f"clip.{sense}.attention.layer_norm_epsilon", 1e-5)
     if sense == "vision":
-        writer.add_uint32("clip.vision.image_size", IMAGE_SIZE)
+        writer.add_uint32("clip.vision.image_size", image_size)
         writer.add_uint32("clip.vision.patch_size", PATCH)
         writer.add_array("clip.vision.image_mean", [0.5, 0.5, 0.5])
         writer.add_array("clip.vision.image_std", [0.5, 0.5, 0.5])
@@ -64,7 +76,7 @@ def write_tiny_projector(path: Path, kind: ProjectorKind, *, hidden: int = 64, s
     else:
         writer.add_uint32("clip.audio.num_mel_bins", _MEL_BINS)
         writer.add_uint32("clip.audio.projector.stack_factor", _STACK)
-    for name, values in _tensors(kind, hidden, np.random.default_rng(seed)).items():
+    for name, values in _tensors(kind, hidden, image_size, np.random.default_rng(seed)).items():
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -73,7 +85,7 @@ def write_tiny_projector(path: Path, kind: ProjectorKind, *, hidden: int = 64, s
     return path
 
 
-def _tensors(kind: ProjectorKind, hidden: int, random: np.random.Generator) -> Tensors:
+def _tensors(kind: ProjectorKind, hidden: int, image_size: int, random: np.random.Generator) -> Tensors:
     def weights(*shape: int) -> NDArray[np.float32]:
         return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
 
@@ -108,7 +120,7 @@ def _tensors(kind: ProjectorKind, hidden: int, random: np.random.Generator) -> T
             "mm.a.norm_pre.weight": np.ones(WIDTH * _STACK, np.float32),
             "mm.a.norm_mid.weight": np.ones(hidden, np.float32),
         }
-    patches = (IMAGE_SIZE // PATCH) ** 2
+    patches = (image_size // PATCH) ** 2
     tensors["v.patch_embd.weight"] = weights(WIDTH, 3, PATCH, PATCH)
     if kind == "qwen2vl_merger":
         return tensors | {
@@ -117,6 +129,11 @@ def _tensors(kind: ProjectorKind, hidden: int, random: np.random.Generator) -> T
             "mm.0.bias": np.zeros(WIDTH * 4, np.float32),
             "mm.2.weight": weights(hidden, WIDTH * 4) * np.float32(8.0),
             "mm.2.bias": np.zeros(hidden, np.float32),
+        }
+    if kind == "gemma4v":
+        return tensors | {
+            "v.position_embd.weight": weights(2, _MOST_PATCHES_A_SIDE, WIDTH),
+            "mm.input_projection.weight": weights(hidden, WIDTH) * np.float32(8.0),
         }
     tensors["v.position_embd.weight"] = weights(patches, WIDTH)
     if kind == "gemma3":

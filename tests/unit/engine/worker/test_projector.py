@@ -9,6 +9,7 @@ import time
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -33,23 +34,28 @@ from crofter.engine.plan import plan_load
 from crofter.engine.wire import Chunks, Failed
 from crofter.engine.worker.decoders import ImageDecoder, SoundDecoder
 from crofter.engine.worker.intake import Intake
-from crofter.engine.worker.library import Model, start_library
+from crofter.engine.worker.library import FLASH_ATTENTION, Model, start_library
 from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.senses import Senses
 from crofter.engine.worker.vocabulary import Vocabulary
+from crofter.models.facts.projector import read_projector_shape
+from crofter.models.gguf.header import read_header
 from tests.image_files import png
-from tests.projector_files import ProjectorKind, write_tiny_eyes
+from tests.projector_files import IMAGE_SIZE, ProjectorKind, write_tiny_eyes
 from tests.unit.engine.conftest import GREEDY, model_file
 
-KINDS: tuple[ProjectorKind, ...] = ("mlp", "gemma3", "qwen2vl_merger")
+KINDS: tuple[ProjectorKind, ...] = ("mlp", "gemma3", "gemma4v", "qwen2vl_merger")
 ANSWER_TOKENS = 12
 
 
-def model_with_eyes(folder: Path, kind: ProjectorKind) -> ModelFile:
-    path, projector = write_tiny_eyes(folder, kind)
-    file = model_file(path, model_id=kind)
-    sight = ProjectorFile(path=projector, weight_bytes=projector.stat().st_size, step_bytes=1 << 20)
+def model_with_eyes(
+    folder: Path, kind: ProjectorKind, *, context: int = 512, image_size: int = IMAGE_SIZE
+) -> ModelFile:
+    path, projector = write_tiny_eyes(folder, kind, context=context, image_size=image_size)
+    file = msgspec.structs.replace(model_file(path, model_id=kind), context_length=context)
+    shape = read_projector_shape(read_header(projector))
+    sight = ProjectorFile(path=projector, **msgspec.structs.asdict(shape))
     return ModelFile(**{name: getattr(file, name) for name in ModelFile.__struct_fields__} | {"projector": sight})
 
 
@@ -80,8 +86,9 @@ def ask(prompt: ChatPrompt, **fields: object) -> GenerationRequest:
 class Bench:
     """A scheduler in this process, with everything that a worker puts before it."""
 
-    def __init__(self, file: ModelFile, **settings: int) -> None:
-        self.load = plan_load(file, machine_now(), EngineSettings(parallel_requests=4, **settings), None)
+    def __init__(self, file: ModelFile, **settings: int | str) -> None:
+        chosen = msgspec.convert({"parallel_requests": 4} | settings, EngineSettings)
+        self.load = plan_load(file, machine_now(), chosen, None)
         start_library()
         self.model = Model(self.load)
         self.vocabulary = Vocabulary(self.model)
@@ -90,6 +97,13 @@ class Bench:
         self.senses = Senses(self.model, self.load)
         self.scheduler = Scheduler(self.model, self.vocabulary, self.load, None, bool)
         self.call = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.renderer.close()
+        self.senses.close()
 
     def submit(self, request: GenerationRequest) -> int:
         assert isinstance(request.prompt, ChatPrompt)
@@ -152,12 +166,15 @@ def reference(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> tuple[list[i
     pointers = (ctypes.c_void_p * len(bitmaps))(*bitmaps)
     assert mtmd.mtmd_tokenize(sight, chunks, ctypes.byref(given), pointers, len(bitmaps)) == 0
     settings = llama.llama_context_default_params()
-    settings.n_ctx = settings.n_batch = settings.n_ubatch = 512
+    settings.n_ctx = settings.n_batch = settings.n_ubatch = file.context_length
+    settings.flash_attn_type = FLASH_ATTENTION[bench.load.flash_attention]
     # Sums are split between threads, and rounded by how they are split.
     settings.n_threads, settings.n_threads_batch = bench.load.threads, bench.load.batch_threads
     context = llama.llama_init_from_model(bench.model.handle, settings)
     past = llama.llama_pos(0)
-    assert mtmd.mtmd_helper_eval_chunks(sight, context, chunks, 0, 0, 512, True, ctypes.byref(past)) == 0
+    assert (
+        mtmd.mtmd_helper_eval_chunks(sight, context, chunks, 0, 0, file.context_length, True, ctypes.byref(past)) == 0
+    )
     tokens: list[int] = []
     logprobs: list[float] = []
     batch = llama.llama_batch_init(1, 0, 1)
@@ -185,10 +202,8 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def bench(file: ModelFile) -> Iterator[Bench]:
-    bench = Bench(file)
-    yield bench
-    bench.renderer.close()
-    bench.senses.close()
+    with Bench(file) as bench:
+        yield bench
 
 
 PROMPTS = (
@@ -207,22 +222,63 @@ def test_an_answer_is_that_of_the_librarys_own_helper(bench: Bench, file: ModelF
 
 
 @pytest.mark.parametrize("rows", [32, 48])
-def test_an_image_longer_than_a_step_is_read_in_several(file: ModelFile, rows: int) -> None:
-    # Of the kinds here only the one whose images have any size has such, and its rows do not see those after them.
+def test_an_image_longer_than_a_step_is_read_in_several(tmp_path: Path, rows: int) -> None:
+    file = model_with_eyes(tmp_path, "qwen2vl_merger")
     prompt = chat("Look ", png(5, (96, 80)), " closely")
-    whole = Bench(file)
-    expected = whole.answer(ask(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
-    parts = Bench(file)
-    parts.load = whole.load
-    parts.scheduler = Scheduler(
-        parts.model, parts.vocabulary, msgspec.structs.replace(whole.load, micro_batch_rows=rows), None, bool
-    )
-    found = parts.answer(ask(prompt))
+    with Bench(file) as bench:
+        expected = bench.answer(ask(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
+        load = msgspec.structs.replace(bench.load, micro_batch_rows=rows)
+        bench.scheduler = Scheduler(bench.model, bench.vocabulary, load, None, bool)
+        found = bench.answer(ask(prompt))
+        [span] = bench.intake.tokenize(prompt, bench.senses.read(prompt.media)).spans
+    assert span.rows.length > rows
     assert tokens_of(found) == tokens_of(expected)
     assert logprobs_of(found) == pytest.approx(logprobs_of(expected), abs=2e-3)
-    for bench in (whole, parts):
-        bench.renderer.close()
-        bench.senses.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "attention", "usual_rows", "rows"),
+    [("gemma3", "off", 128, 144), ("gemma4v", "auto", 512, 33 * 33)],
+    ids=["without fused attention", "a large image"],
+)
+def test_rows_that_see_each_other_are_computed_in_one_step_however_many(
+    tmp_path: Path, kind: ProjectorKind, attention: str, usual_rows: int, rows: int
+) -> None:
+    file = model_with_eyes(tmp_path, kind, context=2048, image_size=96)
+    prompt = chat("Look ", png(5, (800, 800)), " closely")
+    with Bench(file, flash_attention=attention) as bench:
+        [span] = bench.intake.tokenize(prompt, bench.senses.read(prompt.media)).spans
+        tokens, logprobs = reference(bench, file, prompt)
+        chunks = bench.answer(ask(prompt))
+    assert usual_rows < span.rows.length == rows <= bench.load.micro_batch_rows
+    assert tokens_of(chunks) == tokens
+    assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-3)
+
+
+def test_rows_that_see_each_other_and_are_more_than_a_step_are_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = model_with_eyes(tmp_path, "gemma3", image_size=96)
+    assert file.projector is not None
+    unknown = msgspec.structs.replace(file.projector, mutual_rows=0)
+    with Bench(msgspec.structs.replace(file, projector=unknown), flash_attention="off") as bench:
+        monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
+        with pytest.raises(CrofterError, match="144 tokens that have to be computed in one step") as caught:
+            bench.submit(ask(chat("Look ", png(5, (96, 80)), " closely")))
+    assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
+
+
+def test_an_image_longer_than_the_context_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Bench(model_with_eyes(tmp_path, "qwen2vl_merger")) as bench:
+        monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
+        with pytest.raises(CrofterError) as caught:
+            bench.submit(ask(chat("Look ", png(5, (400, 400)), " closely")))
+    assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    assert caught.value.parameter == "messages[0].content[1]"
+
+
+def never(*_: object) -> int:
+    pytest.fail("nothing is to be computed")
 
 
 def test_answers_about_images_are_written_beside_others(bench: Bench) -> None:
@@ -313,18 +369,16 @@ def test_a_model_without_ears_says_so(bench: Bench) -> None:
 
 def test_a_sound_is_heard_as_the_librarys_own_helper_hears_it(tmp_path: Path) -> None:
     file = model_with_eyes(tmp_path, "ultravox")
-    bench = Bench(file)
     sound = io.BytesIO()
     with wave.open(sound, "wb") as writer:
         writer.setparams((1, 2, 16_000, 0, "NONE", ""))
         writer.writeframes((np.sin(np.arange(32_000) * 0.05) * 9_000).astype("<i2").tobytes())
     # All but thirty seconds are silence that is added: the rows are those of half a minute.
     prompt = chat("Listen: ", sound.getvalue(), " What was that?", kind="audio")
-    tokens, logprobs = reference(bench, file, prompt)
-    chunks = bench.answer(ask(prompt))
+    with Bench(file) as bench:
+        tokens, logprobs = reference(bench, file, prompt)
+        chunks = bench.answer(ask(prompt))
+        with pytest.raises(CrofterError, match="takes no images"):
+            bench.submit(ask(chat("Look: ", png())))
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
-    with pytest.raises(CrofterError, match="takes no images"):
-        bench.submit(ask(chat("Look: ", png())))
-    bench.renderer.close()
-    bench.senses.close()
