@@ -1,5 +1,6 @@
 """Tiny projectors (mmproj files) for the models of `gguf_files.py`: random, yet real enough for libmtmd to load and encode with."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -89,25 +90,7 @@ def _tensors(kind: ProjectorKind, hidden: int, image_size: int, random: np.rando
     def weights(*shape: int) -> NDArray[np.float32]:
         return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
 
-    sense = "a" if kind == "ultravox" else "v"
-    tensors: Tensors = {}
-    for layer in range(_LAYERS):
-        block = f"{sense}.blk.{layer}"
-        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
-            tensors[f"{block}.{part}.weight"] = weights(WIDTH, WIDTH)
-            if not (kind == "ultravox" and part == "attn_k"):
-                tensors[f"{block}.{part}.bias"] = weights(WIDTH) * np.float32(0.1)
-        for part in ("ln1", "ln2"):
-            tensors[f"{block}.{part}.weight"] = np.ones(WIDTH, np.float32)
-            tensors[f"{block}.{part}.bias"] = np.zeros(WIDTH, np.float32)
-        tensors[f"{block}.ffn_up.weight"] = weights(WIDTH * 2, WIDTH)
-        tensors[f"{block}.ffn_up.bias"] = np.zeros(WIDTH * 2, np.float32)
-        tensors[f"{block}.ffn_down.weight"] = weights(WIDTH, WIDTH * 2)
-        tensors[f"{block}.ffn_down.bias"] = np.zeros(WIDTH, np.float32)
-    tensors |= {
-        f"{sense}.post_ln.weight": np.ones(WIDTH, np.float32),
-        f"{sense}.post_ln.bias": np.zeros(WIDTH, np.float32),
-    }
+    tensors = _encoder(kind, weights)
     if kind == "ultravox":
         return tensors | {
             "a.position_embd.weight": weights(_FRAMES, WIDTH),
@@ -147,4 +130,26 @@ def _tensors(kind: ProjectorKind, hidden: int, image_size: int, random: np.rando
         "mm.0.bias": np.zeros(hidden, np.float32),
         "mm.2.weight": weights(hidden, hidden) * np.float32(4.0),
         "mm.2.bias": np.zeros(hidden, np.float32),
+    }
+
+
+def _encoder(kind: ProjectorKind, weights: Callable[..., NDArray[np.float32]]) -> Tensors:
+    sense = "a" if kind == "ultravox" else "v"
+    tensors: Tensors = {}
+    for layer in range(_LAYERS):
+        block = f"{sense}.blk.{layer}"
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            tensors[f"{block}.{part}.weight"] = weights(WIDTH, WIDTH)
+            if not (kind == "ultravox" and part == "attn_k"):
+                tensors[f"{block}.{part}.bias"] = weights(WIDTH) * np.float32(0.1)
+        for part in ("ln1", "ln2"):
+            tensors[f"{block}.{part}.weight"] = np.ones(WIDTH, np.float32)
+            tensors[f"{block}.{part}.bias"] = np.zeros(WIDTH, np.float32)
+        tensors[f"{block}.ffn_up.weight"] = weights(WIDTH * 2, WIDTH)
+        tensors[f"{block}.ffn_up.bias"] = np.zeros(WIDTH * 2, np.float32)
+        tensors[f"{block}.ffn_down.weight"] = weights(WIDTH, WIDTH * 2)
+        tensors[f"{block}.ffn_down.bias"] = np.zeros(WIDTH, np.float32)
+    return tensors | {
+        f"{sense}.post_ln.weight": np.ones(WIDTH, np.float32),
+        f"{sense}.post_ln.bias": np.zeros(WIDTH, np.float32),
     }

@@ -1,18 +1,21 @@
 """Images through the engine and a real worker."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import msgspec
+import psutil
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, ModelFile, ProjectorFile
 from crofter.engine import Engine
 from tests.image_files import png
 from tests.projector_files import write_tiny_projector
-from tests.unit.engine.conftest import collect, text_of, tokens_of
+from tests.unit.engine.conftest import collect, text_of, tokens_of, until
 from tests.unit.engine.worker.test_projector import ask, chat, model_with_eyes
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    return model_with_eyes(tmp_path_factory.mktemp("models"), "qwen2vl_merger")
+    return model_with_eyes(tmp_path_factory.mktemp("models"), "qwen2vl_merger", context=4096)
 
 
 async def test_answers_about_images_beside_each_other_are_those_alone(shared_engine: Engine, seeing: ModelFile) -> None:
@@ -59,6 +62,27 @@ async def test_a_request_given_up_while_its_image_is_read_leaves_nothing(
     await anyio.lowlevel.checkpoint()
     [status] = [each for each in shared_engine.loaded() if each.model_id == seeing.model_id]
     assert (status.restarts, status.queued_requests) == (0, 0)
+
+
+async def test_an_image_survives_the_death_of_the_worker_that_was_to_read_it_and_no_process_does(
+    engine: Engine, seeing: ModelFile
+) -> None:
+    expected = tokens_of(await collect(engine, seeing, ask(chat(png(1), "?"))))
+    process_id = engine.loaded()[0].process_id
+    helpers = psutil.Process(process_id).children()
+    assert helpers
+    os.kill(process_id, signal.SIGSTOP)  # It has the request, and never comes to an end with it.
+    got: list[int] = []
+
+    async def one() -> None:
+        got.extend(tokens_of(await collect(engine, seeing, ask(chat(png(1), "?")))))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one)
+        await until(lambda: engine.loaded()[0].idle_seconds == 0.0)
+        os.kill(process_id, signal.SIGKILL)
+    assert got == expected
+    await until(lambda: not any(helper.is_running() for helper in helpers))
 
 
 async def test_a_model_without_a_projector_refuses_media_by_name(shared_engine: Engine, tiny_model: ModelFile) -> None:

@@ -4,9 +4,11 @@
 # pyright: reportArgumentType=false
 
 import ctypes
+import gc
 import io
 import time
 import wave
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -38,6 +40,7 @@ from crofter.engine.worker.library import FLASH_ATTENTION, Model, start_library
 from crofter.engine.worker.renderer import Renderer
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.senses import Senses
+from crofter.engine.worker.session import PreparedRequest
 from crofter.engine.worker.vocabulary import Vocabulary
 from crofter.models.facts.projector import read_projector_shape
 from crofter.models.gguf.header import read_header
@@ -105,11 +108,14 @@ class Bench:
         self.renderer.close()
         self.senses.close()
 
-    def submit(self, request: GenerationRequest) -> int:
+    def prepared(self, request: GenerationRequest) -> PreparedRequest:
         assert isinstance(request.prompt, ChatPrompt)
         self.call += 1
         readings = self.senses.read(request.prompt.media)
-        self.scheduler.submit(self.intake.prepare(self.call, request, time.monotonic(), readings))
+        return self.intake.prepare(self.call, request, time.monotonic(), readings)
+
+    def submit(self, request: GenerationRequest) -> int:
+        self.scheduler.submit(self.prepared(request))
         return self.call
 
     def run(self) -> dict[int, list[Chunk]]:
@@ -309,6 +315,44 @@ def test_a_file_is_read_once_and_its_rows_are_computed_once(bench: Bench) -> Non
     assert again.usage is not None
     assert (again.timings.media_read, again.timings.media_seconds) == (0, 0.0)
     assert again.usage.cached_tokens == again.usage.prompt_tokens - 1
+
+
+def test_a_conversation_goes_on_after_its_image_without_computing_it_again(bench: Bench, file: ModelFile) -> None:
+    first = chat("What is this? ", png(80, (64, 64)), " Say it in a few words, and no more than that.")
+    answer = Message(role="assistant", content="It is noise, and nothing besides.")
+    later = Message(role="user", content="Look again!")
+    second = msgspec.structs.replace(first, messages=(*first.messages, answer, later))
+    with Bench(file, prefix_cache_bytes=0) as forgetful:
+        expected = forgetful.answer(ask(second))
+    bench.answer(ask(first))
+    chunks = bench.answer(ask(second))
+    [span] = bench.intake.tokenize(second, bench.senses.read(second.media)).spans
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.cached_tokens > span.stop
+    assert chunks[-1].timings is not None
+    assert chunks[-1].timings.media_read == 0
+    assert tokens_of(chunks) == tokens_of(expected)
+    assert logprobs_of(chunks) == pytest.approx(logprobs_of(expected), abs=2e-3)
+
+
+@pytest.mark.parametrize("ending", ["finished", "cancelled"])
+def test_what_an_image_became_is_let_go_with_its_answer(file: ModelFile, ending: str) -> None:
+    # Rows are tens of megabytes, and the collector of cycles counts objects: nothing may wait for it.
+    gc.disable()
+    try:
+        with Bench(file) as bench:
+            bench.senses = Senses(bench.model, msgspec.structs.replace(bench.load, media_cache_bytes=0))
+            prepared = bench.prepared(ask(chat("Look ", png(90, (64, 64)), " there"), choices=2))
+            rows = weakref.ref(prepared.spans[0].rows.values)
+            bench.scheduler.submit(prepared)
+            del prepared
+            if ending == "cancelled":
+                bench.scheduler.step()
+                bench.scheduler.cancel(bench.call)
+            bench.run()
+            assert rows() is None
+    finally:
+        gc.enable()
 
 
 def test_another_image_in_the_same_text_shares_only_what_is_before_it(bench: Bench) -> None:
