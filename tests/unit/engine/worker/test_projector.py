@@ -6,12 +6,10 @@
 import ctypes
 import gc
 import io
-import time
 import wave
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import msgspec
 import numpy as np
@@ -24,119 +22,21 @@ from crofter.core import (
     Chunk,
     CrofterError,
     ErrorCode,
-    GenerationRequest,
     MediaPart,
     Message,
     ModelFile,
-    ProjectorFile,
-    RequestId,
 )
-from crofter.engine import EngineSettings, machine_now
-from crofter.engine.plan import plan_load
-from crofter.engine.wire import Chunks, Failed
 from crofter.engine.worker.decoders import ImageDecoder, SoundDecoder
-from crofter.engine.worker.intake import Intake
-from crofter.engine.worker.library import FLASH_ATTENTION, Model, start_library
-from crofter.engine.worker.renderer import Renderer
+from crofter.engine.worker.library import FLASH_ATTENTION
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.senses import Senses
-from crofter.engine.worker.session import PreparedRequest
-from crofter.engine.worker.vocabulary import Vocabulary
-from crofter.models.facts.projector import read_projector_shape
-from crofter.models.gguf.header import read_header
 from tests.image_files import png
-from tests.projector_files import IMAGE_SIZE, ProjectorKind, write_tiny_eyes
-from tests.unit.engine.conftest import GREEDY, model_file
+from tests.projector_files import ProjectorKind
+from tests.unit.engine.conftest import tokens_of
+from tests.unit.engine.seeing import ANSWER_TOKENS, about, chat, model_with_eyes
+from tests.unit.engine.worker.bench import Bench
 
 KINDS: tuple[ProjectorKind, ...] = ("mlp", "gemma3", "gemma4v", "qwen2vl_merger")
-ANSWER_TOKENS = 12
-
-
-def model_with_eyes(
-    folder: Path, kind: ProjectorKind, *, context: int = 512, image_size: int = IMAGE_SIZE
-) -> ModelFile:
-    path, projector = write_tiny_eyes(folder, kind, context=context, image_size=image_size)
-    file = msgspec.structs.replace(model_file(path, model_id=kind), context_length=context)
-    shape = read_projector_shape(read_header(projector))
-    sight = ProjectorFile(path=projector, **msgspec.structs.asdict(shape))
-    return ModelFile(**{name: getattr(file, name) for name in ModelFile.__struct_fields__} | {"projector": sight})
-
-
-def chat(*contents: str | bytes, kind: str = "image") -> ChatPrompt:
-    """One message of texts and files, in their order."""
-    media = [
-        MediaPart(kind=kind, data=each, marker=f"<lot-{index}>", place=f"messages[0].content[{index}]")
-        for index, each in enumerate(contents)
-        if isinstance(each, bytes)
-    ]
-    markers = iter(part.marker for part in media)
-    text = "".join(each if isinstance(each, str) else next(markers) for each in contents)
-    return ChatPrompt(messages=(Message(role="user", content=text),), media=tuple(media))
-
-
-def ask(prompt: ChatPrompt, **fields: object) -> GenerationRequest:
-    values: dict[str, object] = {
-        "request_id": RequestId("test"),
-        "model": "",
-        "prompt": prompt,
-        "sampling": GREEDY,
-        "max_tokens": ANSWER_TOKENS,
-        "top_logprobs": 0,
-    }
-    return GenerationRequest(**(values | fields))
-
-
-class Bench:
-    """A scheduler in this process, with everything that a worker puts before it."""
-
-    def __init__(self, file: ModelFile, **settings: int | str) -> None:
-        chosen = msgspec.convert({"parallel_requests": 4} | settings, EngineSettings)
-        self.load = plan_load(file, machine_now(), chosen, None)
-        start_library()
-        self.model = Model(self.load)
-        self.vocabulary = Vocabulary(self.model)
-        self.renderer = Renderer()
-        self.intake = Intake(self.model, self.vocabulary, self.renderer, self.load.context_tokens)
-        self.senses = Senses(self.model, self.load)
-        self.scheduler = Scheduler(self.model, self.vocabulary, self.load, None, bool)
-        self.call = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.renderer.close()
-        self.senses.close()
-
-    def prepared(self, request: GenerationRequest) -> PreparedRequest:
-        assert isinstance(request.prompt, ChatPrompt)
-        self.call += 1
-        readings = self.senses.read(request.prompt.media)
-        return self.intake.prepare(self.call, request, time.monotonic(), readings)
-
-    def submit(self, request: GenerationRequest) -> int:
-        self.scheduler.submit(self.prepared(request))
-        return self.call
-
-    def run(self) -> dict[int, list[Chunk]]:
-        """Until all is answered: the chunks of each call."""
-        found: dict[int, list[Chunk]] = {}
-        while self.scheduler.busy:
-            self.scheduler.step()
-            for message in self.scheduler.take_outbox():
-                assert not isinstance(message, Failed), message
-                if isinstance(message, Chunks):
-                    for call, chunk in message.chunks:
-                        found.setdefault(call, []).append(chunk)
-        return found
-
-    def answer(self, request: GenerationRequest) -> list[Chunk]:
-        call = self.submit(request)
-        return self.run()[call]
-
-
-def tokens_of(chunks: list[Chunk]) -> list[int]:
-    return [token for chunk in chunks for token in chunk.token_ids]
 
 
 def logprobs_of(chunks: list[Chunk]) -> list[float]:
@@ -222,7 +122,7 @@ PROMPTS = (
 @pytest.mark.parametrize("prompt", PROMPTS, ids=["one", "two", "three"])
 def test_an_answer_is_that_of_the_librarys_own_helper(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> None:
     tokens, logprobs = reference(bench, file, prompt)
-    chunks = bench.answer(ask(prompt))
+    chunks = bench.answer(about(prompt))
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
 
@@ -232,11 +132,11 @@ def test_an_image_longer_than_a_step_is_read_in_several(tmp_path: Path, rows: in
     file = model_with_eyes(tmp_path, "qwen2vl_merger")
     prompt = chat("Look ", png(5, (96, 80)), " closely")
     with Bench(file) as bench:
-        expected = bench.answer(ask(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
+        expected = bench.answer(about(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
         load = msgspec.structs.replace(bench.load, micro_batch_rows=rows)
         bench.scheduler = Scheduler(bench.model, bench.vocabulary, load, None, bool)
-        found = bench.answer(ask(prompt))
-        [span] = bench.intake.tokenize(prompt, bench.senses.read(prompt.media)).spans
+        found = bench.answer(about(prompt))
+        [span] = bench.intake.tokenize(prompt, bench.read(prompt)).spans
     assert span.rows.length > rows
     assert tokens_of(found) == tokens_of(expected)
     assert logprobs_of(found) == pytest.approx(logprobs_of(expected), abs=2e-3)
@@ -253,9 +153,9 @@ def test_rows_that_see_each_other_are_computed_in_one_step_however_many(
     file = model_with_eyes(tmp_path, kind, context=2048, image_size=96)
     prompt = chat("Look ", png(5, (800, 800)), " closely")
     with Bench(file, flash_attention=attention) as bench:
-        [span] = bench.intake.tokenize(prompt, bench.senses.read(prompt.media)).spans
+        [span] = bench.intake.tokenize(prompt, bench.read(prompt)).spans
         tokens, logprobs = reference(bench, file, prompt)
-        chunks = bench.answer(ask(prompt))
+        chunks = bench.answer(about(prompt))
     assert usual_rows < span.rows.length == rows <= bench.load.micro_batch_rows
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-3)
@@ -270,7 +170,7 @@ def test_rows_that_see_each_other_and_are_more_than_a_step_are_refused_unread(
     with Bench(msgspec.structs.replace(file, projector=unknown), flash_attention="off") as bench:
         monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
         with pytest.raises(CrofterError, match="144 tokens that have to be computed in one step") as caught:
-            bench.submit(ask(chat("Look ", png(5, (96, 80)), " closely")))
+            bench.submit(about(chat("Look ", png(5, (96, 80)), " closely")))
     assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
 
 
@@ -278,7 +178,7 @@ def test_an_image_longer_than_the_context_is_refused_unread(tmp_path: Path, monk
     with Bench(model_with_eyes(tmp_path, "qwen2vl_merger")) as bench:
         monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
         with pytest.raises(CrofterError) as caught:
-            bench.submit(ask(chat("Look ", png(5, (400, 400)), " closely")))
+            bench.submit(about(chat("Look ", png(5, (400, 400)), " closely")))
     assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
     assert caught.value.parameter == "messages[0].content[1]"
 
@@ -288,7 +188,7 @@ def never(*_: object) -> int:
 
 
 def test_answers_about_images_are_written_beside_others(bench: Bench) -> None:
-    requests = [ask(prompt) for prompt in PROMPTS] + [ask(chat("No picture, but many words. " * 8))]
+    requests = [about(prompt) for prompt in PROMPTS] + [about(chat("No picture, but many words. " * 8))]
     alone = [tokens_of(bench.answer(request)) for request in requests]
     assert len({tuple(tokens) for tokens in alone}) == len(alone)
     calls = [bench.submit(request) for request in requests]
@@ -297,20 +197,20 @@ def test_answers_about_images_are_written_beside_others(bench: Bench) -> None:
 
 
 def test_several_choices_share_one_reading_of_the_image(bench: Bench) -> None:
-    chunks = bench.answer(ask(chat("One of a kind ", png(6, (56, 56)), " here"), choices=3))
+    chunks = bench.answer(about(chat("One of a kind ", png(6, (56, 56)), " here"), choices=3))
     usage = chunks[-1].usage
     assert usage is not None
-    answers = [tokens_of([chunk for chunk in chunks if chunk.choice == choice]) for choice in range(3)]
+    answers = [tokens_of(chunks, choice) for choice in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert usage.completion_tokens == 3 * ANSWER_TOKENS
 
 
 def test_a_file_is_read_once_and_its_rows_are_computed_once(bench: Bench) -> None:
     first = chat("Now look at this one: ", png(7, (64, 64)), " and say what it is.")
-    timings = bench.answer(ask(first))[-1].timings
+    timings = bench.answer(about(first))[-1].timings
     assert timings is not None
     assert (timings.media_read, timings.media_seconds > 0) == (1, True)
-    again = bench.answer(ask(first))[-1]
+    again = bench.answer(about(first))[-1]
     assert again.timings is not None
     assert again.usage is not None
     assert (again.timings.media_read, again.timings.media_seconds) == (0, 0.0)
@@ -323,10 +223,10 @@ def test_a_conversation_goes_on_after_its_image_without_computing_it_again(bench
     later = Message(role="user", content="Look again!")
     second = msgspec.structs.replace(first, messages=(*first.messages, answer, later))
     with Bench(file, prefix_cache_bytes=0) as forgetful:
-        expected = forgetful.answer(ask(second))
-    bench.answer(ask(first))
-    chunks = bench.answer(ask(second))
-    [span] = bench.intake.tokenize(second, bench.senses.read(second.media)).spans
+        expected = forgetful.answer(about(second))
+    bench.answer(about(first))
+    chunks = bench.answer(about(second))
+    [span] = bench.intake.tokenize(second, bench.read(second)).spans
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.cached_tokens > span.stop
     assert chunks[-1].timings is not None
@@ -342,7 +242,7 @@ def test_what_an_image_became_is_let_go_with_its_answer(file: ModelFile, ending:
     try:
         with Bench(file) as bench:
             bench.senses = Senses(bench.model, msgspec.structs.replace(bench.load, media_cache_bytes=0))
-            prepared = bench.prepared(ask(chat("Look ", png(90, (64, 64)), " there"), choices=2))
+            prepared = bench.prepared(about(chat("Look ", png(90, (64, 64)), " there"), choices=2))
             rows = weakref.ref(prepared.spans[0].rows.values)
             bench.scheduler.submit(prepared)
             del prepared
@@ -358,17 +258,17 @@ def test_what_an_image_became_is_let_go_with_its_answer(file: ModelFile, ending:
 def test_another_image_in_the_same_text_shares_only_what_is_before_it(bench: Bench) -> None:
     before = "These words are the same in both prompts, and they are many. "
     one, other = (chat(before, png(seed, (64, 64)), " What is it?") for seed in (8, 9))
-    first = tokens_of(bench.answer(ask(one)))
-    chunks = bench.answer(ask(other))
+    first = tokens_of(bench.answer(about(one)))
+    chunks = bench.answer(about(other))
     usage = chunks[-1].usage
     assert usage is not None
-    span = bench.intake.tokenize(other, bench.senses.read(other.media)).spans[0]
+    span = bench.intake.tokenize(other, bench.read(other)).spans[0]
     assert usage.cached_tokens == span.start > len(before.split())
     assert tokens_of(chunks) != first
 
 
 def test_a_marker_in_a_users_text_is_text(bench: Bench) -> None:
-    plain = bench.answer(ask(chat("The words <__media__> and <lot-9> are only words ", png(1, (64, 40)), ".")))
+    plain = bench.answer(about(chat("The words <__media__> and <lot-9> are only words ", png(1, (64, 40)), ".")))
     assert len(tokens_of(plain)) == ANSWER_TOKENS
 
 
@@ -376,7 +276,7 @@ def test_a_template_that_loses_an_image_is_told_so(bench: Bench) -> None:
     part = MediaPart(kind="image", data=png(), marker="<lot>", place="messages[0].content[0]")
     prompt = ChatPrompt(messages=(Message(role="user", content="no mark here"),), media=(part,))
     with pytest.raises(CrofterError) as caught:
-        bench.submit(ask(prompt))
+        bench.submit(about(prompt))
     assert caught.value.code is ErrorCode.MODEL_INVALID
 
 
@@ -384,7 +284,7 @@ def test_a_template_that_loses_an_image_is_told_so(bench: Bench) -> None:
 def test_images_of_odd_shapes_are_read_or_refused(bench: Bench, size: tuple[int, int]) -> None:
     # An assertion of libmtmd's would end this process, as it would a worker.
     try:
-        chunks = bench.answer(ask(chat("Look ", png(1, size), " there")))
+        chunks = bench.answer(about(chat("Look ", png(1, size), " there")))
     except CrofterError as error:
         assert error.code in {ErrorCode.INVALID_REQUEST, ErrorCode.CONTEXT_LENGTH_EXCEEDED}  # noqa: PT017 - either will do
     else:
@@ -394,20 +294,19 @@ def test_images_of_odd_shapes_are_read_or_refused(bench: Bench, size: tuple[int,
 def test_reading_ends_when_the_context_cannot_hold_it_or_nobody_waits(bench: Bench) -> None:
     images = tuple(png(seed, (64, 64)) for seed in range(60, 64))
     prompt = chat(*images, "What are they?")
-    patient = bench.senses._context_tokens
-    bench.senses._context_tokens = 20
+    senses = Senses(bench.model, msgspec.structs.replace(bench.load, context_tokens=250))
     with pytest.raises(CrofterError) as caught:
-        bench.senses.read(prompt.media * 8)
+        senses.read(prompt.media * 32)
     assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
-    bench.senses._context_tokens = patient
     with pytest.raises(CrofterError) as caught:
-        bench.senses.read(prompt.media, lambda: False)
+        senses.read(prompt.media, lambda: False)
+    senses.close()
     assert caught.value.code is ErrorCode.CANCELLED
 
 
 def test_a_model_without_ears_says_so(bench: Bench) -> None:
     with pytest.raises(CrofterError) as caught:
-        bench.submit(ask(chat("Listen: ", b"RIFF", kind="audio")))
+        bench.submit(about(chat("Listen: ", b"RIFF", kind="audio")))
     assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
 
 
@@ -421,8 +320,8 @@ def test_a_sound_is_heard_as_the_librarys_own_helper_hears_it(tmp_path: Path) ->
     prompt = chat("Listen: ", sound.getvalue(), " What was that?", kind="audio")
     with Bench(file) as bench:
         tokens, logprobs = reference(bench, file, prompt)
-        chunks = bench.answer(ask(prompt))
+        chunks = bench.answer(about(prompt))
         with pytest.raises(CrofterError, match="takes no images"):
-            bench.submit(ask(chat("Look: ", png())))
+            bench.submit(about(chat("Look: ", png())))
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
