@@ -4,7 +4,6 @@ import doctest
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from crofter.api import KeyChange
 from crofter.client import AsyncClient, Client, Reply, admin, async_client, client
 from crofter.core import CrofterError, ErrorCode
 from tests.e2e.commands import Commands
+from tests.e2e.idle import idles
 
 pytestmark = pytest.mark.anyio
 
@@ -90,13 +90,10 @@ def test_a_tool_is_called_and_its_result_read(node: Client) -> None:
     check(node.chat([*talk, reply.message(), result], tools=[SWITCH], seed=1))
 
 
-def test_a_stream_that_is_left_ends_the_work(node: Client) -> None:
+def test_a_stream_that_is_left_ends_the_work(crofter: Commands, node: Client) -> None:
     with node.stream("Once upon a time", max_tokens=900, more={"logit_bias": {"0": -100, "1": -100}}) as stream:
         assert next(stream).text
-    until = time.monotonic() + 20
-    while node.admin.status().active_requests and time.monotonic() < until:
-        time.sleep(0.02)
-    assert node.admin.status().active_requests == 0
+    assert idles(crofter)
 
 
 def test_errors_keep_their_codes(node: Client) -> None:

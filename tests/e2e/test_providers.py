@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Generator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.e2e.commands import Commands
+from tests.e2e.idle import idles
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me a short story about a dog."}]
 LAMP: ChatCompletionToolParam = {
@@ -113,13 +113,7 @@ def test_a_client_that_leaves_makes_the_engine_idle(client: openai.OpenAI, engin
     )
     next(stream)
     stream.close()
-    deadline = time.monotonic() + 20
-    while active(engine):
-        assert time.monotonic() < deadline, "the engine still writes"
-
-
-def active(node: Commands) -> int:
-    return node.json("status")["active_requests"]
+    assert idles(engine)
 
 
 def test_a_cloud_provider_is_reached_by_nobody_who_did_not_say_so(client: openai.OpenAI, front: Commands) -> None:

@@ -128,7 +128,7 @@ class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):
     """A good default that `pull` knows by a short name."""
 
     name: str
-    task: Literal["chat", "code", "embedding"]
+    task: Literal["chat", "code", "embedding", "vision"]
     about: str
     repository: str
     license: str

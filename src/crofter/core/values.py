@@ -247,6 +247,8 @@ class ProjectorFile(msgspec.Struct, frozen=True, kw_only=True):
     weight_bytes: int
     step_bytes: int
     """What its largest step takes beside its weights, about."""
+    mutual_rows: int = 0
+    """The most rows of an image that see each other, so that the model has to compute them in one step; 0: none do."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

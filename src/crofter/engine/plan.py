@@ -42,7 +42,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
     fit = judge(model, machine, settings, tuning)
     if not fit.fits:
         raise CrofterError(ErrorCode.OUT_OF_MEMORY, f"{model.name} {fit.verdict}: {fit.advice}")
-    flash_attention, micro_batch_rows = _step(settings, tuning)
+    flash_attention, micro_batch_rows = _step(model, settings, tuning)
     cache = settings.prefix_cache_bytes
     spare = max(0, machine.available_bytes - fit.need.host.total_bytes)
     cores = 1 if model.size_bytes < _SMALLEST_SHARED_BYTES else machine.physical_cores
@@ -65,6 +65,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
         estimated_bytes=fit.need.host.total_bytes,
         accelerator_bytes=tuple(device.total_bytes for device in fit.need.accelerators),
         projector=str(model.projector.path) if model.projector else "",
+        mutual_rows=model.projector.mutual_rows if model.projector else 0,
         media_cache_bytes=min(_MOST_MEDIA_CACHE_BYTES, spare // 4) if model.projector else 0,
     )
 
@@ -72,7 +73,7 @@ def plan_load(model: ModelFile, machine: Machine, settings: EngineSettings, tuni
 def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: Tuning | None) -> Fit:
     """Whether a model fits this machine's free memory, with which context, and what it takes."""
     shape = shape_of(model)
-    flash_attention, rows = _step(settings, tuning)
+    flash_attention, rows = _step(model, settings, tuning)
     free, accelerators = machine.available_bytes, machine.accelerator_free_bytes
 
     def need(kv_tokens: int) -> MemoryNeed:
@@ -111,13 +112,17 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     )
 
 
-def _step(settings: EngineSettings, tuning: Tuning | None) -> tuple[Literal["auto", "on", "off"], int]:
-    """How attention is computed, and the rows of a step."""
+def _step(
+    model: ModelFile, settings: EngineSettings, tuning: Tuning | None
+) -> tuple[Literal["auto", "on", "off"], int]:
+    """How attention is computed, and the rows of a step, which are never fewer than an image needs at once."""
     flash_attention = settings.flash_attention
     if tuning is not None and flash_attention == "auto":
         flash_attention = tuning.flash_attention
     rows = tuning.micro_batch_rows if tuning else 512
-    return flash_attention, min(rows, UNFUSED_ATTENTION_ROWS) if flash_attention == "off" else rows
+    if flash_attention == "off":
+        rows = min(rows, UNFUSED_ATTENTION_ROWS)
+    return flash_attention, max(rows, model.projector.mutual_rows if model.projector else 0)
 
 
 def _most_tokens(fits: Callable[[int], bool], limit: int) -> int:

@@ -32,15 +32,19 @@ def score(workload: Literal["chat", "reading"], measured: Measured) -> float:
     return 1.0 / (prompt / measured.prefill_tokens_per_second + answer / measured.decode_tokens_per_second)
 
 
-def trials(base: Tuning, physical_cores: int) -> Sequence[Mapping[str, str | int | bool]]:
-    """Changes, each tried upon the best so far; settings that only make sense together change together. Pure."""
+def trials(base: Tuning, physical_cores: int, mutual_rows: int = 0) -> Sequence[Mapping[str, str | int | bool]]:
+    """Changes, each tried upon the best so far; settings that only make sense together change together. Pure.
+
+    `mutual_rows`: no step may have fewer; so many without fused attention would take much memory.
+    """
     fewer = sorted({physical_cores // 2, physical_cores - 1} - {0, base.threads})
+    unfused = {"flash_attention": "off", "micro_batch_rows": min(base.micro_batch_rows, UNFUSED_ATTENTION_ROWS)}
     return (
         {"repack": not base.repack},
         *({"threads": count} for count in fewer),
         *({"batch_threads": count} for count in fewer),
-        *({"micro_batch_rows": rows} for rows in (128, 256) if rows < base.micro_batch_rows),
-        {"flash_attention": "off", "micro_batch_rows": min(base.micro_batch_rows, UNFUSED_ATTENTION_ROWS)},
+        *({"micro_batch_rows": rows} for rows in (128, 256) if mutual_rows <= rows < base.micro_batch_rows),
+        *([unfused] if mutual_rows <= UNFUSED_ATTENTION_ROWS else []),
     )
 
 
@@ -58,7 +62,7 @@ async def tune(
         flash_attention=base.flash_attention,
         repack=base.repack,
     )
-    changes = trials(best, physical_cores)
+    changes = trials(best, physical_cores, base.mutual_rows)
     steps = len(changes) + 1
     best_figures = await _measure(base, best, log_path)
     yield _step(1, steps, "llama.cpp's defaults", best_figures)

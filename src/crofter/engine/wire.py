@@ -50,6 +50,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What it says of each accelerator's."""
     projector: str = ""
     """The path of what turns images or sounds into the model's input; empty: it takes none."""
+    mutual_rows: int = 0
+    """The most rows of an image that have to be computed in one step."""
     media_cache_bytes: int = 0
     """Memory for what images and sounds have become."""
 

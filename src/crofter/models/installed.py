@@ -71,7 +71,7 @@ def _projector_file(path: Path | None, facts: ModelFacts) -> ProjectorFile | Non
     """The projector, if it is one that gives the model a sense."""
     if path is None or facts.projector is None or not SENSES.intersection(facts.capabilities):
         return None
-    return ProjectorFile(path=path, weight_bytes=facts.projector.weight_bytes, step_bytes=facts.projector.step_bytes)
+    return ProjectorFile(path=path, **msgspec.structs.asdict(facts.projector))
 
 
 def packaged_model() -> Path:

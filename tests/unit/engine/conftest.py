@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+import anyio
 import gguf
 import msgspec
 import numpy as np
@@ -89,6 +90,12 @@ def ask(text: str = "Once upon a time there was a small house", **fields: object
 
 async def collect(engine: Engine, model: ModelFile, request: GenerationRequest) -> list[Chunk]:
     return [chunk async for chunk in engine.generate(model, request)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():  # noqa: ASYNC110 - the engine's state is polled, as `ps` would
+            await anyio.sleep(0.02)
 
 
 def text_of(chunks: list[Chunk], choice: int = 0) -> str:

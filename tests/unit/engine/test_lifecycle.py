@@ -12,7 +12,7 @@ import pytest
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
 from crofter.engine import Engine, EngineSettings, resident_bytes
 
-from .conftest import MemoryTunings, ask, collect, tokens_of
+from .conftest import MemoryTunings, ask, collect, tokens_of, until
 
 pytestmark = pytest.mark.anyio
 PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
@@ -21,12 +21,6 @@ PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
 def room_for(count: int) -> int:
     """Memory for so many tiny models: each is said to take 88 MB."""
     return int((count + 0.5) * 90_000_000)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(20):
-        while not condition():  # noqa: ASYNC110 - the engine's state is polled, as `ps` would
-            await anyio.sleep(0.02)
 
 
 async def test_a_worker_killed_in_mid_answer_gives_a_retryable_error_and_comes_back(

@@ -1,15 +1,26 @@
 """How a model is loaded and what makes room for it: tables over the pure decisions."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId
+from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, ProjectorFile
 from crofter.engine import EngineSettings, Machine, Tuning
-from crofter.engine.plan import GIBIBYTE, MEBIBYTE, LoadedSize, evictions, judge, plan_load, worth_tuning
+from crofter.engine.fit import memory_need, shape_of, with_projector
+from crofter.engine.plan import (
+    GIBIBYTE,
+    MEBIBYTE,
+    LoadedSize,
+    evictions,
+    judge,
+    load_choice,
+    plan_load,
+    worth_tuning,
+)
 
 LAPTOP = Machine(physical_cores=4, total_bytes=16 * GIBIBYTE, available_bytes=12 * GIBIBYTE)
 MODEL = ModelFile(
@@ -58,6 +69,22 @@ def test_what_never_fits_is_refused_with_the_weights_that_would() -> None:
     assert "needs 1." in caught.value.message or "needs 9" in caught.value.message
     assert "734.0 MB free" in caught.value.message
     assert "smaller quantisation (its weights may have" in caught.value.message
+
+
+@pytest.mark.parametrize("flash_attention", ["auto", "off"])
+@pytest.mark.parametrize("tuning", [None, TUNING], ids=["untuned", "tuned"])
+def test_a_step_holds_all_rows_of_an_image_that_see_each_other_and_its_memory_is_counted(
+    flash_attention: Literal["auto", "off"], tuning: Tuning | None
+) -> None:
+    settings = EngineSettings(flash_attention=flash_attention, context_tokens=4096)
+    sight = ProjectorFile(path=Path("/mmproj.gguf"), weight_bytes=0, step_bytes=0)
+    seeing = [
+        msgspec.structs.replace(MODEL, projector=msgspec.structs.replace(sight, mutual_rows=rows)) for rows in (0, 1120)
+    ]
+    usual, whole = (plan_load(model, LAPTOP, settings, tuning) for model in seeing)
+    assert usual.micro_batch_rows < whole.micro_batch_rows == whole.mutual_rows == 1120
+    need = memory_need(shape_of(MODEL), load_choice(whole))
+    assert whole.estimated_bytes == with_projector(need, seeing[1].projector).host.total_bytes > usual.estimated_bytes
 
 
 def test_a_context_is_never_longer_than_the_models() -> None:

@@ -28,5 +28,12 @@ def test_without_fused_attention_the_micro_batch_is_small_too() -> None:
     assert {"flash_attention": "off", "micro_batch_rows": 128} in trials(BASE, 4)
 
 
+def test_no_trial_has_steps_too_short_for_an_image_that_needs_one_for_all_of_its_rows() -> None:
+    for rows in (144, 256, 1120):
+        tried = [change["micro_batch_rows"] for change in trials(BASE, 4, rows) if "micro_batch_rows" in change]
+        assert tried == [256][: rows <= 256]
+        assert not any("flash_attention" in change for change in trials(BASE, 4, rows))
+
+
 def test_a_single_core_is_not_asked_to_use_none() -> None:
     assert all(change.get("threads") != 0 for change in trials(BASE, 1))

@@ -29,7 +29,7 @@ def pull_command(
 ) -> None:
     """Install a model from the Hugging Face hub, or from a file.
 
-    MODEL is a name of the catalogue (qwen3:4b), a task (chat, code, embedding), organisation/repository with an optional :Q4_K_M or
+    MODEL is a name of the catalogue (qwen3:4b), a task (chat, code, embedding, vision), organisation/repository with an optional :Q4_K_M or
     :file.gguf, an address on the hub, or the path of a GGUF file. What was interrupted goes on when the command is given again.
     """
     if as_list:

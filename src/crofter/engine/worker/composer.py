@@ -60,14 +60,17 @@ class Composer:
         ]
 
     def _compose_view(self, group: list[Session], *, alone: bool) -> Batch:
-        """The oldest session that reads an image or a sound next, with as many of its rows as there is time and room for."""
+        """The oldest session that reads an image or a sound next, with as many of its rows as there is time and room for.
+
+        Rows that see each other are computed in one step or would not: `Senses` lets none in that are more than a step has.
+        """
         writers = sum(session.writing for session in group)
+        free = self._residence.free_cells
         for session in group:
             if (span := session.viewing) is not None:
                 remaining = span.stop - session.computed
-                most = self._load.micro_batch_rows if span.rows.mutual else self._prefill_rows(writers, alone=alone)
-                rows = min(remaining, most)
-                if rows <= self._residence.free_cells:
+                rows = remaining if span.rows.mutual else min(remaining, self._prefill_rows(writers, alone=alone), free)
+                if 0 < rows <= free:
                     return [(session, rows)]
         return []
 

@@ -10,6 +10,7 @@ Thin by intent, as `library.py` is. Shapes and return codes are those of llama.c
 
 import ctypes
 import hashlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from .native_log import complaints
 
 Samples = npt.NDArray[np.float32]
 """One channel at the projector's sample rate, from -1 to 1."""
+
+Permit = Callable[[int, int], None]
+"""Raises if a file may not become so many rows, of which the second number see each other at most."""
 
 _TEXT, _IMAGE = mtmd.MTMD_INPUT_CHUNK_TYPE_TEXT, mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE
 _SECTIONS = 4
@@ -75,17 +79,20 @@ class Projector:
     def _hears(self) -> bool:
         return bool(mtmd.mtmd_support_audio(self._handle))
 
-    def read_picture(self, picture: Picture, content: bytes) -> Reading:
-        """What a picture becomes; `content` is its file's hash. Takes seconds on a processor. Raises INVALID_REQUEST."""
+    def read_picture(self, picture: Picture, content: bytes, permit: Permit) -> Reading:
+        """What a picture becomes; `content` is its file's hash. Takes seconds on a processor.
+
+        Raises INVALID_REQUEST, and what `permit` raises before anything is computed.
+        """
         pixels = np.ascontiguousarray(picture.pixels).ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-        return self._read(mtmd.mtmd_bitmap_init(picture.width, picture.height, pixels), content)
+        return self._read(mtmd.mtmd_bitmap_init(picture.width, picture.height, pixels), content, permit)
 
-    def read_sound(self, samples: Samples, content: bytes) -> Reading:
-        """What a sound becomes; `content` is its file's hash. Raises INVALID_REQUEST."""
+    def read_sound(self, samples: Samples, content: bytes, permit: Permit) -> Reading:
+        """What a sound becomes; otherwise as `read_picture`."""
         pointer = np.ascontiguousarray(samples).ctypes.data_as(ctypes.POINTER(ctypes.c_float))
-        return self._read(mtmd.mtmd_bitmap_init_from_audio(samples.size, pointer), content)
+        return self._read(mtmd.mtmd_bitmap_init_from_audio(samples.size, pointer), content, permit)
 
-    def _read(self, bitmap: NativeHandle, content: bytes) -> Reading:
+    def _read(self, bitmap: NativeHandle, content: bytes, permit: Permit) -> Reading:
         part = mtmd.mtmd_input_part(None, bitmap)
         parts = (ctypes.POINTER(mtmd.mtmd_input_part) * 1)(ctypes.pointer(part))
         chunks = mtmd.mtmd_input_chunks_init()
@@ -94,10 +101,22 @@ class Projector:
                 raise CrofterError(ErrorCode.INVALID_REQUEST, "the model's projector cannot take this image or sound")
             count = int(mtmd.mtmd_input_chunks_size(chunks))
             found = [mtmd.mtmd_input_chunks_get(chunks, index) for index in range(count)]
+            permit(*self._sizes(found))
             return tuple(self._piece(chunk, content, index) for index, chunk in enumerate(found))
         finally:
             mtmd.mtmd_input_chunks_free(chunks)
             mtmd.mtmd_bitmap_free(bitmap)
+
+    def _sizes(self, chunks: Sequence[NativeHandle]) -> tuple[int, int]:
+        """How many rows they will be, and how many at most see each other."""
+        rows = mutual = 0
+        for chunk in chunks:
+            if mtmd.mtmd_input_chunk_get_type(chunk) != _TEXT:
+                count = int(mtmd.mtmd_input_chunk_get_n_tokens(chunk))
+                rows += count
+                if mtmd.mtmd_decode_use_non_causal(self._handle, chunk):
+                    mutual = max(mutual, count)
+        return rows, mutual
 
     def _piece(self, chunk: NativeHandle, content: bytes, index: int) -> list[int] | Rows:
         kind = mtmd.mtmd_input_chunk_get_type(chunk)

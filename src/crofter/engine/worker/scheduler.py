@@ -103,6 +103,7 @@ class Scheduler:
             for session in answer.sessions:
                 self._residence.park(session)
                 self._release(session)
+            answer.sessions.clear()
 
     def step(self) -> None:
         """Admit, decode once, draw tokens. Never raises for what a request does: it fails those requests."""
@@ -273,13 +274,16 @@ class Scheduler:
         for session in self._finished:
             self._residence.park(session)
             self._release(session)
+            if session.answer.open_choices == 0:
+                session.answer.sessions.clear()
         self._finished.clear()
 
     def _fail(self, calls: list[int], error: CrofterError) -> None:
         for call in dict.fromkeys(calls):
-            answer = self._answers.pop(call, None)
-            for session in answer.sessions if answer is not None else ():
-                self._release(session)
+            if (answer := self._answers.pop(call, None)) is not None:
+                for session in answer.sessions:
+                    self._release(session)
+                answer.sessions.clear()
             self._outbox.append(Failed(call=call, error=error.report()))
 
     def _decode_failed(self, batch: Batch, code: int) -> None:

@@ -61,6 +61,7 @@ class Answer:
     admitted: float | None = None
     first_token: float | None = None
     sessions: list[Session] = field(default_factory=list)
+    """Emptied when it ends: each has the answer as well, and what an image became would wait for the collector of such circles."""
 
     def usage(self) -> Usage:
         """Token counts so far."""

@@ -2,6 +2,7 @@
 
 from crofter.models.gguf.header import Header
 
+from .projector import vision_kind
 from .template_marks import reasons, takes_tools
 
 ENCODERS = frozenset(
@@ -95,7 +96,7 @@ def _ranks(header: Header) -> bool:
 
 
 def _seen_through(projector: Header) -> tuple[str, ...]:
-    if projector.text("clip.vision.projector_type", projector.text("clip.projector_type")) in _WHOLE_PROMPT_PROJECTORS:
+    if vision_kind(projector) in _WHOLE_PROMPT_PROJECTORS:
         return ()
     senses = {"vision": "clip.has_vision_encoder", "audio": "clip.has_audio_encoder"}
     return tuple(name for name, key in senses.items() if projector.metadata.get(key) is True)

@@ -16,7 +16,7 @@ from .capabilities import capabilities
 from .projector import ProjectorShape, read_projector_shape
 from .shape import layer_kv_bytes, per_layer, read_shape
 
-READING = 2
+READING = 3
 """To be counted up when files are understood differently: facts that were kept before are then read again."""
 _MAXIMUM_LAYERS = 10_000
 _MAXIMUM_LENGTH = 1 << 24

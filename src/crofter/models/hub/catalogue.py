@@ -15,7 +15,7 @@ from crofter.core import CrofterError, ErrorCode
 from .reference import CatalogueName, Reference
 from .variants import RepositoryFile
 
-Task = Literal["chat", "code", "embedding"]
+Task = Literal["chat", "code", "embedding", "vision"]
 
 _GIGABYTE = 10**9
 
@@ -32,10 +32,12 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     repository: str
     files: str
     """Which files of the repository are this model; `*` stands for anything."""
+    projector: str = ""
+    """The file of its vision part; empty: it has none."""
     quantization: str
     """The usual one; the machine decides."""
     size_bytes: int
-    """Of the usual one."""
+    """Of the usual one, with its vision part."""
     license: str
     sha256: dict[str, str] = {}
     """File name to the hash its content must have."""

@@ -103,7 +103,7 @@ class HubPulls:
         found = variants(listed, companions=bool(wanted.file))
         room = Room(memory_bytes=memory_bytes, disk_bytes=self._disk_bytes(listed))
         choice = choose(found, room, file=wanted.file, quantization=wanted.quantization)
-        projector = _projector(repository.files, choice.variant, found) if entry is None else None
+        projector = _projector(repository.files, entry, choice.variant, found)
         offer = make_offer(repository, choice, projector, entry, access.endpoint)
         report.offered(offer)
         if offer.consent and not wish.accept_license:
@@ -222,8 +222,21 @@ class HubPulls:
         return [(record.model_id, msgspec.json.decode(record.origin, type=Origin)) for record in self._origins.all()]
 
 
-def _projector(files: Iterable[RepositoryFile], chosen: Variant, found: Iterable[Variant]) -> RepositoryFile | None:
-    """The vision part that belongs to the chosen model, if the repository has one."""
+def _projector(
+    files: Sequence[RepositoryFile], entry: CatalogueEntry | None, chosen: Variant, found: Iterable[Variant]
+) -> RepositoryFile | None:
+    """The vision part that belongs to the chosen model, if there is one: as the catalogue says, else as the files are called.
+
+    Raises DOWNLOAD_DAMAGED if the hub has the one of the catalogue no more.
+    """
+    if entry is not None:
+        named = [file for file in files if PurePosixPath(file.path).name == entry.projector]
+        if entry.projector and not named:
+            raise CrofterError(
+                ErrorCode.DOWNLOAD_DAMAGED,
+                f"{entry.repository} has no {entry.projector} any more, without which {entry.name} sees nothing.",
+            )
+        return named[0] if named else None
     model = PurePosixPath(chosen.files[0].path)
     parts = {PurePosixPath(file.path): file for file in files if file.path.lower().endswith(".gguf")}
     projectors = [path for path in parts if is_projector(path)]

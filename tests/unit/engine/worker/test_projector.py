@@ -4,9 +4,10 @@
 # pyright: reportArgumentType=false
 
 import ctypes
+import gc
 import io
-import time
 import wave
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,102 +22,21 @@ from crofter.core import (
     Chunk,
     CrofterError,
     ErrorCode,
-    GenerationRequest,
     MediaPart,
     Message,
     ModelFile,
-    ProjectorFile,
-    RequestId,
 )
-from crofter.engine import EngineSettings, machine_now
-from crofter.engine.plan import plan_load
-from crofter.engine.wire import Chunks, Failed
 from crofter.engine.worker.decoders import ImageDecoder, SoundDecoder
-from crofter.engine.worker.intake import Intake
-from crofter.engine.worker.library import Model, start_library
-from crofter.engine.worker.renderer import Renderer
+from crofter.engine.worker.library import FLASH_ATTENTION
 from crofter.engine.worker.scheduler import Scheduler
 from crofter.engine.worker.senses import Senses
-from crofter.engine.worker.vocabulary import Vocabulary
 from tests.image_files import png
-from tests.projector_files import ProjectorKind, write_tiny_eyes
-from tests.unit.engine.conftest import GREEDY, model_file
+from tests.projector_files import ProjectorKind
+from tests.unit.engine.conftest import tokens_of
+from tests.unit.engine.seeing import ANSWER_TOKENS, about, chat, model_with_eyes
+from tests.unit.engine.worker.bench import Bench
 
-KINDS: tuple[ProjectorKind, ...] = ("mlp", "gemma3", "qwen2vl_merger")
-ANSWER_TOKENS = 12
-
-
-def model_with_eyes(folder: Path, kind: ProjectorKind) -> ModelFile:
-    path, projector = write_tiny_eyes(folder, kind)
-    file = model_file(path, model_id=kind)
-    sight = ProjectorFile(path=projector, weight_bytes=projector.stat().st_size, step_bytes=1 << 20)
-    return ModelFile(**{name: getattr(file, name) for name in ModelFile.__struct_fields__} | {"projector": sight})
-
-
-def chat(*contents: str | bytes, kind: str = "image") -> ChatPrompt:
-    """One message of texts and files, in their order."""
-    media = [
-        MediaPart(kind=kind, data=each, marker=f"<lot-{index}>", place=f"messages[0].content[{index}]")
-        for index, each in enumerate(contents)
-        if isinstance(each, bytes)
-    ]
-    markers = iter(part.marker for part in media)
-    text = "".join(each if isinstance(each, str) else next(markers) for each in contents)
-    return ChatPrompt(messages=(Message(role="user", content=text),), media=tuple(media))
-
-
-def ask(prompt: ChatPrompt, **fields: object) -> GenerationRequest:
-    values: dict[str, object] = {
-        "request_id": RequestId("test"),
-        "model": "",
-        "prompt": prompt,
-        "sampling": GREEDY,
-        "max_tokens": ANSWER_TOKENS,
-        "top_logprobs": 0,
-    }
-    return GenerationRequest(**(values | fields))
-
-
-class Bench:
-    """A scheduler in this process, with everything that a worker puts before it."""
-
-    def __init__(self, file: ModelFile, **settings: int) -> None:
-        self.load = plan_load(file, machine_now(), EngineSettings(parallel_requests=4, **settings), None)
-        start_library()
-        self.model = Model(self.load)
-        self.vocabulary = Vocabulary(self.model)
-        self.renderer = Renderer()
-        self.intake = Intake(self.model, self.vocabulary, self.renderer, self.load.context_tokens)
-        self.senses = Senses(self.model, self.load)
-        self.scheduler = Scheduler(self.model, self.vocabulary, self.load, None, bool)
-        self.call = 0
-
-    def submit(self, request: GenerationRequest) -> int:
-        assert isinstance(request.prompt, ChatPrompt)
-        self.call += 1
-        readings = self.senses.read(request.prompt.media)
-        self.scheduler.submit(self.intake.prepare(self.call, request, time.monotonic(), readings))
-        return self.call
-
-    def run(self) -> dict[int, list[Chunk]]:
-        """Until all is answered: the chunks of each call."""
-        found: dict[int, list[Chunk]] = {}
-        while self.scheduler.busy:
-            self.scheduler.step()
-            for message in self.scheduler.take_outbox():
-                assert not isinstance(message, Failed), message
-                if isinstance(message, Chunks):
-                    for call, chunk in message.chunks:
-                        found.setdefault(call, []).append(chunk)
-        return found
-
-    def answer(self, request: GenerationRequest) -> list[Chunk]:
-        call = self.submit(request)
-        return self.run()[call]
-
-
-def tokens_of(chunks: list[Chunk]) -> list[int]:
-    return [token for chunk in chunks for token in chunk.token_ids]
+KINDS: tuple[ProjectorKind, ...] = ("mlp", "gemma3", "gemma4v", "qwen2vl_merger")
 
 
 def logprobs_of(chunks: list[Chunk]) -> list[float]:
@@ -152,12 +72,15 @@ def reference(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> tuple[list[i
     pointers = (ctypes.c_void_p * len(bitmaps))(*bitmaps)
     assert mtmd.mtmd_tokenize(sight, chunks, ctypes.byref(given), pointers, len(bitmaps)) == 0
     settings = llama.llama_context_default_params()
-    settings.n_ctx = settings.n_batch = settings.n_ubatch = 512
+    settings.n_ctx = settings.n_batch = settings.n_ubatch = file.context_length
+    settings.flash_attn_type = FLASH_ATTENTION[bench.load.flash_attention]
     # Sums are split between threads, and rounded by how they are split.
     settings.n_threads, settings.n_threads_batch = bench.load.threads, bench.load.batch_threads
     context = llama.llama_init_from_model(bench.model.handle, settings)
     past = llama.llama_pos(0)
-    assert mtmd.mtmd_helper_eval_chunks(sight, context, chunks, 0, 0, 512, True, ctypes.byref(past)) == 0
+    assert (
+        mtmd.mtmd_helper_eval_chunks(sight, context, chunks, 0, 0, file.context_length, True, ctypes.byref(past)) == 0
+    )
     tokens: list[int] = []
     logprobs: list[float] = []
     batch = llama.llama_batch_init(1, 0, 1)
@@ -185,10 +108,8 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def bench(file: ModelFile) -> Iterator[Bench]:
-    bench = Bench(file)
-    yield bench
-    bench.renderer.close()
-    bench.senses.close()
+    with Bench(file) as bench:
+        yield bench
 
 
 PROMPTS = (
@@ -201,32 +122,73 @@ PROMPTS = (
 @pytest.mark.parametrize("prompt", PROMPTS, ids=["one", "two", "three"])
 def test_an_answer_is_that_of_the_librarys_own_helper(bench: Bench, file: ModelFile, prompt: ChatPrompt) -> None:
     tokens, logprobs = reference(bench, file, prompt)
-    chunks = bench.answer(ask(prompt))
+    chunks = bench.answer(about(prompt))
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
 
 
 @pytest.mark.parametrize("rows", [32, 48])
-def test_an_image_longer_than_a_step_is_read_in_several(file: ModelFile, rows: int) -> None:
-    # Of the kinds here only the one whose images have any size has such, and its rows do not see those after them.
+def test_an_image_longer_than_a_step_is_read_in_several(tmp_path: Path, rows: int) -> None:
+    file = model_with_eyes(tmp_path, "qwen2vl_merger")
     prompt = chat("Look ", png(5, (96, 80)), " closely")
-    whole = Bench(file)
-    expected = whole.answer(ask(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
-    parts = Bench(file)
-    parts.load = whole.load
-    parts.scheduler = Scheduler(
-        parts.model, parts.vocabulary, msgspec.structs.replace(whole.load, micro_batch_rows=rows), None, bool
-    )
-    found = parts.answer(ask(prompt))
+    with Bench(file) as bench:
+        expected = bench.answer(about(prompt))  # Keys and values are kept in 16 bits: what is rounded otherwise shows.
+        load = msgspec.structs.replace(bench.load, micro_batch_rows=rows)
+        bench.scheduler = Scheduler(bench.model, bench.vocabulary, load, None, bool)
+        found = bench.answer(about(prompt))
+        [span] = bench.intake.tokenize(prompt, bench.read(prompt)).spans
+    assert span.rows.length > rows
     assert tokens_of(found) == tokens_of(expected)
     assert logprobs_of(found) == pytest.approx(logprobs_of(expected), abs=2e-3)
-    for bench in (whole, parts):
-        bench.renderer.close()
-        bench.senses.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "attention", "usual_rows", "rows"),
+    [("gemma3", "off", 128, 144), ("gemma4v", "auto", 512, 33 * 33)],
+    ids=["without fused attention", "a large image"],
+)
+def test_rows_that_see_each_other_are_computed_in_one_step_however_many(
+    tmp_path: Path, kind: ProjectorKind, attention: str, usual_rows: int, rows: int
+) -> None:
+    file = model_with_eyes(tmp_path, kind, context=2048, image_size=96)
+    prompt = chat("Look ", png(5, (800, 800)), " closely")
+    with Bench(file, flash_attention=attention) as bench:
+        [span] = bench.intake.tokenize(prompt, bench.read(prompt)).spans
+        tokens, logprobs = reference(bench, file, prompt)
+        chunks = bench.answer(about(prompt))
+    assert usual_rows < span.rows.length == rows <= bench.load.micro_batch_rows
+    assert tokens_of(chunks) == tokens
+    assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-3)
+
+
+def test_rows_that_see_each_other_and_are_more_than_a_step_are_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = model_with_eyes(tmp_path, "gemma3", image_size=96)
+    assert file.projector is not None
+    unknown = msgspec.structs.replace(file.projector, mutual_rows=0)
+    with Bench(msgspec.structs.replace(file, projector=unknown), flash_attention="off") as bench:
+        monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
+        with pytest.raises(CrofterError, match="144 tokens that have to be computed in one step") as caught:
+            bench.submit(about(chat("Look ", png(5, (96, 80)), " closely")))
+    assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
+
+
+def test_an_image_longer_than_the_context_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Bench(model_with_eyes(tmp_path, "qwen2vl_merger")) as bench:
+        monkeypatch.setattr(mtmd, "mtmd_encode_chunk", never)
+        with pytest.raises(CrofterError) as caught:
+            bench.submit(about(chat("Look ", png(5, (400, 400)), " closely")))
+    assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    assert caught.value.parameter == "messages[0].content[1]"
+
+
+def never(*_: object) -> int:
+    pytest.fail("nothing is to be computed")
 
 
 def test_answers_about_images_are_written_beside_others(bench: Bench) -> None:
-    requests = [ask(prompt) for prompt in PROMPTS] + [ask(chat("No picture, but many words. " * 8))]
+    requests = [about(prompt) for prompt in PROMPTS] + [about(chat("No picture, but many words. " * 8))]
     alone = [tokens_of(bench.answer(request)) for request in requests]
     assert len({tuple(tokens) for tokens in alone}) == len(alone)
     calls = [bench.submit(request) for request in requests]
@@ -235,40 +197,78 @@ def test_answers_about_images_are_written_beside_others(bench: Bench) -> None:
 
 
 def test_several_choices_share_one_reading_of_the_image(bench: Bench) -> None:
-    chunks = bench.answer(ask(chat("One of a kind ", png(6, (56, 56)), " here"), choices=3))
+    chunks = bench.answer(about(chat("One of a kind ", png(6, (56, 56)), " here"), choices=3))
     usage = chunks[-1].usage
     assert usage is not None
-    answers = [tokens_of([chunk for chunk in chunks if chunk.choice == choice]) for choice in range(3)]
+    answers = [tokens_of(chunks, choice) for choice in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert usage.completion_tokens == 3 * ANSWER_TOKENS
 
 
 def test_a_file_is_read_once_and_its_rows_are_computed_once(bench: Bench) -> None:
     first = chat("Now look at this one: ", png(7, (64, 64)), " and say what it is.")
-    timings = bench.answer(ask(first))[-1].timings
+    timings = bench.answer(about(first))[-1].timings
     assert timings is not None
     assert (timings.media_read, timings.media_seconds > 0) == (1, True)
-    again = bench.answer(ask(first))[-1]
+    again = bench.answer(about(first))[-1]
     assert again.timings is not None
     assert again.usage is not None
     assert (again.timings.media_read, again.timings.media_seconds) == (0, 0.0)
     assert again.usage.cached_tokens == again.usage.prompt_tokens - 1
 
 
+def test_a_conversation_goes_on_after_its_image_without_computing_it_again(bench: Bench, file: ModelFile) -> None:
+    first = chat("What is this? ", png(80, (64, 64)), " Say it in a few words, and no more than that.")
+    answer = Message(role="assistant", content="It is noise, and nothing besides.")
+    later = Message(role="user", content="Look again!")
+    second = msgspec.structs.replace(first, messages=(*first.messages, answer, later))
+    with Bench(file, prefix_cache_bytes=0) as forgetful:
+        expected = forgetful.answer(about(second))
+    bench.answer(about(first))
+    chunks = bench.answer(about(second))
+    [span] = bench.intake.tokenize(second, bench.read(second)).spans
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.cached_tokens > span.stop
+    assert chunks[-1].timings is not None
+    assert chunks[-1].timings.media_read == 0
+    assert tokens_of(chunks) == tokens_of(expected)
+    assert logprobs_of(chunks) == pytest.approx(logprobs_of(expected), abs=2e-3)
+
+
+@pytest.mark.parametrize("ending", ["finished", "cancelled"])
+def test_what_an_image_became_is_let_go_with_its_answer(file: ModelFile, ending: str) -> None:
+    # Rows are tens of megabytes, and the collector of cycles counts objects: nothing may wait for it.
+    gc.disable()
+    try:
+        with Bench(file) as bench:
+            bench.senses = Senses(bench.model, msgspec.structs.replace(bench.load, media_cache_bytes=0))
+            prepared = bench.prepared(about(chat("Look ", png(90, (64, 64)), " there"), choices=2))
+            rows = weakref.ref(prepared.spans[0].rows.values)
+            bench.scheduler.submit(prepared)
+            del prepared
+            if ending == "cancelled":
+                bench.scheduler.step()
+                bench.scheduler.cancel(bench.call)
+            bench.run()
+            assert rows() is None
+    finally:
+        gc.enable()
+
+
 def test_another_image_in_the_same_text_shares_only_what_is_before_it(bench: Bench) -> None:
     before = "These words are the same in both prompts, and they are many. "
     one, other = (chat(before, png(seed, (64, 64)), " What is it?") for seed in (8, 9))
-    first = tokens_of(bench.answer(ask(one)))
-    chunks = bench.answer(ask(other))
+    first = tokens_of(bench.answer(about(one)))
+    chunks = bench.answer(about(other))
     usage = chunks[-1].usage
     assert usage is not None
-    span = bench.intake.tokenize(other, bench.senses.read(other.media)).spans[0]
+    span = bench.intake.tokenize(other, bench.read(other)).spans[0]
     assert usage.cached_tokens == span.start > len(before.split())
     assert tokens_of(chunks) != first
 
 
 def test_a_marker_in_a_users_text_is_text(bench: Bench) -> None:
-    plain = bench.answer(ask(chat("The words <__media__> and <lot-9> are only words ", png(1, (64, 40)), ".")))
+    plain = bench.answer(about(chat("The words <__media__> and <lot-9> are only words ", png(1, (64, 40)), ".")))
     assert len(tokens_of(plain)) == ANSWER_TOKENS
 
 
@@ -276,7 +276,7 @@ def test_a_template_that_loses_an_image_is_told_so(bench: Bench) -> None:
     part = MediaPart(kind="image", data=png(), marker="<lot>", place="messages[0].content[0]")
     prompt = ChatPrompt(messages=(Message(role="user", content="no mark here"),), media=(part,))
     with pytest.raises(CrofterError) as caught:
-        bench.submit(ask(prompt))
+        bench.submit(about(prompt))
     assert caught.value.code is ErrorCode.MODEL_INVALID
 
 
@@ -284,7 +284,7 @@ def test_a_template_that_loses_an_image_is_told_so(bench: Bench) -> None:
 def test_images_of_odd_shapes_are_read_or_refused(bench: Bench, size: tuple[int, int]) -> None:
     # An assertion of libmtmd's would end this process, as it would a worker.
     try:
-        chunks = bench.answer(ask(chat("Look ", png(1, size), " there")))
+        chunks = bench.answer(about(chat("Look ", png(1, size), " there")))
     except CrofterError as error:
         assert error.code in {ErrorCode.INVALID_REQUEST, ErrorCode.CONTEXT_LENGTH_EXCEEDED}  # noqa: PT017 - either will do
     else:
@@ -294,37 +294,34 @@ def test_images_of_odd_shapes_are_read_or_refused(bench: Bench, size: tuple[int,
 def test_reading_ends_when_the_context_cannot_hold_it_or_nobody_waits(bench: Bench) -> None:
     images = tuple(png(seed, (64, 64)) for seed in range(60, 64))
     prompt = chat(*images, "What are they?")
-    patient = bench.senses._context_tokens
-    bench.senses._context_tokens = 20
+    senses = Senses(bench.model, msgspec.structs.replace(bench.load, context_tokens=250))
     with pytest.raises(CrofterError) as caught:
-        bench.senses.read(prompt.media * 8)
+        senses.read(prompt.media * 32)
     assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
-    bench.senses._context_tokens = patient
     with pytest.raises(CrofterError) as caught:
-        bench.senses.read(prompt.media, lambda: False)
+        senses.read(prompt.media, lambda: False)
+    senses.close()
     assert caught.value.code is ErrorCode.CANCELLED
 
 
 def test_a_model_without_ears_says_so(bench: Bench) -> None:
     with pytest.raises(CrofterError) as caught:
-        bench.submit(ask(chat("Listen: ", b"RIFF", kind="audio")))
+        bench.submit(about(chat("Listen: ", b"RIFF", kind="audio")))
     assert (caught.value.code, caught.value.parameter) == (ErrorCode.UNSUPPORTED, "messages[0].content[1]")
 
 
 def test_a_sound_is_heard_as_the_librarys_own_helper_hears_it(tmp_path: Path) -> None:
     file = model_with_eyes(tmp_path, "ultravox")
-    bench = Bench(file)
     sound = io.BytesIO()
     with wave.open(sound, "wb") as writer:
         writer.setparams((1, 2, 16_000, 0, "NONE", ""))
         writer.writeframes((np.sin(np.arange(32_000) * 0.05) * 9_000).astype("<i2").tobytes())
     # All but thirty seconds are silence that is added: the rows are those of half a minute.
     prompt = chat("Listen: ", sound.getvalue(), " What was that?", kind="audio")
-    tokens, logprobs = reference(bench, file, prompt)
-    chunks = bench.answer(ask(prompt))
+    with Bench(file) as bench:
+        tokens, logprobs = reference(bench, file, prompt)
+        chunks = bench.answer(about(prompt))
+        with pytest.raises(CrofterError, match="takes no images"):
+            bench.submit(about(chat("Look: ", png())))
     assert tokens_of(chunks) == tokens
     assert logprobs_of(chunks) == pytest.approx(logprobs, abs=1e-4)
-    with pytest.raises(CrofterError, match="takes no images"):
-        bench.submit(ask(chat("Look: ", png())))
-    bench.renderer.close()
-    bench.senses.close()

@@ -1,61 +1,22 @@
 """The scheduler itself, on a tiny model in this process: what no request can show from outside."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import pytest
 
-from crofter.core import Chunk, GenerationRequest, ModelFile, Sampling
-from crofter.engine import EngineSettings, machine_now
-from crofter.engine.plan import plan_load
-from crofter.engine.wire import Chunks, Failed
+from crofter.core import ModelFile, Sampling
 from crofter.engine.worker import composer, scheduler
-from crofter.engine.worker.intake import Intake
-from crofter.engine.worker.library import Model, start_library
-from crofter.engine.worker.renderer import Renderer
-from crofter.engine.worker.scheduler import Scheduler
-from crofter.engine.worker.vocabulary import Vocabulary
-from tests.unit.engine.conftest import ask
+from tests.unit.engine.conftest import ask, tokens_of
+from tests.unit.engine.worker.bench import Bench
 
 LETTERS = Sampling(temperature=0.0, logit_bias={65: 100.0})
 """Every token is one whole character, and none ends the answer."""
 LONG = "The quick brown fox jumps over the lazy dog. " * 8
 
 
-class Bench:
-    """A scheduler with its intake; `interrupted` is what the inbox would say."""
-
-    def __init__(self, file: ModelFile) -> None:
-        load = plan_load(file, machine_now(), EngineSettings(parallel_requests=4), None)
-        start_library()
-        model = Model(load)
-        vocabulary = Vocabulary(model)
-        self.interrupted: Callable[[], bool] = bool
-        renderer = Renderer()
-        self.intake = Intake(model, vocabulary, renderer, load.context_tokens)
-        renderer.close()  # No test here has a chat.
-        self.scheduler = Scheduler(model, vocabulary, load, None, lambda: self.interrupted())  # noqa: PLW0108 - tests exchange it
-        self.call = 0
-
-    def submit(self, request: GenerationRequest) -> int:
-        self.call += 1
-        self.scheduler.submit(self.intake.prepare(self.call, request, time.monotonic()))
-        return self.call
-
-    def outbox(self) -> list[tuple[int, Chunk]]:
-        pairs: list[tuple[int, Chunk]] = []
-        for message in self.scheduler.take_outbox():
-            assert not isinstance(message, Failed)
-            if isinstance(message, Chunks):
-                pairs.extend(message.chunks)
-        return pairs
-
-    def run(self) -> list[int]:
-        tokens: list[int] = []
-        while self.scheduler.busy:
-            self.scheduler.step()
-            tokens.extend(token for _, chunk in self.outbox() for token in chunk.token_ids)
-        return tokens
+def written(bench: Bench) -> list[int]:
+    """The tokens of all that is still to be answered."""
+    return [token for chunks in bench.run().values() for token in tokens_of(chunks)]
 
 
 @pytest.fixture(autouse=True)
@@ -65,13 +26,14 @@ def every_step_counts_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def bench(tiny_model: ModelFile) -> Bench:
-    return Bench(tiny_model)
+def bench(tiny_model: ModelFile) -> Iterator[Bench]:
+    with Bench(tiny_model) as bench:
+        yield bench
 
 
 def test_a_long_step_gives_way_and_is_done_again_with_the_same_result(bench: Bench) -> None:
     bench.submit(ask(f"one {LONG}"))
-    expected = bench.run()
+    expected = written(bench)
     asked: list[bool] = []
 
     def interrupted() -> bool:
@@ -85,10 +47,10 @@ def test_a_long_step_gives_way_and_is_done_again_with_the_same_result(bench: Ben
     assert bench.outbox() == []
     assert bench.scheduler.occupancy().kv_tokens_used == 0
     bench.interrupted = bool
-    interrupted_answer = bench.run()
+    interrupted_answer = written(bench)
     assert len(interrupted_answer) == len(expected)
     bench.submit(ask(f"two {LONG}"))
-    assert bench.run() == interrupted_answer
+    assert written(bench) == interrupted_answer
 
 
 def test_a_prompt_is_read_to_its_end_however_often_something_comes_in(bench: Bench) -> None:
@@ -105,7 +67,7 @@ def test_steps_that_write_are_not_interrupted(bench: Bench) -> None:
     bench.submit(ask("A short one"))
     bench.scheduler.step()
     bench.interrupted = lambda: True
-    assert bench.run()
+    assert written(bench)
     bench.interrupted = bool
 
 
@@ -158,4 +120,4 @@ def test_text_is_held_back_for_a_moment_but_not_the_first_or_the_last_or_before_
         assert bench.outbox() == []
     bench.submit(ask(f"somebody else, with much to read: {LONG}", max_tokens=1))
     assert [len(chunk.token_ids) for _, chunk in bench.outbox()] == [3]
-    assert len(bench.run()) == 12 - 4 + 1
+    assert len(written(bench)) == 12 - 4 + 1

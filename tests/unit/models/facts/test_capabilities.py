@@ -99,6 +99,25 @@ def test_a_projector_adds_what_it_was_made_for(tmp_path: Path, senses: tuple[str
     assert not {"vision", "audio"} & set(read_facts(model).capabilities)
 
 
+@pytest.mark.parametrize(
+    ("kind", "hidden", "rows"),
+    [
+        ("gemma3", 64, 144),
+        ("gemma4v", 5376, 1120),
+        ("gemma4v", 2560, 0),
+        ("qwen2vl_merger", 64, 0),
+        ("ultravox", 64, 0),
+    ],
+)
+def test_how_many_rows_see_each_other_is_told_by_the_projector(
+    tmp_path: Path, kind: ProjectorKind, hidden: int, rows: int
+) -> None:
+    projector = write_tiny_projector(tmp_path / "mmproj.gguf", kind, hidden=hidden, image_size=96)
+    facts = read_facts(write_tiny_llama(tmp_path / "m.gguf"), projector)
+    assert facts.projector is not None
+    assert facts.projector.mutual_rows == rows
+
+
 @pytest.mark.parametrize(("kind", "sees"), [("mlp", True), ("qwen2vl_merger", True), ("hunyuanvl", False)])
 def test_a_projector_that_needs_the_whole_prompt_gives_no_sight(
     tmp_path: Path, kind: ProjectorKind, sees: bool

@@ -1,13 +1,16 @@
 import re
+from pathlib import PurePosixPath
+from typing import get_args
 
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.models.hub.catalogue import built_in_catalogue, find_entry, recommended
+from crofter.models.hub.catalogue import Task, built_in_catalogue, find_entry, recommended
 from crofter.models.hub.choose import Room, fits_memory
 from crofter.models.hub.license import restricts_use
 from crofter.models.hub.reference import CatalogueName, parse
 from crofter.models.hub.variants import RepositoryFile, quantization_of
+from crofter.models.projectors import is_projector
 
 ENTRIES = built_in_catalogue()
 GB = 10**9
@@ -26,12 +29,20 @@ def test_the_entries_are_free_to_use_and_name_files_of_their_own_kind() -> None:
         assert not restricts_use(entry.license)
         for name, sha256 in entry.sha256.items():
             file = RepositoryFile(path=f"folder/{name}", size_bytes=1)
-            assert entry.contains(file)
             assert entry.pin(file) == sha256
-            assert quantization_of(name) == entry.quantization
+            assert entry.contains(file) is (name != entry.projector)
+            assert is_projector(PurePosixPath(name)) is (name == entry.projector)
+            assert name == entry.projector or quantization_of(name) == entry.quantization
             assert re.fullmatch("[0-9a-f]{64}", sha256)
         assert not entry.contains(RepositoryFile(path="other-model-Q4_K_M.gguf", size_bytes=1))
         assert entry.pin(RepositoryFile(path="unknown.gguf", size_bytes=1)) == ""
+
+
+def test_what_the_catalogue_has_for_seeing_has_a_vision_part_whose_hash_is_known() -> None:
+    for entry in ENTRIES:
+        assert bool(entry.projector) is (entry.task == "vision")
+        assert not entry.projector or len(entry.sha256) == 2
+        assert set(entry.sha256) >= ({entry.projector} if entry.projector else set())
 
 
 def test_every_entry_fits_the_memory_it_is_recommended_for() -> None:
@@ -53,6 +64,8 @@ def test_every_entry_fits_the_memory_it_is_recommended_for() -> None:
         ("embedding", 2, "nomic-embed-text:v1.5"),
         ("embedding", 16, "qwen3-embedding:0.6b"),
         ("qwen3-embedding", 16, "qwen3-embedding:0.6b"),
+        ("vision", 2, "smolvlm2:500m"),
+        ("vision", 16, "qwen3-vl:4b"),
     ],
 )
 def test_a_task_or_a_family_means_the_one_for_this_machine(wanted: str, memory_gb: float, name: str) -> None:
@@ -60,7 +73,7 @@ def test_a_task_or_a_family_means_the_one_for_this_machine(wanted: str, memory_g
 
 
 def test_every_task_has_a_choice_for_every_machine() -> None:
-    for task in ("chat", "code", "embedding"):
+    for task in get_args(Task):
         group = [entry for entry in ENTRIES if entry.task == task]
         sizes = [recommended(group, memory * GB).size_bytes for memory in (0, 4, 8, 16, 24, 32, 128)]
         assert sizes == sorted(sizes)

@@ -92,7 +92,13 @@ def place(tmp_path: Path, hub: FakeHub, models: dict[str, bytes], monkeypatch: p
     return Place(pulls, registry, hub, folder)
 
 
-def entry(name: str, *, pinned: str = "", license: str = "apache-2.0") -> CatalogueEntry:  # noqa: A002 - its field
+def entry(
+    name: str,
+    *,
+    pinned: str = "",
+    license: str = "apache-2.0",  # noqa: A002 - its field
+    projector: str = "",
+) -> CatalogueEntry:
     return CatalogueEntry(
         name=name,
         task="chat",
@@ -100,6 +106,7 @@ def entry(name: str, *, pinned: str = "", license: str = "apache-2.0") -> Catalo
         about="for tests",
         repository=REPOSITORY,
         files="Tiny-*.gguf",
+        projector=projector,
         quantization="Q4_K_M",
         size_bytes=1000,
         license=license,
@@ -400,6 +407,20 @@ def test_a_models_vision_part_comes_with_it(place: Place, eyes: bytes) -> None:
     origin = place.pulls.origin(model.file.model_id)
     assert origin is not None
     assert origin.files == offer.files
+
+
+def test_a_catalogue_model_brings_the_vision_part_that_is_named_there(place: Place, eyes: bytes) -> None:
+    place.pulls.entries = [entry("tiny:1b", projector="mmproj-Tiny-F32.gguf")]
+    model = place.pull("tiny:1b")
+    assert model.projector is not None
+    assert model.projector.read_bytes() == eyes + b"\0"
+    assert "vision" in model.facts.capabilities
+
+
+def test_a_catalogue_model_whose_vision_part_is_gone_is_refused_before_it_is_fetched(place: Place) -> None:
+    place.pulls.entries = [entry("tiny:1b", projector="mmproj-Tiny-F16.gguf")]
+    assert code_of(lambda: place.pull("tiny:1b")) is ErrorCode.DOWNLOAD_DAMAGED
+    assert place.hub.requests("cdn") == []
 
 
 def test_a_model_that_was_there_without_it_gains_its_vision_part(

@@ -1,6 +1,6 @@
 """The program that decodes images: Pillow inside the limits of `limits.py`.
 
-An image is a stranger's file, and decoders of images are where programs have been broken into for decades. Started by `images.py`.
+An image is a stranger's file, and decoders of images are where programs have been broken into for decades. Started by `decoders.py`.
 A frame is a file; the answer its width and height (four bytes each, big-endian) and its pixels, three bytes each. Its arguments are
 how many seconds each may take, how many pixels a file may have, and how long a side of the answer may be.
 """
