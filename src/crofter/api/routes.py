@@ -14,7 +14,7 @@ from .call import Call, Handler
 from .dialects import ANTHROPIC, dialect_of
 from .health import HealthRoutes
 from .llama import Infill
-from .mcp import McpEndpoint
+from .mcp import mcp_endpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .openapi import Description
@@ -110,7 +110,7 @@ def routes(services: Services) -> Table:
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
         "/openapi.json": endpoint(GET=Description(services).document),
-        "/mcp": McpEndpoint(services),
+        "/mcp": mcp_endpoint(services),
         "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),
