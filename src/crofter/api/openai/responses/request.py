@@ -23,6 +23,7 @@ from crofter.core import (
 
 from .wire import ChosenTool, Content, InputItem, ResponsesBody, TokensBody
 
+_LOGPROBS = "message.output_text.logprobs"
 _TEXTS = frozenset({"input_text", "output_text", "text", "reasoning_text", "summary_text", "refusal"})
 
 
@@ -50,6 +51,7 @@ def generation_request(
         max_tokens=body.max_output_tokens,
         thinking_tokens=0 if body.reasoning is not None and body.reasoning.effort == "none" else None,
         constraint=_form(body),
+        top_logprobs=_top_logprobs(body),
         timeout_seconds=timeout_seconds,
     )
 
@@ -182,6 +184,15 @@ def _tool_choice(body: TokensBody, tools: Sequence[dict[str, Any]]) -> ToolChoic
             ErrorCode.UNSUPPORTED, "tool_choice names a tool this node does not have", parameter="tool_choice"
         )
     return checked_choice(choice, tools)
+
+
+def _top_logprobs(body: ResponsesBody) -> int | None:
+    if _LOGPROBS in (body.include or ()):
+        return body.top_logprobs or 0
+    if body.top_logprobs:
+        message = f'top_logprobs needs include: ["{_LOGPROBS}"]'
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="top_logprobs")
+    return None
 
 
 def _form(body: TokensBody) -> JsonSchema | None:
