@@ -135,6 +135,10 @@ class FakeBackend:
             case _:
                 raise CrofterError(ErrorCode.UNSUPPORTED, "the fake reads text and tokens only")
 
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """Each token is a byte; 256 is a mark."""
+        return [(token, b"<end>" if token == 256 else bytes([token])) for token in await self.tokenize(model, prompt)]
+
 
 class FakeResolver:
     """Knows one model."""

@@ -83,6 +83,15 @@ def test_completions_fill_in_the_middle(client: openai.OpenAI) -> None:
     assert answer.choices[0].text
 
 
+def test_tokens_of_a_text_are_counted_and_turned_back(client: openai.OpenAI) -> None:
+    text = "The dog s\u00e5w a \U0001f411 in the village."
+    tokens = client.post("/tokenize", cast_to=dict[str, list[int]], body={"content": text})["tokens"]
+    assert client.post("/detokenize", cast_to=dict[str, str], body={"tokens": tokens})["content"] == text
+    answer = client.completions.create(model="seedling", prompt=tokens, max_tokens=1)
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == len(tokens)
+
+
 def test_embeddings_are_the_same_in_both_encodings(client: openai.OpenAI) -> None:
     floats = client.embeddings.create(model="seedling", input=["a sheep"], encoding_format="float").data[0].embedding
     encoded = client.embeddings.create(model="seedling", input=["a sheep"], encoding_format="base64").data[0].embedding

@@ -92,6 +92,12 @@ class Inference:
             self._begin(asker.account, {model: self._router.resolve(model)})
             return await self._router.tokenize(model, prompt, asker.intent)
 
+    async def pieces(self, model: str, prompt: Prompt, asker: Asker) -> Sequence[tuple[int, bytes]]:
+        """The same, each with how it is written. Raises as `tokenize`."""
+        with _errors_counted(asker.account):
+            self._begin(asker.account, {model: self._router.resolve(model)})
+            return await self._router.pieces(model, prompt, asker.intent)
+
     async def _whole(
         self,
         model: str,

@@ -13,7 +13,7 @@ from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
 from .dialects import ANTHROPIC, dialect_of
 from .health import HealthRoutes
-from .llama import Infill
+from .llama import Infill, TokenRoutes
 from .mcp import mcp_endpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
@@ -79,11 +79,13 @@ def _inference(services: Services) -> dict[str, App]:
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic_models = AnthropicModels(services)
-    rerank = endpoint(POST=Rerank(services).create)
+    rerank, tokens = endpoint(POST=Rerank(services).create), TokenRoutes(services)
     return {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/infill": endpoint(POST=Infill(services).create),
+        "/tokenize": endpoint(POST=tokens.tokenize),
+        "/detokenize": endpoint(POST=tokens.detokenize),
         "/embeddings": endpoint(POST=Embeddings(services).create),
         "/rerank": rerank,
         "/reranking": rerank,

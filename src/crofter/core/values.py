@@ -67,6 +67,9 @@ class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     """Raw text; special tokens in it are recognised (editors write fill-in-the-middle tokens themselves)."""
 
     text: str
+    add_special: bool = True
+    """Whether the model's own tokens go to its ends."""
+    parse_special: bool = True
 
 
 class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):

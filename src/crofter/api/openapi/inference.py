@@ -8,6 +8,7 @@ from crofter.api.anthropic import models as anthropic_models
 from crofter.api.anthropic import replies as anthropic_replies
 from crofter.api.anthropic import wire as anthropic_wire
 from crofter.api.errors import ErrorBody
+from crofter.api.llama import tokens as llama_tokens
 from crofter.api.llama import wire as llama_wire
 from crofter.api.ollama import wire as ollama_wire
 from crofter.api.openai import chat, completions, embeddings, models, wire
@@ -86,6 +87,26 @@ _OPENAI = (
             reply=_JSON,
             stream=SSE,
             piece=_JSON,
+            refusals=(404,),
+        ),
+    ),
+    _v1(
+        "/tokenize",
+        OPENAI,
+        POST=Operation(
+            summary="The token ids of a text, as llama-server gives them.",
+            body=llama_wire.TokenizeBody,
+            reply=llama_tokens.Tokens,
+            refusals=(404,),
+        ),
+    ),
+    _v1(
+        "/detokenize",
+        OPENAI,
+        POST=Operation(
+            summary="The text of token ids, as llama-server gives it.",
+            body=llama_wire.DetokenizeBody,
+            reply=llama_tokens.Detokenized,
             refusals=(404,),
         ),
     ),
