@@ -206,9 +206,9 @@ class _Measured:
         protocol.connection_made(cast("asyncio.Transport", transport))
         self._script.asked_at.clear()
         self._script.handed_at.clear()
-        started = perf_counter()
-        protocol.data_received(data)
         with anyio.fail_after(30):
+            started = perf_counter()
+            protocol.data_received(data)
             await transport.ended.wait()
             while self._state.tasks:  # noqa: ASYNC110 - what is left to do after the last byte is this request's, not the next one's
                 await asyncio.sleep(0)

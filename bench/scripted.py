@@ -1,6 +1,7 @@
 """The node's HTTP side before a backend that plays the same chunks to everybody, and a bare Starlette app that sends the same bytes."""
 
 from collections.abc import AsyncGenerator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -95,8 +96,8 @@ class _NoKeys:
         return same_secret(token, self._token)
 
     def account(self, secret: str) -> None:
-        """There is none; the comparison stands for the hash that looking for one takes."""
-        same_secret(secret, self._token)
+        """There is none; looking for one takes a hash."""
+        sha256(secret.encode()).digest()
 
     def keys_exist(self) -> bool:
         return False

@@ -18,6 +18,7 @@ import start
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements" / "conformance.txt"
+RECORDINGS = ROOT / "requirements" / "recordings.txt"
 NODE_PACKAGES = (ROOT / "tests" / "conformance" / "package.json", ROOT / "tests" / "conformance" / "package-lock.json")
 _PLACE = ROOT / ".cache" / "conformance"
 _STEP_SECONDS = 300
@@ -53,7 +54,7 @@ class Environment(msgspec.Struct, frozen=True):
 def prepared() -> Environment:
     """The environment, made if what it is made from has changed. Raises CalledProcessError if something cannot be fetched."""
     made_from = hashlib.sha256(sys.version.encode())
-    for path in (LOCK, *NODE_PACKAGES):
+    for path in (LOCK, RECORDINGS, *NODE_PACKAGES):
         made_from.update(path.read_bytes())
     environment = Environment(_PLACE / made_from.hexdigest()[:16])
     if not (environment.folder / "complete").exists():
@@ -76,7 +77,7 @@ def _fetch_sources(environment: Environment) -> None:
     """With pip, because uv unpacks no tests; the lock has the hash of the source package beside the wheel's."""
     wanted = environment.folder / "sources.txt"
     blocks = re.findall(rf"^(?:{'|'.join(_SOURCES)})==.*(?:\n    .*)*", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
-    wanted.write_text("\n".join(blocks))
+    wanted.write_text("\n".join([*blocks, RECORDINGS.read_text(encoding="utf-8")]))
     archives = environment.folder / "sources"
     pip = [environment.python, "-m", "pip", "--quiet", "--disable-pip-version-check", "download"]
     _run(

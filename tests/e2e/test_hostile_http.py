@@ -126,7 +126,11 @@ def test_who_never_finishes_a_request_is_let_go(impatient: Commands) -> None:
         "nothing": (b"", 408),
         "half a head": (b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n", 408),
         "only line ends": (b"\r\n\r\n", 408),
-        "half a body": (HEAD.encode() + b"Content-Length: 50\r\n\r\n{{", 504),
+        "half a body": (HEAD.encode() + b"Content-Length: 50\r\n\r\n{{", 408),
+        "half a body for Anthropic": (
+            b"POST /v1/messages HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\n{{",
+            408,
+        ),
         "half a body for MCP": (
             b"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
             b"Accept: application/json, text/event-stream\r\nContent-Length: 5000\r\n\r\n" + call.replace(b"{", b"{{").replace(b"}", b"}}"),
@@ -142,3 +146,7 @@ def test_who_never_finishes_a_request_is_let_go(impatient: Commands) -> None:
         what: code for what, (_, code) in slow.items()
     }
     assert all(len(re.findall(rb"HTTP/1\.1 \d{3} ", reply)) == 1 for reply in replies.values())
+    told = {what: json.loads(reply.partition(b"\r\n\r\n")[2]) for what, reply in replies.items()}
+    assert {what: error.get("type") for what, error in told.items() if "type" in error} == {
+        "half a body for Anthropic": "error"
+    }

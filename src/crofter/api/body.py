@@ -4,7 +4,6 @@ import re
 from functools import cache
 from typing import TypeVar
 
-import anyio
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode
@@ -19,27 +18,26 @@ T = TypeVar("T")
 
 
 async def read_body(scope: Scope, receive: Receive, settings: ApiSettings) -> bytes:
-    """The whole body. Raises REQUEST_TOO_LARGE as soon as it is known to be, TIMED_OUT, CANCELLED if the client leaves."""
+    """The whole body. Raises REQUEST_TOO_LARGE as soon as it is known to be, CANCELLED if the client leaves or takes too long.
+
+    How long it may take is the protocol's to say, which has a timer for the whole request.
+    """
     limit_bytes = settings.max_body_bytes
     announced = headers_named(scope, b"content-length")
     if announced and announced[0].isascii() and announced[0].isdigit() and int(announced[0]) > limit_bytes:
         raise _too_large(limit_bytes)
     pieces: list[bytes] = []
     size_bytes = 0
-    with anyio.move_on_after(settings.body_timeout_seconds):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise CrofterError(ErrorCode.CANCELLED, "the client disconnected")
-            pieces.append(message.get("body", b""))
-            size_bytes += len(pieces[-1])
-            if size_bytes > limit_bytes:
-                raise _too_large(limit_bytes)
-            if not message.get("more_body", False):
-                return b"".join(pieces)
-    raise CrofterError(
-        ErrorCode.TIMED_OUT, f"the request was not sent within {settings.body_timeout_seconds:g} seconds"
-    )
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CrofterError(ErrorCode.CANCELLED, "the client disconnected")
+        pieces.append(message.get("body", b""))
+        size_bytes += len(pieces[-1])
+        if size_bytes > limit_bytes:
+            raise _too_large(limit_bytes)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
 def decode_body(body: bytes, shape: type[T]) -> T:

@@ -37,7 +37,6 @@ class Attachments:
     """What one request brings, in order. Whoever reads a message puts the markers where the parts stood."""
 
     def __init__(self) -> None:
-        self._token = secrets.token_hex(8)
         self._parts: list[MediaPart] = []
         self._addresses: dict[int, str] = {}
         """Of parts that are named only, by their number."""
@@ -68,6 +67,8 @@ class Attachments:
 
     async def attached_to(self, prompt: ChatPrompt, fetch: FetchMedia) -> ChatPrompt:
         """The prompt with these parts, those that are named only fetched. Raises what `fetch` raises, REQUEST_TOO_LARGE."""
+        if not self._parts:
+            return prompt
         left_bytes = MOST_FETCHED_BYTES
         for index, url in self._addresses.items():
             part = self._parts[index]
@@ -90,7 +91,7 @@ class Attachments:
                 f"{place}: a request may have {MOST_PARTS} images and sounds",
                 parameter=place,
             )
-        marker = f"<{kind}-{self._token}-{number}>"
+        marker = f"<{kind}-{secrets.token_hex(8)}-{number}>"
         self._parts.append(MediaPart(kind=kind, data=data, marker=marker, place=place))
         return marker
 
@@ -99,7 +100,8 @@ async def with_media(request: GenerationRequest, attachments: Attachments, fetch
     """The request with what it brings. Raises what `Attachments.attached_to` raises."""
     if not isinstance(request.prompt, ChatPrompt):
         return request
-    return msgspec.structs.replace(request, prompt=await attachments.attached_to(request.prompt, fetch))
+    prompt = await attachments.attached_to(request.prompt, fetch)
+    return request if prompt is request.prompt else msgspec.structs.replace(request, prompt=prompt)
 
 
 def _invalid(place: str, problem: str) -> CrofterError:

@@ -2,12 +2,14 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from crofter.core import CrofterError, ErrorCode
 
-from .errors import error_body
+from .asgi import Scope
+from .dialects import OPENAI, dialect_of
 
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEADERS = 128
@@ -51,12 +53,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_head = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) >= _MAX_HEADERS:
-            raise ValueError("too many headers")  # The parser makes an error of it, and that becomes a 400.
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        if len(self.headers) > _MAX_HEADERS:
+            raise ValueError("too many headers")  # The parser makes an error of it, and that becomes a 400.
         self._is_in_head, self._head_bytes = False, 0
         super().on_headers_complete()
 
@@ -102,7 +101,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         """Answer, unless an answer is on its way or was given, and close."""
         if not (self._is_answering or self._is_answered):
-            body = error_body(CrofterError(ErrorCode.INVALID_REQUEST, message))
+            # The scope is the last request's whose head was whole: this one's, unless it is the head that is wrong.
+            dialect = OPENAI if self._is_in_head or self.cycle is None else dialect_of(cast("Scope", self.scope))  # pyright: ignore[reportUnnecessaryComparison] as above
+            body = dialect.error(CrofterError(ErrorCode.INVALID_REQUEST, message))
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"
             self.transport.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
         self.transport.close()

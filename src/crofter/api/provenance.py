@@ -1,13 +1,12 @@
 """Where an answer came from, who could read it and how long it took: in the headers and the `crofter` object of every dialect."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
 
 from crofter.core import Chunk, Provenance
-
-from .asgi import Headers
 
 
 class TimingsReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +58,12 @@ def extension(provenance: Provenance, ends: Sequence[Chunk] = (), choices: int =
 _HEADERS = ("backend", "model", "model-id", "radius", "ran-on", "readable-by")
 
 
-def provenance_headers(provenance: Provenance) -> Headers:
-    """The same for who reads no body, or reads it as a stream; what a header cannot hold is percent-encoded."""
+@lru_cache(maxsize=64)
+def provenance_headers(provenance: Provenance) -> Sequence[tuple[bytes, bytes]]:
+    """The same for who reads no body, or reads it as a stream; what a header cannot hold is percent-encoded.
+
+    Made once for each way that is in use, as encoding takes longer than all else that is done with it.
+    """
     told = (
         [provenance.backend],
         [provenance.model_name],
@@ -69,7 +72,7 @@ def provenance_headers(provenance: Provenance) -> Headers:
         provenance.ran_on,
         provenance.readable_by,
     )
-    return [(f"x-crofter-{name}".encode(), _listed(values)) for name, values in zip(_HEADERS, told, strict=True)]
+    return tuple((f"x-crofter-{name}".encode(), _listed(values)) for name, values in zip(_HEADERS, told, strict=True))
 
 
 def _listed(values: Iterable[str]) -> bytes:

@@ -1,9 +1,10 @@
 """Replies: JSON at once, or a stream that starts with its first piece and stops with its client."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
-from typing import TypeVar
+from contextlib import aclosing, suppress
+from typing import NoReturn, TypeVar
 
 import anyio
 import msgspec
@@ -26,12 +27,12 @@ class JsonReply:
         body: object,
         *,
         status: int = 200,
-        headers: Headers | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
         content_type: bytes = b"application/json",
     ) -> None:
         self._body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         self._status = status
-        self._headers = [(b"content-length", b"%d" % len(self._body)), *(headers or [])]
+        self._headers = [(b"content-length", b"%d" % len(self._body)), *headers]
         if self._body:
             self._headers.append((b"content-type", content_type))
 
@@ -76,7 +77,7 @@ class StreamReply:
         keep_alive_seconds: float,
         timeout_seconds: float | None = None,
         tail: Callable[[], bytes] = bytes,
-        headers: Headers | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         self._format = stream_format
         self._sources = sources
@@ -87,21 +88,32 @@ class StreamReply:
             (b"content-type", stream_format.content_type),
             (b"cache-control", b"no-cache"),
             (b"x-accel-buffering", b"no"),
-            *(headers or []),
+            *headers,
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         line = _Line(send, self._headers)
-        async with anyio.create_task_group() as group:
-            if self._timeout_seconds is not None:
-                # The turn has its own limit; this one is for a client that stopped reading.
-                group.cancel_scope.deadline = anyio.current_time() + self._timeout_seconds + self._keep_alive_seconds
-            group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope, name="watch client")
-            group.start_soon(_keep_alive, line, self._format.keep_alive, self._keep_alive_seconds, name="keep alive")
-            await self._write(line, scope)
-            group.cancel_scope.cancel()
+        limit_seconds = None if self._timeout_seconds is None else self._timeout_seconds + self._keep_alive_seconds
+        try:
+            # The turn has its own limit; this one is for a client that stopped reading.
+            async with asyncio.timeout(limit_seconds), asyncio.TaskGroup() as group:
+                watcher = group.create_task(self._watch_client(receive, line), name="watch client")
+                await self._write(line, scope)
+                watcher.cancel()
+        except* (_ClientLeftError, TimeoutError):
+            pass
         if line.error is not None and not line.started:
             raise line.error
+
+    async def _watch_client(self, receive: Receive, line: "_Line") -> None:
+        """Show the client a sign of life while it waits. Raises _ClientLeftError when it goes away."""
+        while True:
+            seen = line.pieces_sent
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._keep_alive_seconds):
+                    await _client_left(receive)
+            if line.pieces_sent == seen:
+                await line.write(self._format.keep_alive)
 
     async def _write(self, line: "_Line", scope: Scope) -> None:
         exchange = exchange_of(scope)
@@ -123,13 +135,16 @@ async def until_disconnect(receive: Receive, work: Callable[[], Awaitable[T]]) -
     """The result of `work`, which is cancelled if the client goes away (then this raises CANCELLED)."""
     results: list[T] = []
     failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(_cancel_on_disconnect, receive, group.cancel_scope, name="watch client")
-        try:
-            results.append(await work())
-        except Exception as error:  # noqa: BLE001 - only carried out of the task group, which would wrap it
-            failure = error
-        group.cancel_scope.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(_client_left(receive), name="watch client")
+            try:
+                results.append(await work())
+            except Exception as error:  # noqa: BLE001 - only carried out of the task group, which would wrap it
+                failure = error
+            watcher.cancel()
+    except* _ClientLeftError:
+        pass
     if failure is not None:
         raise failure
     if not results:
@@ -137,19 +152,18 @@ async def until_disconnect(receive: Receive, work: Callable[[], Awaitable[T]]) -
     return results[0]
 
 
-async def _cancel_on_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:
+class _ClientLeftError(Exception):
+    """Ends the task group that watched the client."""
+
+
+async def _client_left(receive: Receive) -> NoReturn:
+    """Wait until the client goes away, and raise _ClientLeftError.
+
+    In a task of asyncio's, here and above: to start one of anyio's takes as long as reading and checking the request.
+    """
     while (await receive())["type"] != "http.disconnect":
         pass
-    scope.cancel()
-
-
-async def _keep_alive(line: "_Line", sign_of_life: bytes, interval_seconds: float) -> None:
-    """A task of its own, so that the wait for each token needs no timer."""
-    while True:
-        seen = line.pieces_sent
-        await anyio.sleep(interval_seconds)
-        if line.pieces_sent == seen:
-            await line.write(sign_of_life)
+    raise _ClientLeftError
 
 
 async def _pump(

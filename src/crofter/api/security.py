@@ -32,6 +32,7 @@ class Security:
         self._app = app
         self._administration = administration
         self._settings = settings
+        self._loopback = settings.loopback
         self._hosts: dict[tuple[str, int], frozenset[str]] = {}
         """By the socket that requests came in by; a machine has few."""
 
@@ -117,7 +118,7 @@ class Security:
                 "this needs the administrator token of the running node, or a key with the scope admin; use the CLI"
             )
             raise CrofterError(ErrorCode.UNAUTHENTICATED, message)
-        if self._administration.keys_exist() or not self._settings.loopback:
+        if self._administration.keys_exist() or not self._loopback:
             problem = "the API key is not valid" if secret else "an API key is needed (Authorization: Bearer ...)"
             raise CrofterError(ErrorCode.UNAUTHENTICATED, f"{problem}; `crofter key create` makes one")
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import uvicorn
 
 _BACKLOG = 1024
-_BODY_GRACE_SECONDS = 5.0
-"""So that whoever waits for a body gives up first, with an error in the client's dialect."""
 
 
 class BoundAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +87,7 @@ class Server:
                 task_status.started()
 
         class Protocol(BoundedProtocol):
-            request_seconds = settings.body_timeout_seconds + _BODY_GRACE_SECONDS
+            request_seconds = settings.body_timeout_seconds
 
         config = uvicorn.Config(
             self._app,

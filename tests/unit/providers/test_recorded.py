@@ -7,70 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason, Usage
-from crofter.providers.anthropic import AnthropicReader
-from crofter.providers.dialect import AnswerReader, MalformedAnswerError
-from crofter.providers.openai import OpenAIReader
+from crofter.core import CrofterError, ErrorCode, Usage
+from crofter.providers.dialect import MalformedAnswerError
 from crofter.providers.sse import EventReader
+from tests.unit.providers.reading import Told, chunks_of, reader_of, told
 
 RECORDED = Path(__file__).parent / "recorded"
-Call = tuple[str, str]
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What an answer comes to."""
-
-    text: str = ""
-    reasoning: str = ""
-    calls: tuple[Call, ...] = ()
-    reason: FinishReason | None = None
-    usage: Usage | None = None
-
-
-def withheld(reason: str) -> CrofterError:
-    return CrofterError(ErrorCode.PROVIDER_REFUSED, reason)
-
-
-def failed(error: object) -> CrofterError:
-    return CrofterError(ErrorCode.PROVIDER_FAILED, str(error))
-
-
-def reader_of(name: str, choices: int = 1) -> AnswerReader:
-    return (
-        AnthropicReader(withheld, failed) if name.startswith("anthropic") else OpenAIReader(choices, withheld, failed)
-    )
-
-
-def chunks_of(reader: AnswerReader, content: bytes, piece_bytes: int = 1 << 20) -> list[Chunk]:
-    events, chunks = EventReader(), list[Chunk]()
-    for start in range(0, len(content), piece_bytes):
-        for data in events.feed(content[start : start + piece_bytes]):
-            chunks.extend(reader.take(data))
-    last = reader.finish()
-    assert reader.ended
-    assert last is not None
-    return [*chunks, last]
-
-
-def told(chunks: list[Chunk], choice: int = 0) -> Told:
-    own = [chunk for chunk in chunks if chunk.choice == choice]
-    names: list[str] = []
-    arguments: list[str] = []
-    for delta in (delta for chunk in own for delta in chunk.tool_calls):
-        if delta.index == len(names):
-            names.append(delta.name)
-            arguments.append("")
-        assert not delta.name or delta.name == names[delta.index]
-        arguments[delta.index] += delta.arguments
-    return Told(
-        text="".join(chunk.text for chunk in own),
-        reasoning="".join(chunk.reasoning for chunk in own),
-        calls=tuple(zip(names, arguments, strict=True)),
-        reason=own[-1].finish_reason,
-        usage=chunks[-1].usage,
-    )
-
-
 EXPECTED = {
     "openai_tools": Told(
         calls=(("get_weather", '{"city":"Köln"}'), ("get_time", "{}")),
@@ -149,6 +91,13 @@ def test_the_prompt_is_counted_at_the_start_where_that_is_told() -> None:
     chunks = chunks_of(reader_of("anthropic"), (RECORDED / "anthropic_stop_sequence.sse").read_bytes())
     assert chunks[0].prompt_usage == Usage(prompt_tokens=2052, completion_tokens=0, cached_tokens=2048)
     assert chunks[-1].stop_string == ", three"
+
+
+def test_a_call_may_come_whole_in_its_first_event() -> None:
+    reader = reader_of("anthropic")
+    block = b'{"type":"tool_use","id":"x","name":"get_weather","input":{"city":"Oslo"}}'
+    [chunk] = reader.take(b'{"type":"content_block_start","index":0,"content_block":' + block + b"}")
+    assert chunk.tool_calls[0].arguments == '{"city":"Oslo"}'
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -163,7 +163,8 @@ def chat_request(services: Services, body: ChatCompletionBody, attachments: Atta
         max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
     )
-    return msgspec.structs.replace(request, thinking_tokens=_thinking_tokens(body))
+    thinking_tokens = _thinking_tokens(body)
+    return request if thinking_tokens is None else msgspec.structs.replace(request, thinking_tokens=thinking_tokens)
 
 
 def _message(index: int, given: ChatMessage, attachments: Attachments) -> Message:

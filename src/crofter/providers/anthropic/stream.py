@@ -35,6 +35,8 @@ class _Block(msgspec.Struct):
     text: str = ""
     thinking: str = ""
     name: str = ""
+    input: dict[str, Any] = {}
+    """Empty, and written in deltas; whole if a program that runs at Anthropic's made the call."""
 
 
 class _Delta(msgspec.Struct):
@@ -101,7 +103,8 @@ class AnthropicReader:
             if not block.name or index in self._calls:
                 raise MalformedAnswerError
             self._calls[index] = len(self._calls)
-            yield Chunk(tool_calls=(ToolCallDelta(index=self._calls[index], name=block.name),))
+            arguments = msgspec.json.encode(block.input).decode() if block.input else ""
+            yield Chunk(tool_calls=(ToolCallDelta(index=self._calls[index], name=block.name, arguments=arguments),))
         elif block.text or block.thinking:
             yield Chunk(text=block.text, reasoning=block.thinking)
 
