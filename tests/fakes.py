@@ -143,9 +143,12 @@ class FakeBackend:
 class FakeResolver:
     """Knows one model."""
 
+    def __init__(self, model: ModelFile = MODEL) -> None:
+        self._model = model
+
     def resolve(self, name: str) -> ModelFile:
-        if name in {"", MODEL.name, MODEL.model_id}:
-            return MODEL
+        if name in {"", self._model.name, self._model.model_id}:
+            return self._model
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"there is no model {name!r}", parameter="model")
 
 

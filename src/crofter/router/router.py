@@ -96,14 +96,14 @@ class Router:
 
     async def tokenize(self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE) -> Sequence[int]:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
-        backend, model = self._tokenizer(model_name, prompt, intent)
+        backend, model = self.require_tokens(model_name, prompt, intent)
         return await backend.tokenize(model, prompt)
 
     async def pieces(
         self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE
     ) -> Sequence[tuple[int, bytes]]:
         """The same, each with how it is written. Raises as `tokenize`."""
-        backend, model = self._tokenizer(model_name, prompt, intent)
+        backend, model = self.require_tokens(model_name, prompt, intent)
         return await backend.pieces(model, prompt)
 
     async def drain(self, timeout_seconds: float) -> int:
@@ -120,7 +120,8 @@ class Router:
             raise CrofterError(ErrorCode.TIMED_OUT, message)
         raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
 
-    def _tokenizer(self, model_name: str, prompt: Prompt, intent: Intent) -> tuple[Backend, Model]:
+    def require_tokens(self, model_name: str, prompt: Prompt, intent: Intent) -> tuple[Backend, Model]:
+        """Who turns a prompt into tokens. Raises what `open` raises; asks nobody."""
         self._active.refuse_if_closed()
         model = self._resolver.resolve(model_name)
         require_senses(model, prompt)

@@ -8,7 +8,6 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -47,20 +46,15 @@ class Generation:
     async def chat(self, call: Call) -> App:
         """An answer to messages. Without any the model is only loaded, or, with a `keep_alive` of 0, let go."""
         body = await call.body(ChatBody)
-        attachments = Attachments()
-        prompt = chat_prompt(body, attachments) if body.messages else None
-        return await self._answer(call, body, prompt, attachments, _message)
+        return await self._answer(call, body, chat_prompt(body) if body.messages else None, _message)
 
     async def generate(self, call: Call) -> App:
         """Text after a prompt, or between it and a suffix."""
         body = await call.body(GenerateBody)
-        attachments = Attachments()
-        prompt = generate_prompt(body, attachments) if body.prompt or body.images else None
-        return await self._answer(call, body, prompt, attachments, _response)
+        prompt = generate_prompt(body) if body.prompt or body.images else None
+        return await self._answer(call, body, prompt, _response)
 
-    async def _answer(
-        self, call: Call, body: GenerationFields, prompt: Prompt | None, attachments: Attachments, part: Part
-    ) -> App:
+    async def _answer(self, call: Call, body: GenerationFields, prompt: Prompt | None, part: Part) -> App:
         services = self._services
         name = known_name(services, body.model)
         if prompt is None:
@@ -68,7 +62,6 @@ class Generation:
             said = {"model": body.model, "created_at": created_at(), **part("", "", [])}
             return JsonReply({**said, "done": True, "done_reason": reason})
         request = generation_request(body, prompt, services.settings.request_timeout_seconds)
-        request = await with_media(request, attachments, services.fetch_media)
         turn, chunks = await services.inference.open(msgspec.structs.replace(request, model=name), call.asker)
         seat = services.editors.seat(call, turn)
         if seat is not None:
