@@ -20,13 +20,14 @@ from crofter.core import (
     new_request_id,
 )
 
-from .keep import keep_alive_seconds
 from .wire import ChatBody, GenerateBody, GenerationFields, InputMessage, Options
 
 _SEED_VALUES = 2**32
 
 
-def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: float | None) -> GenerationRequest:
+def generation_request(
+    body: GenerationFields, prompt: Prompt, timeout_seconds: float | None, keep_loaded_seconds: float | None
+) -> GenerationRequest:
     """The request for one prompt. Raises INVALID_REQUEST naming the field."""
     options = body.options or Options()
     limit = options.num_predict
@@ -42,7 +43,7 @@ def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: 
         stop=tuple(text for text in stop if text),
         constraint=_form(body.format),
         timeout_seconds=timeout_seconds,
-        keep_loaded_seconds=keep_alive_seconds(body.keep_alive),
+        keep_loaded_seconds=keep_loaded_seconds,
     )
 
 
