@@ -197,3 +197,12 @@ async def test_tools_of_mcp_count_for_the_key_they_come_with(node: Commands, mod
     assert counted["requests"] == 1
     assert counted["errors"] == 1
     assert counted["completion_tokens"] > 0
+
+
+def test_the_key_of_the_store_stays_in_its_file_where_no_keyring_is(fresh: Commands) -> None:
+    fresh.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    assert fresh.json("key", "store") == {"place": "file"}
+    assert "there is none to be reached" in fresh.run("key", "store", "--keyring", code=1).stderr
+    assert fresh.json("key", "store") == {"place": "file"}
+    assert "store.key" in fresh.run("key", "store", "--file").stdout
+    assert len((fresh.home / "store.key").read_bytes()) == 32

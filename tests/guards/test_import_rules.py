@@ -18,6 +18,7 @@ VIOLATIONS = {
     "library-prometheus-client": ("router/a.py", "import prometheus_client"),
     "library-mcp": ("node/a.py", "import mcp_types"),
     "library-apsw": ("models/a.py", "import sqlite3"),
+    "library-keyring": ("node/a.py", "import keyring"),
     "library-blake3": ("store/a.py", "from blake3 import blake3"),
     "library-click": ("node/a.py", "import rich.table"),
     "library-httpx2": ("models/a.py", "import httpx2"),

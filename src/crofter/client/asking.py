@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from crofter.core import RADII, CrofterError, ErrorCode, Radius
+from crofter.core import RADII, CrofterError, ErrorCode, Radius, media_type_of
 
 from .request import Request
 
 Messages = str | Sequence[Mapping[str, object]]
 """What the user says, or a conversation: messages as OpenAI's API has them."""
 Image = bytes | Path | str
-"""PNG, JPEG, WebP or GIF: the file's bytes, where it lies, or its address (`https:` or `data:`)."""
+"""PNG, JPEG, WebP, GIF or BMP: the file's bytes, where it lies, or its address (`https:` or `data:`)."""
 
-_KINDS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _AS_THEY_ARE = frozenset({"model", "tool_choice", "max_tokens", "temperature", "top_p", "seed", "stop"})
 
 
@@ -83,7 +82,8 @@ def _address(image: Image) -> str:
     if isinstance(image, str):
         return image
     data = image.read_bytes() if isinstance(image, Path) else image
-    for beginning, kind in _KINDS:
-        if data.startswith(beginning):
-            return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    raise CrofterError(ErrorCode.INVALID_REQUEST, "an image is none of PNG, JPEG, WebP and GIF", parameter="images")
+    media_type = media_type_of(data)
+    if media_type is None or not media_type.startswith("image/"):
+        message = "an image is none of PNG, JPEG, WebP, GIF and BMP"
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="images")
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

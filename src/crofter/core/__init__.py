@@ -1,8 +1,10 @@
 """Values, ids, ports and errors. No I/O; imports nothing of Crofter."""
 
+from .effort import thinking_share
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
 from .ids import ModelId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
+from .media import media_type_of, pieces_of
 from .ports import Backend
 from .ranking import RerankRequest, RerankResult
 from .shape import ModelShape
@@ -78,8 +80,11 @@ __all__ = [
     "ToolChoice",
     "Usage",
     "Way",
+    "media_type_of",
     "nearest",
     "new_request_id",
+    "pieces_of",
     "reaches",
     "shown_size",
+    "thinking_share",
 ]

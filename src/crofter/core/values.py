@@ -43,7 +43,7 @@ class MediaPart(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["image", "audio"]
     data: bytes
-    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV. Empty while it is only named."""
+    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV, for some providers an MP3. Empty while it is only named."""
     url: str = ""
     """Where it is to be fetched from. Empty when it is here, as it is in whatever a backend gets."""
     marker: str

@@ -110,8 +110,7 @@ class NodeAdministration:
     def _details(self, name: str) -> ModelDetails:
         named = self._parts.router.resolve(name)
         if isinstance(named, RemoteModel):
-            provider = self._parts.providers.book.get(named.provider)
-            return remote_details(named, provider, self._parts.registry.default_name)
+            return remote_details(named, self._parts.registry.default_name)
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
         origin = self._parts.hub.origin(model.file.model_id)
@@ -132,9 +131,8 @@ class NodeAdministration:
         if any(installed.name == alias for installed in self._parts.registry.installed()):
             message = f"{alias!r} is an installed model: a name of those never means anything of somebody else's."
             raise CrofterError(ErrorCode.CONFLICT, message, parameter="alias")
-        book = self._parts.providers.book
-        book.alias(model, alias)
-        return remote_summary(alias, book.get(model.provider), model.remote_name, self._parts.registry.default_name)
+        self._parts.providers.book.alias(model, alias)
+        return remote_summary(alias, model.provider, model.remote_name, self._parts.registry.default_name)
 
     def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
         def add(report: Report) -> ModelSummary:

@@ -8,7 +8,7 @@ from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, library_facts, machine_now
 from crofter.models import ModelRegistry
 from crofter.providers import found_servers
-from crofter.store import Database, ModelRecords, store_key
+from crofter.store import Database, ModelRecords, store_key, store_key_place
 
 from .config import load_config
 from .doctor import home_checks, machine_checks, models_check, servers_check
@@ -56,6 +56,8 @@ def _store_checks(home: Home) -> list[Check]:
         database = Database.open(home.database_file, store_key(home.store_key_file))
     except CrofterError as error:
         advice = "put crofter.db and store.key back from a copy; without its key a store cannot be read"
+        if store_key_place(home.store_key_file) == "keyring":
+            advice = "see to the keyring of the user who put the key there; without it the store cannot be read"
         return [Check(name="store", verdict="problem", finding=error.message, advice=advice)]
     try:
         models = models_check(ModelRegistry(ModelRecords(database), home.models_folder))

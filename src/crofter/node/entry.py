@@ -8,6 +8,10 @@ from .home import Home
 
 if TYPE_CHECKING:
     from crofter.api import Check, Setting
+    from crofter.store import KeyPlace
+
+_PATIENCE_SECONDS = 120.0
+"""For somebody who is asked for the keyring's password."""
 
 
 def run_node(home: Home, flags: Mapping[str, object], announce: Callable[[str, str], None] | None) -> None:
@@ -43,6 +47,26 @@ def diagnose(home: Home) -> "list[Check]":
     from .diagnosis import diagnose_stopped
 
     return diagnose_stopped(home, os.environ)
+
+
+def store_key_place(home: Home) -> "KeyPlace":
+    """Whether the key of the store lies in its file or in the OS keyring. Raises STORE_FAILED."""
+    from crofter import store
+
+    return store.store_key_place(home.store_key_file)
+
+
+def move_store_key(home: Home, place: "KeyPlace") -> None:
+    """Put the key of the store there; the keyring may ask whoever sits here to unlock it.
+
+    Raises CONFLICT while a node runs, STORE_FAILED if a keyring or the file cannot be used, DISK_FULL.
+    """
+    from crofter import store
+
+    home.prepare()
+    with home.lock():
+        keyring = store.OsKeyring(limit_seconds=_PATIENCE_SECONDS, may_prompt=True)
+        store.move_store_key(home.store_key_file, place, keyring)
 
 
 def hub_environment() -> "dict[str, str | bool]":

@@ -75,8 +75,9 @@ def remote_summary(name: str, provider: Provider, remote_name: str, default_name
     )
 
 
-def remote_details(model: RemoteModel, provider: Provider, default_name: str) -> ModelDetails:
+def remote_details(model: RemoteModel, default_name: str) -> ModelDetails:
     """The same as `crofter show` has it."""
+    provider = model.provider
     aliases = (alias for alias, remote_name in provider.aliases.items() if remote_name == model.remote_name)
     return ModelDetails(
         summary=remote_summary(model.name, provider, model.remote_name, default_name),

@@ -124,14 +124,14 @@ class ProviderBook:
             model_id=ModelId(""),
             name=f"{provider.name}/{remote_name}",
             context_length=0,
-            provider=provider.name,
+            provider=provider,
             remote_name=remote_name,
         )
 
     def alias(self, model: RemoteModel, name: str) -> None:
         """Give a model of a provider one more name, in place of what it meant."""
         self.forget_alias(name)
-        provider = self.get(model.provider)
+        provider = self.get(model.provider.name)
         self._save(msgspec.structs.replace(provider, aliases={**provider.aliases, name: model.remote_name}))
 
     def forget_alias(self, name: str) -> tuple[Provider, str] | None:

@@ -35,11 +35,16 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Whether messages may carry earlier reasoning back to it; others refuse the field."""
     takes_template_arguments: bool = False
     """Whether it heeds `chat_template_kwargs`."""
+    takes_effort: bool = True
+    """Whether it heeds `reasoning_effort`."""
+    has_thinking_switch: bool = False
+    """Whether thinking is switched off by `thinking`, and not by an effort of `none`."""
+    budget_field: str = ""
+    """How the most tokens of thinking are said; empty: not at all, or not to every server of the kind (vLLM)."""
     keeps_schemas: bool = True
     """Whether it holds answers to a JSON Schema, not only to JSON."""
     short_call_ids: bool = False
     """Whether ids of calls have to be nine letters or digits."""
-
     hears_radius: bool = False
     """Whether it can be told how far it may carry a prompt on."""
 
@@ -67,10 +72,17 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         _own("ollama", "Ollama", 11434, fills_gaps=True),
-        _own("llama-server", "llama.cpp's llama-server", 8080, sampling=_LLAMA, takes_template_arguments=True),
+        _own(
+            "llama-server",
+            "llama.cpp's llama-server",
+            8080,
+            sampling=_LLAMA,
+            takes_template_arguments=True,
+            budget_field="thinking_budget_tokens",
+        ),
         _own("vllm", "vLLM", 8000, sampling=_VLLM, takes_template_arguments=True),
         _own("lmstudio", "LM Studio", 1234, sampling={"top_k": "top_k", "repetition_penalty": "repeat_penalty"}),
-        _own("exo", "exo", 52415, completes=False),
+        _own("exo", "exo", 52415, completes=False, takes_effort=False),
         _own(
             "crofter",
             "another Crofter",
@@ -78,6 +90,7 @@ KINDS: dict[str, Kind] = {
             fills_gaps=True,
             sampling=_LLAMA,
             takes_template_arguments=True,
+            budget_field="thinking_budget",
             hears_radius=True,
         ),
         _cloud(
@@ -103,6 +116,7 @@ KINDS: dict[str, Kind] = {
             "https://platform.deepseek.com/api_keys",
             seed_field="",
             takes_reasoning=True,
+            has_thinking_switch=True,
             keeps_schemas=False,
         ),
         _cloud(
@@ -154,6 +168,7 @@ KINDS: dict[str, Kind] = {
             "https://platform.moonshot.ai/console/api-keys",
             seed_field="",
             takes_reasoning=True,
+            has_thinking_switch=True,
         ),
         CUSTOM,
     )

@@ -15,6 +15,10 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     """Below the base address."""
     body: dict[str, Any]
 
+    def content(self) -> bytes:
+        """What goes over the line."""
+        return msgspec.json.encode(self.body)
+
 
 class AnswerReader(Protocol):
     """Turns the events of one answer into chunks."""

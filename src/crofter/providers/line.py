@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 import httpx2
-import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
@@ -59,31 +58,33 @@ class Line:
         await self._http.aclose()
 
     @asynccontextmanager
-    async def opened(self, method: str, path: str, body: object = None) -> AsyncGenerator["Reply"]:
-        """The reply to a request that succeeded, its body still to be read; leaving hangs up.
+    async def opened(self, method: str, path: str, content: bytes | None = None) -> AsyncGenerator["Reply"]:
+        """The reply to a request that succeeded, its body still to be read; leaving hangs up. `content` is JSON.
 
         Raises PROVIDER_UNREACHABLE, PROVIDER_REFUSED, PROVIDER_FAILED, RATE_LIMITED, OVERLOADED, TIMED_OUT, MODEL_NOT_FOUND,
         INVALID_REQUEST, CONTEXT_LENGTH_EXCEEDED, REQUEST_TOO_LARGE.
         """
-        response = await self._sent(method, path, body)
+        response = await self._sent(method, path, content)
         try:
             yield Reply(self.provider, self._settings, response)
         finally:
             await response.aclose()
 
-    async def fetched(self, method: str, path: str, body: object = None, most_bytes: int = MOST_REPLY_BYTES) -> bytes:
+    async def fetched(
+        self, method: str, path: str, content: bytes | None = None, most_bytes: int = MOST_REPLY_BYTES
+    ) -> bytes:
         """The whole body of the reply. Raises what `opened` raises."""
-        async with self.opened(method, path, body) as reply:
+        async with self.opened(method, path, content) as reply:
             return b"".join([piece async for piece in reply.pieces(most_bytes)])
 
-    async def _sent(self, method: str, path: str, body: object) -> httpx2.Response:
+    async def _sent(self, method: str, path: str, content: bytes | None) -> httpx2.Response:
         before = self._breaker
         self._breaker, wait_seconds = entered(before, time.monotonic())
         if wait_seconds is not None:
             raise resting(self.provider, wait_seconds)
         is_trial = self._breaker is not before
         try:
-            response = await self._tried(method, path, body)
+            response = await self._tried(method, path, content)
         except AttemptError as failing:
             self._breaker = succeeded() if failing.works else failed(self._breaker, time.monotonic())
             raise failing.error from failing.__cause__
@@ -94,12 +95,12 @@ class Line:
         self._breaker = succeeded()
         return response
 
-    async def _tried(self, method: str, path: str, body: object) -> httpx2.Response:
+    async def _tried(self, method: str, path: str, content: bytes | None) -> httpx2.Response:
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(method, path, body)
+                return await self._attempt(method, path, content)
             except AttemptError as failing:
                 attempts = self._settings.attempts if failing.again else 0
                 chance = random.random()  # noqa: S311 - spreads retries, guards nothing
@@ -108,9 +109,8 @@ class Line:
                     raise
             await self._pause(seconds)
 
-    async def _attempt(self, method: str, path: str, body: object) -> httpx2.Response:
+    async def _attempt(self, method: str, path: str, content: bytes | None) -> httpx2.Response:
         provider = self.provider
-        content = None if body is None else msgspec.json.encode(body)
         headers = None if content is None else {"content-type": "application/json"}
         request = self._http.build_request(method, provider.base_url + path, content=content, headers=headers)
         try:

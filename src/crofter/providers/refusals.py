@@ -11,19 +11,26 @@ from crofter.core import (
     Grammar,
     InfillPrompt,
     JsonSchema,
+    Prompt,
     TextPrompt,
     TokenPrompt,
+    media_type_of,
+    shown_size,
 )
 
+from .anthropic import LEAST_BUDGET_TOKENS
 from .catalogue import Kind
 from .values import Provider
 
 _OWN_ARGUMENTS = frozenset({"enable_thinking", "reasoning_effort"})
 """Arguments of templates that have a field of their own in the API."""
+MOST_FILE_BYTES = 20_000_000
+"""Of an image or a sound; services take less, and say so themselves."""
 
 
 def require_possible(provider: Provider, request: GenerationRequest) -> None:
-    """Raises UNSUPPORTED, naming the field, for what this provider does not do."""
+    """Raises UNSUPPORTED, naming the field, for what this provider does not do; REQUEST_TOO_LARGE for a file that is too large."""
+    _require_small(provider, request.prompt)
     for wanted, what, parameter in (*_of_prompt(provider.kind, request), *_of_fields(provider.kind, request)):
         if wanted:
             raise _unsupported(provider, what, parameter)
@@ -52,14 +59,34 @@ def _of_prompt(kind: Kind, request: GenerationRequest) -> Iterator[tuple[bool, s
     yield isinstance(prompt, TokenPrompt), "prompts of token ids", "prompt"
     yield isinstance(prompt, TextPrompt) and not kind.completes, "text to continue; use chat completions", "prompt"
     yield isinstance(prompt, InfillPrompt) and not kind.fills_gaps, "filling gaps (a suffix)", "suffix"
-    yield isinstance(prompt, ChatPrompt) and bool(prompt.media), "images and sounds", "messages"
     yield isinstance(prompt, InfillPrompt) and bool(prompt.context), "other files beside a gap", "input_extra"
     yield request.echo, "echo", "echo"
     if isinstance(prompt, ChatPrompt):
         further = prompt.template_arguments.keys() - _OWN_ARGUMENTS
         yield bool(further) and not kind.takes_template_arguments, "chat_template_kwargs", "chat_template_kwargs"
+        unsaid = kind.wire == "openai" and not (kind.takes_template_arguments or kind.takes_effort)
+        yield unsaid and "reasoning_effort" in prompt.template_arguments, "an effort of thinking", "reasoning_effort"
+        yield from _of_media(kind, prompt)
     elif request.top_logprobs is not None:
         yield True, "logprobs of completions; use chat completions", "logprobs"
+
+
+def _of_media(kind: Kind, prompt: ChatPrompt) -> Iterator[tuple[bool, str, str]]:
+    told = "".join(message.content or "" for message in prompt.messages if message.role == "system")
+    for part in prompt.media:
+        media_type = media_type_of(part.data) or ""
+        known = "images but PNG, JPEG, WebP, GIF and BMP" if part.kind == "image" else "sounds but WAV and MP3"
+        yield not media_type.startswith(part.kind), known, part.place
+        if kind.wire == "anthropic":
+            yield part.kind == "audio", "sounds", part.place
+            yield part.marker in told, "images in what the system says", part.place
+
+
+def _require_small(provider: Provider, prompt: Prompt) -> None:
+    for part in prompt.media if isinstance(prompt, ChatPrompt) else ():
+        if len(part.data) > MOST_FILE_BYTES:
+            message = f"{part.place} is larger than the {shown_size(MOST_FILE_BYTES)} that {provider.name} is sent"
+            raise CrofterError(ErrorCode.REQUEST_TOO_LARGE, message, parameter=part.place)
 
 
 def _of_fields(kind: Kind, request: GenerationRequest) -> Iterator[tuple[bool, str, str]]:
@@ -80,6 +107,8 @@ def _of_fields(kind: Kind, request: GenerationRequest) -> Iterator[tuple[bool, s
     for name, value in given.items():
         yield value is not None and name not in kind.sampling, name, name
     if kind.wire == "anthropic":
+        few = 0 < (request.thinking_tokens or 0) < LEAST_BUDGET_TOKENS
+        yield few, f"thinking within fewer than {LEAST_BUDGET_TOKENS} tokens", "thinking_budget"
         yield request.choices > 1, "several choices", "n"
         yield request.top_logprobs is not None, "logprobs", "logprobs"
         yield sampling.presence_penalty != 0, "presence_penalty", "presence_penalty"

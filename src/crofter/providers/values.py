@@ -29,10 +29,17 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def kind(self) -> Kind:
         return kind_named(self.kind_name)
 
+    def stands_as(self, other: "Provider") -> bool:
+        """Whether what was decided about the other holds for this one: where it is, and whether it is used."""
+        return all(
+            getattr(self, name) == getattr(other, name) for name in ("base_url", "radius", "kind_name", "enabled")
+        )
+
 
 class RemoteModel(Model, frozen=True, kw_only=True):
     """A model that a provider runs."""
 
-    provider: str
+    provider: Provider
+    """As it was when the model was asked for: what was decided about a request was decided about this."""
     remote_name: str
     """How the provider calls it."""

@@ -14,11 +14,12 @@ from .files import (
     remove_leftovers,
     write_atomically,
 )
-from .key import store_key
+from .key import KeyPlace, move_store_key, store_key, store_key_place
 from .key_records import KeyRecord, KeyRecords
 from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
+from .os_keyring import OsKeyring
 from .provider_records import ProviderRecord, ProviderRecords
 from .tuning_records import TuningRecord, TuningRecords
 from .usage_records import KeyUse, UsageRecord, UsageRecords
@@ -26,6 +27,7 @@ from .usage_records import KeyUse, UsageRecord, UsageRecords
 __all__ = [
     "Database",
     "GroupRecord",
+    "KeyPlace",
     "KeyRecord",
     "KeyRecords",
     "KeyUse",
@@ -36,6 +38,7 @@ __all__ = [
     "ModelSettingRecords",
     "OriginRecord",
     "OriginRecords",
+    "OsKeyring",
     "Progress",
     "ProviderRecord",
     "ProviderRecords",
@@ -49,10 +52,12 @@ __all__ = [
     "give_back",
     "incoming_path",
     "move_into_place",
+    "move_store_key",
     "new_file",
     "read_blocks",
     "read_range",
     "remove_leftovers",
     "store_key",
+    "store_key_place",
     "write_atomically",
 ]

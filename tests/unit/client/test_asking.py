@@ -53,6 +53,7 @@ def test_images_go_with_the_last_message(tmp_path: Path) -> None:
     assert conversation[1]["content"] == "What is this?"
 
 
-def test_what_is_no_image_is_not_sent() -> None:
+@pytest.mark.parametrize("file", [b"%PDF-1.7", b"RIFF\x00\x00\x00\x00WAVEfmt "], ids=["document", "sound"])
+def test_what_is_no_image_is_not_sent(file: bytes) -> None:
     with pytest.raises(CrofterError, match="PNG"):
-        body_of("Hi", images=[b"%PDF-1.7"])
+        body_of("Hi", images=[file])

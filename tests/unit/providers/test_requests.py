@@ -111,22 +111,10 @@ def test_anthropic_gets_turns_of_two_sides() -> None:
     assert body["system"] == "Be brief."
     assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
     assert body["messages"][1]["content"] == [{"type": "tool_use", "id": CALL["id"], "name": "look", "input": {"a": 1}}]
-    result = {"type": "tool_result", "tool_use_id": CALL["id"], "content": "A dog."}
+    result = {"type": "tool_result", "tool_use_id": CALL["id"], "content": [{"type": "text", "text": "A dog."}]}
     assert body["messages"][2]["content"] == [result]
     assert body["tools"] == [{"name": "look", "input_schema": {"type": "object", "properties": {}}}]
     assert body["max_tokens"] > 0
-
-
-def test_anthropic_thinks_in_the_form_its_model_takes() -> None:
-    def thinking(model: str, messages: tuple[Message, ...], max_tokens: int) -> dict[str, Any] | None:
-        prompt = ChatPrompt(messages=messages, template_arguments={"enable_thinking": True})
-        return anthropic.sending(model, request(prompt, max_tokens=max_tokens)).body.get("thinking")
-
-    asked = TALK[:2]
-    assert thinking("claude-sonnet-4-5-20250929", asked, 4096) == {"type": "enabled", "budget_tokens": 2048}
-    assert thinking("claude-sonnet-4-5-20250929", asked, 1000) is None
-    assert thinking("claude-opus-4-7", asked, 4096) == {"type": "adaptive"}
-    assert thinking("claude-opus-4-7", TALK, 4096) is None
 
 
 @pytest.mark.parametrize(
@@ -149,6 +137,12 @@ def test_anthropic_thinks_in_the_form_its_model_takes() -> None:
         ("anthropic", {"top_logprobs": 0}, "logprobs"),
         ("anthropic", {"sampling": Sampling(presence_penalty=1)}, "presence_penalty"),
         ("anthropic", {"constraint": JsonSchema(schema={})}, "response_format"),
+        ("anthropic", {"thinking_tokens": 500}, "thinking_budget"),
+        (
+            "exo",
+            {"prompt": ChatPrompt(messages=TALK, template_arguments={"reasoning_effort": "low"})},
+            "reasoning_effort",
+        ),
     ],
 )
 def test_what_a_provider_cannot_do_is_refused_by_name(kind: str, fields: dict[str, Any], parameter: str) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -18,16 +19,18 @@ from crofter.core import (
     EmbeddingRequest,
     ErrorCode,
     GenerationRequest,
+    MediaPart,
     Message,
     Model,
     RequestId,
     TextPrompt,
 )
-from crofter.providers import ProviderBook, Providers, ProviderSettings
-from crofter.providers.line import Line
+from crofter.providers import Provider, ProviderBook, Providers, ProviderSettings
+from crofter.providers.line import Line, trusted_certificates
 from crofter.providers.plan import FAILURES_TO_OPEN
 from crofter.store import Database, ProviderRecords
 from tests.fakes import MODEL
+from tests.image_files import data_url, png
 from tests.provider_server import END, ProviderServer, Step, provider_server, reply, spoken, stream
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +131,35 @@ async def test_another_node_is_told_to_carry_nothing_further_than_is_said_of_it(
     async with attached(book, ANSWER, kind="crofter") as there:
         await there.chunks()
     assert there.server.asked[0].headers["x-crofter-radius"] == "local"
+
+
+def showing(file: bytes) -> GenerationRequest:
+    part = MediaPart(kind="image", data=file, marker="<image>", place="messages[0]")
+    prompt = ChatPrompt(messages=(Message(role="user", content="See <image>"),), media=(part,))
+    return GenerationRequest(request_id=RequestId("r"), model="", prompt=prompt)
+
+
+async def test_an_image_goes_along_and_its_refusal_comes_back(book: ProviderBook) -> None:
+    refusal = reply({"error": {"message": "this model does not support image input"}}, 400)
+    async with attached(book, ANSWER, refusal) as there:
+        await there.chunks(showing(png()))
+        with pytest.raises(CrofterError, match="does not support image input") as caught:
+            await there.chunks(showing(png()))
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
+    text, image = there.server.asked[0].body["messages"][0]["content"]
+    assert (text["text"], image["image_url"]["url"]) == ("See ", data_url(png()))
+
+
+async def test_files_under_way_have_a_bound_all_together(book: ProviderBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crofter.providers.service._MOST_MEDIA_BYTES", len(png()) + 1)
+    async with attached(book, stream(spoken("Hi"), "wait"), ANSWER) as there:
+        async with aclosing(there.providers.generate(there.model, showing(png()))) as first:
+            await anext(first)
+            with pytest.raises(CrofterError) as caught:
+                await there.chunks(showing(png()))
+            assert caught.value.code is ErrorCode.OVERLOADED
+            await there.chunks()  # words need none of it
+        await there.chunks(showing(png()))
 
 
 async def test_a_way_says_where_it_runs_and_who_reads_along(book: ProviderBook) -> None:
@@ -279,6 +311,35 @@ async def test_a_provider_that_is_removed_ends_its_answers_with_an_error(book: P
             with pytest.raises(CrofterError) as caught:
                 await anext(generator)
             assert caught.value.code is ErrorCode.PROVIDER_FAILED
+
+
+async def test_a_name_that_now_means_somebody_else_gets_nothing_that_was_meant_for_the_first(
+    book: ProviderBook,
+) -> None:
+    async with attached(book, ANSWER) as there:
+        [way] = there.providers.ways(there.model)
+        assert way.radius == "local"
+        book.remove("near")
+        book.add("near", kind_name="custom", base_url=there.server.url, radius="public", key=KEY)
+        assert (await there.error()).code is ErrorCode.CONFLICT
+    assert there.server.asked == []
+
+
+async def test_a_provider_exchanged_while_its_line_is_made_is_not_asked_by_that_line(
+    book: ProviderBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchanged(provider: Provider) -> ssl.SSLContext:
+        if provider.radius == "local":
+            book.remove("near")
+            book.add("near", kind_name="custom", base_url=provider.base_url, radius="trusted", key=KEY)
+        return trusted_certificates(provider)
+
+    monkeypatch.setattr("crofter.providers.service.trusted_certificates", exchanged)
+    async with attached(book, ANSWER) as there:
+        assert (await there.error()).code is ErrorCode.CONFLICT
+        assert there.server.asked == []
+        there.model = book.find("near/some-model") or there.model
+        assert await there.text() == "Hi there"
 
 
 async def test_nobody_there_is_said_and_soon_not_even_asked(book: ProviderBook, pauses: list[float]) -> None:

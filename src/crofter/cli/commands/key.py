@@ -1,4 +1,4 @@
-"""`crofter key`: API keys for programs and other machines, what they may do and what they did."""
+"""`crofter key`: API keys for programs and other machines, what they may do and what they did; and where the store's own key lies."""
 
 import time
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from crofter.cli.client import ADMIN
 from crofter.cli.key_policy import given_policy, limits, policy_options
 from crofter.cli.output import ago, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
+from crofter.node import Home, move_store_key, store_key_place
 
 
 @click.group("key")
@@ -126,6 +127,28 @@ def revoke(name: str) -> None:
     with ensure_node() as client:
         client.send("DELETE", f"{ADMIN}/keys/{quote(name)}", KeySummary)
     say(f"revoked {name}.")
+
+
+@key_command.command("store")
+@click.option(
+    "--keyring/--file",
+    "to_keyring",
+    default=None,
+    help="Put it into the OS keyring, or back into store.key. The node must not run.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def store(to_keyring: bool | None, as_json: bool) -> None:
+    """Say where the key lies that the node's records are encrypted with, or move it."""
+    home = Home.from_environment()
+    if to_keyring is not None:
+        move_store_key(home, "keyring" if to_keyring else "file")
+    place = store_key_place(home)
+    if as_json:
+        print_json({"place": place})
+    elif place == "keyring":
+        click.echo("the key of the store is in the OS keyring. A copy of the home alone cannot be read.")
+    else:
+        click.echo(f"the key of the store is in {home.store_key_file}.")
 
 
 def _show(key: KeySummary) -> None:

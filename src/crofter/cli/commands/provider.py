@@ -165,16 +165,14 @@ def change(
         key = _asked_key(name)
     if radius is None and key is None:
         raise click.UsageError("say what to set: --radius or --key.")
-    with ensure_node() as client:
-        _print(client.send("PATCH", _address(name), ProviderSummary, {"radius": radius, "key": key}), as_json)
+    _print(_change(name, {"radius": radius, "key": key}), as_json)
 
 
 @provider_command.command("enable")
 @click.argument("name")
 def enable(name: str) -> None:
     """Use a provider again."""
-    with ensure_node() as client:
-        client.send("PATCH", _address(name), ProviderSummary, {"enabled": True})
+    _change(name, {"enabled": True})
     say(f"{name} is used again.")
 
 
@@ -182,8 +180,7 @@ def enable(name: str) -> None:
 @click.argument("name")
 def disable(name: str) -> None:
     """Keep a provider and its key, and send it nothing."""
-    with ensure_node() as client:
-        client.send("PATCH", _address(name), ProviderSummary, {"enabled": False})
+    _change(name, {"enabled": False})
     say(f"{name} is sent nothing any more.")
 
 
@@ -194,6 +191,11 @@ def remove(name: str) -> None:
     with ensure_node() as client:
         client.send("DELETE", _address(name), ProviderSummary)
     say(f"removed {name} and its key.")
+
+
+def _change(name: str, change: dict[str, object]) -> ProviderSummary:
+    with ensure_node() as client:
+        return client.send("PATCH", _address(name), ProviderSummary, change)
 
 
 def _address(name: str) -> str:

@@ -1,7 +1,6 @@
 """From a request to tokens: templates, tokenising and limits. Runs beside the scheduler, so that a long prompt stalls nobody."""
 
 import math
-import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,8 @@ from crofter.core import (
     Sampling,
     TextPrompt,
     TokenPrompt,
+    pieces_of,
+    thinking_share,
 )
 
 from .calls import GENERIC, CallReader, Marks, Notation, calls_grammar, notation_of
@@ -35,8 +36,6 @@ from .text import reasoning_markers
 from .vocabulary import Vocabulary
 
 _MAXIMUM_CHOICES = 128
-_THINKING_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
-"""By effort; those in use among routers of several providers (OpenRouter's documentation of reasoning tokens)."""
 _ANSWER_SHARE = 4
 """What part of the context is left for an answer of no given length, when a prompt is shortened."""
 
@@ -123,11 +122,11 @@ class Intake:
         starts = add_special and self._vocabulary.adds_beginning_of_sequence
         ids = [self._vocabulary.beginning_of_sequence] if starts else []
         spans: list[Span] = []
-        for piece in re.split("(" + "|".join(re.escape(part.marker) for part in media) + ")", text):
-            if piece not in readings.by_marker:
+        for piece in pieces_of(text, media):
+            if isinstance(piece, str):
                 ids += self._vocabulary.tokenize(piece, add_special=False, parse_special=True)
                 continue
-            for read in readings.by_marker[piece]:
+            for read in readings.by_marker[piece.marker]:
                 if isinstance(read, Rows):
                     spans.append(Span(len(ids), read))
                     ids += read.stand_ins()
@@ -194,7 +193,7 @@ class Intake:
         """What was asked for; else, for a template that knows no effort, the share of the answer that an effort means."""
         if request.thinking_tokens is not None or not isinstance(request.prompt, ChatPrompt):
             return request.thinking_tokens
-        share = _THINKING_SHARES.get(str(request.prompt.template_arguments.get("reasoning_effort")))
+        share = thinking_share(request.prompt.template_arguments.get("reasoning_effort"))
         if share is None or "reasoning_effort" in self._template.source:
             return None
         return int(share * answer_limit)

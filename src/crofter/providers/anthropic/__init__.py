@@ -1,6 +1,6 @@
 """Anthropic's messages."""
 
-from .request import sending
+from .request import LEAST_BUDGET_TOKENS, sending
 from .stream import AnthropicReader
 
-__all__ = ["AnthropicReader", "sending"]
+__all__ = ["LEAST_BUDGET_TOKENS", "AnthropicReader", "sending"]

@@ -1,15 +1,28 @@
 """From our request to OpenAI's fields. Pure; what has no form there was refused before."""
 
 import hashlib
+from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
-from crofter.core import ChatPrompt, GenerationRequest, InfillPrompt, JsonSchema, Message, TextPrompt, ToolChoice
+from crofter.core import (
+    ChatPrompt,
+    GenerationRequest,
+    InfillPrompt,
+    JsonSchema,
+    MediaPart,
+    Message,
+    TextPrompt,
+    ToolChoice,
+    media_type_of,
+    pieces_of,
+)
 from crofter.providers.catalogue import Kind
 from crofter.providers.dialect import Sending
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHORT_ID_LENGTH = 9
-_EFFORT_FIELD = "reasoning_effort"
+_SOUNDS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 
 
 def sending(kind: Kind, model: str, request: GenerationRequest) -> Sending:
@@ -57,18 +70,22 @@ def _sampling(kind: Kind, request: GenerationRequest) -> dict[str, Any]:
 
 
 def _chat(kind: Kind, prompt: ChatPrompt, request: GenerationRequest) -> dict[str, Any]:
-    fields: dict[str, Any] = {"messages": [_message(kind, message) for message in prompt.messages]}
+    fields: dict[str, Any] = {"messages": [_message(kind, message, prompt.media) for message in prompt.messages]}
     if prompt.tools:
         fields |= {"tools": list(prompt.tools), **_tool_choice(prompt.tool_choice)}
     if isinstance(request.constraint, JsonSchema):
         fields["response_format"] = _form(request.constraint)
     if request.top_logprobs is not None:
         fields |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+    if request.thinking_tokens is not None and kind.budget_field:
+        fields[kind.budget_field] = request.thinking_tokens
     return {**fields, **_reasoning(kind, prompt.template_arguments)}
 
 
-def _message(kind: Kind, message: Message) -> dict[str, Any]:
-    fields: dict[str, Any] = {"role": message.role, "content": message.content}
+def _message(kind: Kind, message: Message, media: Sequence[MediaPart]) -> dict[str, Any]:
+    pieces = list(pieces_of(message.content or "", media))
+    in_parts = any(isinstance(piece, MediaPart) for piece in pieces)
+    fields: dict[str, Any] = {"role": message.role, "content": [*map(_part, pieces)] if in_parts else message.content}
     if message.name is not None:
         fields["name"] = message.name
     if message.tool_call_id is not None:
@@ -78,6 +95,15 @@ def _message(kind: Kind, message: Message) -> dict[str, Any]:
     if message.reasoning_content is not None and kind.takes_reasoning:
         fields["reasoning_content"] = message.reasoning_content
     return fields
+
+
+def _part(piece: str | MediaPart) -> dict[str, Any]:
+    if isinstance(piece, str):
+        return {"type": "text", "text": piece}
+    data, media_type = b64encode(piece.data).decode(), media_type_of(piece.data)
+    if piece.kind == "image":
+        return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{data}"}}
+    return {"type": "input_audio", "input_audio": {"data": data, "format": _SOUNDS[media_type or ""]}}
 
 
 def _call_id(kind: Kind, call_id: str) -> str:
@@ -109,9 +135,13 @@ def _form(constraint: JsonSchema) -> dict[str, Any]:
 
 
 def _reasoning(kind: Kind, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of chat templates where there is a template to give them to; elsewhere the field for reasoning."""
+    """Arguments of chat templates where there is a template to give them to; elsewhere the fields for reasoning."""
     if kind.takes_template_arguments:
         return {"chat_template_kwargs": arguments} if arguments else {}
-    if _EFFORT_FIELD in arguments:
-        return {_EFFORT_FIELD: arguments[_EFFORT_FIELD]}
-    return {_EFFORT_FIELD: "none"} if arguments.get("enable_thinking") is False else {}
+    if "reasoning_effort" in arguments:
+        return {"reasoning_effort": arguments["reasoning_effort"]}
+    if arguments.get("enable_thinking") is not False:
+        return {}
+    if kind.has_thinking_switch:
+        return {"thinking": {"type": "disabled"}}
+    return {"reasoning_effort": "none"} if kind.takes_effort else {}
