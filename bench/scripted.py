@@ -77,6 +77,9 @@ class Scripted:
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         raise NotImplementedError
 
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        raise NotImplementedError
+
 
 class _Resolver:
     def resolve(self, name: str) -> ModelFile:  # noqa: ARG002 - it knows one

@@ -135,13 +135,20 @@ class FakeBackend:
             case _:
                 raise CrofterError(ErrorCode.UNSUPPORTED, "the fake reads text and tokens only")
 
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """Each token is a byte; 256 is a mark."""
+        return [(token, b"<end>" if token == 256 else bytes([token])) for token in await self.tokenize(model, prompt)]
+
 
 class FakeResolver:
     """Knows one model."""
 
+    def __init__(self, model: ModelFile = MODEL) -> None:
+        self._model = model
+
     def resolve(self, name: str) -> ModelFile:
-        if name in {"", MODEL.name, MODEL.model_id}:
-            return MODEL
+        if name in {"", self._model.name, self._model.model_id}:
+            return self._model
         raise CrofterError(ErrorCode.MODEL_NOT_FOUND, f"there is no model {name!r}", parameter="model")
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import signal
+from typing import Any
 
 import numpy as np
 import openai
@@ -82,6 +83,15 @@ def test_completions_fill_in_the_middle(client: openai.OpenAI) -> None:
     assert answer.choices[0].text
 
 
+def test_tokens_of_a_text_are_counted_and_turned_back(client: openai.OpenAI) -> None:
+    text = "The dog s\u00e5w a \U0001f411 in the village."
+    tokens = client.post("/tokenize", cast_to=dict[str, list[int]], body={"content": text})["tokens"]
+    assert client.post("/detokenize", cast_to=dict[str, str], body={"tokens": tokens})["content"] == text
+    answer = client.completions.create(model="seedling", prompt=tokens, max_tokens=1)
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == len(tokens)
+
+
 def test_embeddings_are_the_same_in_both_encodings(client: openai.OpenAI) -> None:
     floats = client.embeddings.create(model="seedling", input=["a sheep"], encoding_format="float").data[0].embedding
     encoded = client.embeddings.create(model="seedling", input=["a sheep"], encoding_format="base64").data[0].embedding
@@ -120,6 +130,25 @@ def test_a_worker_killed_in_mid_answer_ends_the_stream_with_an_error(client: ope
         list(stream)
     assert died.value.code == "worker_died"
     assert client.completions.create(model="seedling", prompt="Hello", max_tokens=4, seed=1).choices[0].text
+
+
+def test_responses_tell_how_likely_their_tokens_were(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {
+        "model": "seedling",
+        "input": "Who are you?",
+        "include": ["message.output_text.logprobs"],
+        "top_logprobs": 2,
+        "max_output_tokens": 12,
+        "temperature": 0,
+    }
+    whole = client.responses.create(**asked).output[0].content[0]
+    assert "".join(token.token for token in whole.logprobs) == whole.text
+    assert all(token.logprob == token.top_logprobs[0].logprob for token in whole.logprobs)
+    assert {len(token.top_logprobs) for token in whole.logprobs} == {2}
+
+    events = list(client.responses.create(**asked, stream=True))
+    streamed = [token for event in events if event.type == "response.output_text.delta" for token in event.logprobs]
+    assert [token.logprob for token in streamed] == [token.logprob for token in whole.logprobs]
 
 
 def test_responses_stream_and_go_on_from_each_other(client: openai.OpenAI) -> None:

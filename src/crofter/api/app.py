@@ -32,11 +32,10 @@ def create_app(
 
     metrics = Metrics(router, administration)
     services = Services(
-        inference=Inference(router, metrics),
+        inference=Inference(router, metrics, fetch_media or no_fetching),
         administration=administration,
         settings=settings,
         metrics=metrics,
         adapter_path=adapter_path or no_adapters,
-        fetch_media=fetch_media or no_fetching,
     )
     return Edge(Security(routes(services), administration, settings), metrics)

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
+import msgspec
+
 from crofter.core import (
     Chunk,
     CrofterError,
@@ -22,6 +24,7 @@ from crofter.core import (
 from crofter.router import Router, Turn
 
 from .access import Account, Asker
+from .media import FetchMedia, names_media, no_fetching, with_media
 from .metrics import Metrics
 
 Read = TypeVar("Read", EmbeddingResult, RerankResult)
@@ -30,9 +33,10 @@ Read = TypeVar("Read", EmbeddingResult, RerankResult)
 class Inference:
     """Asks models for a dialect. Without an account nothing is limited or recorded."""
 
-    def __init__(self, router: Router, metrics: Metrics) -> None:
+    def __init__(self, router: Router, metrics: Metrics, fetch_media: FetchMedia = no_fetching) -> None:
         self._router = router
         self._metrics = metrics
+        self._fetch_media = fetch_media
 
     @property
     def draining(self) -> bool:
@@ -46,6 +50,7 @@ class Inference:
     async def open(self, request: GenerationRequest, asker: Asker) -> tuple[Turn, AsyncGenerator[Chunk]]:
         """A turn and its answer. Raises what the router raises, FORBIDDEN for a model the key may not ask, RATE_LIMITED.
 
+        What the prompt only names is fetched after these checks. Raises what `with_media` raises.
         The answer raises RATE_LIMITED or REQUEST_TOO_LARGE before anything is computed if the prompt has too many tokens.
         """
         [opened] = await self.open_all([request], asker)
@@ -58,6 +63,10 @@ class Inference:
         with _errors_counted(asker.account):
             turns = [await self._router.open(request, asker.intent) for request in requests]
             self._begin(asker.account, {turn.request.model: turn.model for turn in turns})
+            for turn in turns:
+                if names_media(turn.request.prompt):
+                    prompt = await with_media(turn.request.prompt, self._fetch_media)
+                    turn.request = msgspec.structs.replace(turn.request, prompt=prompt)
         return [(turn, self._answer(turn, asker)) for turn in turns]
 
     async def embed(
@@ -90,7 +99,16 @@ class Inference:
         """The token ids of a prompt: a request that uses none. Raises what `open` raises."""
         with _errors_counted(asker.account):
             self._begin(asker.account, {model: self._router.resolve(model)})
+            if names_media(prompt):
+                self._router.require_tokens(model, prompt, asker.intent)
+                prompt = await with_media(prompt, self._fetch_media)
             return await self._router.tokenize(model, prompt, asker.intent)
+
+    async def pieces(self, model: str, prompt: Prompt, asker: Asker) -> Sequence[tuple[int, bytes]]:
+        """The same, each with how it is written. Raises as `tokenize`."""
+        with _errors_counted(asker.account):
+            self._begin(asker.account, {model: self._router.resolve(model)})
+            return await self._router.pieces(model, prompt, asker.intent)
 
     async def _whole(
         self,

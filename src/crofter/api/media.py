@@ -4,16 +4,19 @@ import binascii
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, TypeGuard
 
+import anyio
 import msgspec
 
-from crofter.core import ChatPrompt, CrofterError, ErrorCode, GenerationRequest, MediaPart
+from crofter.core import ChatPrompt, CrofterError, ErrorCode, MediaPart, Prompt
 
 MOST_PARTS = 64
 """Of one request."""
 MOST_FETCHED_BYTES = 64_000_000
 """By one request, all parts together."""
+MOST_FETCHING_SECONDS = 60.0
+"""The same."""
 _DATA_URL = re.compile(r"data:(?P<type>[a-z]+/[a-z0-9.+-]+)?(?:;[a-z0-9=.+-]+)*;base64,", re.IGNORECASE)
 _LONGEST_START = 200
 _KINDS = {"image": "an image", "audio": "a sound"}
@@ -37,9 +40,7 @@ class Attachments:
     """What one request brings, in order. Whoever reads a message puts the markers where the parts stood."""
 
     def __init__(self) -> None:
-        self._parts: list[MediaPart] = []
-        self._addresses: dict[int, str] = {}
-        """Of parts that are named only, by their number."""
+        self.parts: list[MediaPart] = []
 
     def url(self, kind: Kind, url: str | None, place: str) -> str:
         """Take a part given as an address, which may hold the file itself; returns its marker. Raises INVALID_REQUEST or UNSUPPORTED."""
@@ -51,9 +52,7 @@ class Attachments:
             return self.encoded(kind, url[start.end() :], place)
         if not url or not url.startswith(("https://", "http://")):
             raise _invalid(place, "must be data:…;base64,… or an address that begins with https://")
-        marker = self._add(kind, b"", place)
-        self._addresses[len(self._parts) - 1] = url
-        return marker
+        return self._add(kind, place, url=url)
 
     def encoded(self, kind: Kind, data: str | None, place: str) -> str:
         """Take a part given in base64; returns its marker. Raises INVALID_REQUEST."""
@@ -63,28 +62,10 @@ class Attachments:
             raise _invalid(place, f"holds {_KINDS[kind]} that is not valid base64: {error}") from error
         if not file:
             raise _invalid(place, f"holds {_KINDS[kind]} that is empty")
-        return self._add(kind, file, place)
+        return self._add(kind, place, data=file)
 
-    async def attached_to(self, prompt: ChatPrompt, fetch: FetchMedia) -> ChatPrompt:
-        """The prompt with these parts, those that are named only fetched. Raises what `fetch` raises, REQUEST_TOO_LARGE."""
-        if not self._parts:
-            return prompt
-        left_bytes = MOST_FETCHED_BYTES
-        for index, url in self._addresses.items():
-            part = self._parts[index]
-            file = await fetch(url, part.place)
-            left_bytes -= len(file)
-            if left_bytes < 0:
-                raise CrofterError(
-                    ErrorCode.REQUEST_TOO_LARGE,
-                    f"{part.place}: what this request names is more than {MOST_FETCHED_BYTES:,} bytes",
-                    parameter=part.place,
-                )
-            self._parts[index] = msgspec.structs.replace(part, data=file)
-        return msgspec.structs.replace(prompt, media=tuple(self._parts))
-
-    def _add(self, kind: Kind, data: bytes, place: str) -> str:
-        number = len(self._parts)
+    def _add(self, kind: Kind, place: str, *, data: bytes = b"", url: str = "") -> str:
+        number = len(self.parts)
         if number == MOST_PARTS:
             raise CrofterError(
                 ErrorCode.INVALID_REQUEST,
@@ -92,16 +73,40 @@ class Attachments:
                 parameter=place,
             )
         marker = f"<{kind}-{secrets.token_hex(8)}-{number}>"
-        self._parts.append(MediaPart(kind=kind, data=data, marker=marker, place=place))
+        self.parts.append(MediaPart(kind=kind, data=data, url=url, marker=marker, place=place))
         return marker
 
 
-async def with_media(request: GenerationRequest, attachments: Attachments, fetch: FetchMedia) -> GenerationRequest:
-    """The request with what it brings. Raises what `Attachments.attached_to` raises."""
-    if not isinstance(request.prompt, ChatPrompt):
-        return request
-    prompt = await attachments.attached_to(request.prompt, fetch)
-    return request if prompt is request.prompt else msgspec.structs.replace(request, prompt=prompt)
+def names_media(prompt: Prompt) -> TypeGuard[ChatPrompt]:
+    """Whether something in the prompt is still to be fetched."""
+    return isinstance(prompt, ChatPrompt) and any(part.url for part in prompt.media)
+
+
+async def with_media(prompt: ChatPrompt, fetch: FetchMedia) -> ChatPrompt:
+    """The prompt with what it names fetched. Raises what `fetch` raises, REQUEST_TOO_LARGE, TIMED_OUT."""
+    left_bytes = MOST_FETCHED_BYTES
+    media: list[MediaPart] = []
+    place = ""
+    try:
+        with anyio.fail_after(MOST_FETCHING_SECONDS):
+            for part in prompt.media:
+                if not part.url:
+                    media.append(part)
+                    continue
+                place = part.place
+                media.append(msgspec.structs.replace(part, data=await fetch(part.url, place), url=""))
+                left_bytes -= len(media[-1].data)
+                if left_bytes < 0:
+                    raise _too_large(place)
+    except TimeoutError:
+        message = f"{place}: what this request names was not there within {MOST_FETCHING_SECONDS:g} seconds"
+        raise CrofterError(ErrorCode.TIMED_OUT, message, parameter=place) from None
+    return msgspec.structs.replace(prompt, media=tuple(media))
+
+
+def _too_large(place: str) -> CrofterError:
+    message = f"{place}: what this request names is more than {MOST_FETCHED_BYTES:,} bytes"
+    return CrofterError(ErrorCode.REQUEST_TOO_LARGE, message, parameter=place)
 
 
 def _invalid(place: str, problem: str) -> CrofterError:

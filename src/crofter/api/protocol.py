@@ -2,14 +2,17 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from crofter.core import CrofterError, ErrorCode
 
-from .asgi import Scope
+from .asgi import Receive, Scope, Send
 from .dialects import OPENAI, dialect_of
+from .errors import error_headers, status_of
+from .replies import JsonReply
 
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HEADERS = 128
@@ -69,6 +72,9 @@ class BoundedProtocol(HttpToolsProtocol):
             HTTPStatus.BAD_REQUEST, f"this is not HTTP/1.1 (RFC 9112), or has more than {_MAX_HEADERS} headers"
         )
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's kind of app
+        super()._start_asgi_task(cycle, cast("Any", _turn_away) if app is service_unavailable else app)
+
     @property
     def _is_answering(self) -> bool:
         return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] it is None before the first request
@@ -107,3 +113,13 @@ class BoundedProtocol(HttpToolsProtocol):
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\nconnection: close\r\n"
             self.transport.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
         self.transport.close()
+
+
+async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
+    """What a request gets that comes over a connection too many, in place of uvicorn's line of text."""
+    error = CrofterError(
+        ErrorCode.OVERLOADED, "as many connections are open as this node serves (api.max_connections); try again"
+    )
+    headers = [*error_headers(error), (b"connection", b"close")]
+    reply = JsonReply(dialect_of(scope).error(error), status=status_of(error), headers=headers)
+    await reply(scope, receive, send)

@@ -13,8 +13,8 @@ from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
 from .dialects import ANTHROPIC, dialect_of
 from .health import HealthRoutes
-from .llama import Infill
-from .mcp import McpEndpoint
+from .llama import Infill, TokenRoutes
+from .mcp import mcp_endpoint
 from .ollama import Embedding, Generation, OllamaModels, Pull
 from .openai import ChatCompletions, Completions, Embeddings, ModelList, Responses
 from .openapi import Description
@@ -79,11 +79,13 @@ def _inference(services: Services) -> dict[str, App]:
     endpoint = partial(Endpoint, services.settings)
     models, messages, responses = ModelList(services), Messages(services), Responses(services)
     anthropic_models = AnthropicModels(services)
-    rerank = endpoint(POST=Rerank(services).create)
+    rerank, tokens = endpoint(POST=Rerank(services).create), TokenRoutes(services)
     return {
         "/chat/completions": endpoint(POST=ChatCompletions(services).create),
         "/completions": endpoint(POST=Completions(services).create),
         "/infill": endpoint(POST=Infill(services).create),
+        "/tokenize": endpoint(POST=tokens.tokenize),
+        "/detokenize": endpoint(POST=tokens.detokenize),
         "/embeddings": endpoint(POST=Embeddings(services).create),
         "/rerank": rerank,
         "/reranking": rerank,
@@ -110,7 +112,7 @@ def routes(services: Services) -> Table:
         "/health/ready": endpoint(GET=health.ready),
         "/metrics": endpoint(GET=health.metrics),
         "/openapi.json": endpoint(GET=Description(services).document),
-        "/mcp": McpEndpoint(services),
+        "/mcp": mcp_endpoint(services),
         "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
         "/crofter/v1/models": endpoint(GET=admin.models),

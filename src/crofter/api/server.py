@@ -99,7 +99,7 @@ class Server:
             server_header=False,
             proxy_headers=False,
             backlog=_BACKLOG,
-            limit_concurrency=settings.max_connections,
+            limit_concurrency=settings.max_connections + 1,  # uvicorn refuses the one that reaches it.
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
         self._server = QuietServer(config)

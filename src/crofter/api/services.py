@@ -10,7 +10,6 @@ from crofter.core import CrofterError, ErrorCode
 from .administration import Administration
 from .editors import Editors
 from .inference import Inference
-from .media import FetchMedia
 from .metrics import Metrics
 from .settings import ApiSettings
 
@@ -31,5 +30,4 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     settings: ApiSettings
     metrics: Metrics
     adapter_path: AdapterPath
-    fetch_media: FetchMedia
     editors: Editors = msgspec.field(default_factory=Editors)

@@ -32,3 +32,7 @@ class Backend(Protocol):
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """The token ids a prompt becomes, template and special tokens included. Raises CrofterError."""
         ...
+
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """The same, each with how it is written: parts of characters as they are, special tokens too. Raises CrofterError."""
+        ...

@@ -43,7 +43,9 @@ class MediaPart(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["image", "audio"]
     data: bytes
-    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV, for some providers an MP3."""
+    """As it was sent: a PNG, JPEG, WebP, GIF or BMP; a WAV, for some providers an MP3. Empty while it is only named."""
+    url: str = ""
+    """Where it is to be fetched from. Empty when it is here, as it is in whatever a backend gets."""
     marker: str
     """Stands in the text where this belongs. Drawn by lot, so that no text has it by chance or on purpose."""
     place: str
@@ -67,6 +69,9 @@ class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
     """Raw text; special tokens in it are recognised (editors write fill-in-the-middle tokens themselves)."""
 
     text: str
+    add_special: bool = True
+    """Whether the model's own tokens go to its ends."""
+    parse_special: bool = True
 
 
 class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):

@@ -127,11 +127,12 @@ class Engine:
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """See `core.Backend`."""
-        slot = self._slot(model)
-        with slot.use():
-            worker = await self._worker(slot)
-            reply = await worker.ask(Tokenize(call=0, prompt=prompt), Tokenized, _LONGEST_CALL_SECONDS)
-            return reply.tokens
+        return (await self._tokenized(model, Tokenize(call=0, prompt=prompt))).tokens
+
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """See `core.Backend`."""
+        reply = await self._tokenized(model, Tokenize(call=0, prompt=prompt, with_pieces=True))
+        return list(zip(reply.tokens, reply.pieces, strict=True))
 
     # The owner's side.
 
@@ -189,6 +190,12 @@ class Engine:
         slot = self._slots.setdefault(model.model_id, Slot(model))
         slot.model = model
         return slot
+
+    async def _tokenized(self, model: Model, message: Tokenize) -> Tokenized:
+        slot = self._slot(model)
+        with slot.use():
+            worker = await self._worker(slot)
+            return await worker.ask(message, Tokenized, _LONGEST_CALL_SECONDS)
 
     async def _worker(self, slot: Slot) -> WorkerProcess:
         """The slot's worker, started if need be. Raises CrofterError."""

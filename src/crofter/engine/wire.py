@@ -78,6 +78,7 @@ class Rerank(msgspec.Struct, frozen=True, kw_only=True, tag="rerank"):
 class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
     call: int
     prompt: Prompt
+    with_pieces: bool = False
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
@@ -143,6 +144,8 @@ class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):
 class Tokenized(msgspec.Struct, frozen=True, kw_only=True, tag="tokenized"):
     call: int
     tokens: tuple[int, ...]
+    pieces: tuple[bytes, ...] = ()
+    """How each is written, if that was asked for."""
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True, tag="measured"):

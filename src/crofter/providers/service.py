@@ -120,6 +120,10 @@ class Providers:
         """Raises UNSUPPORTED: a provider's tokenizer is not here."""
         raise no_tokens(self._known(model)[0])
 
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise no_tokens(self._known(model)[0])
+
     # The owner's side.
 
     async def list_models(self, name: str) -> Provider:

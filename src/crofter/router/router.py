@@ -96,11 +96,15 @@ class Router:
 
     async def tokenize(self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE) -> Sequence[int]:
         """The token ids a prompt becomes for a model. Raises what `open` raises and the backend's errors."""
-        self._active.refuse_if_closed()
-        model = self._resolver.resolve(model_name)
-        require_senses(model, prompt)
-        backend, _ = self._place(model, intent)
+        backend, model = self.require_tokens(model_name, prompt, intent)
         return await backend.tokenize(model, prompt)
+
+    async def pieces(
+        self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE
+    ) -> Sequence[tuple[int, bytes]]:
+        """The same, each with how it is written. Raises as `tokenize`."""
+        backend, model = self.require_tokens(model_name, prompt, intent)
+        return await backend.pieces(model, prompt)
 
     async def drain(self, timeout_seconds: float) -> int:
         """Refuse new requests, wait for the running ones, cancel those left and return how many that were."""
@@ -115,6 +119,13 @@ class Router:
             message = f"not done within {timeout_seconds:g} seconds; send fewer texts at once"
             raise CrofterError(ErrorCode.TIMED_OUT, message)
         raise CrofterError(ErrorCode.CANCELLED, "the request was cancelled")
+
+    def require_tokens(self, model_name: str, prompt: Prompt, intent: Intent) -> tuple[Backend, Model]:
+        """Who turns a prompt into tokens. Raises what `open` raises; asks nobody."""
+        self._active.refuse_if_closed()
+        model = self._resolver.resolve(model_name)
+        require_senses(model, prompt)
+        return self._place(model, intent)[0], model
 
     def _place(self, model: Model, intent: Intent) -> tuple[Backend, Provenance]:
         offers = [(backend, way) for backend in self._backends for way in backend.ways(model)]

@@ -10,8 +10,9 @@ import msgspec
 from crofter.api import ApiSettings, create_app
 from crofter.api.asgi import App, Headers, Message, Scope
 from crofter.api.media import FetchMedia
+from crofter.core import ModelFile
 from crofter.router import Router
-from tests.fakes import FakeAdministration, FakeBackend, FakeResolver
+from tests.fakes import MODEL, FakeAdministration, FakeBackend, FakeResolver
 
 PORT = 7411
 
@@ -53,10 +54,11 @@ class Browser:
         administration: FakeAdministration | None = None,
         settings: ApiSettings | None = None,
         fetch_media: FetchMedia | None = None,
+        model: ModelFile = MODEL,
     ) -> None:
         self.backend = backend or FakeBackend()
         self.administration = administration or FakeAdministration()
-        self.router = Router(FakeResolver(), [self.backend])
+        self.router = Router(FakeResolver(model), [self.backend])
         self.app: App = create_app(self.router, self.administration, settings or ApiSettings(), None, fetch_media)
 
     async def get(self, path: str, **headers: str) -> Reply:

@@ -13,7 +13,6 @@ from mcp.shared.exceptions import MCPError
 from crofter.api import ApiSettings
 from crofter.api.inference import Inference
 from crofter.api.mcp.server import mcp_server
-from crofter.api.media import no_fetching
 from crofter.api.metrics import Metrics
 from crofter.api.services import Services, no_adapters
 from crofter.core import Chunk, GenerationRequest, Model, Usage
@@ -53,7 +52,6 @@ def services(backend: FakeBackend) -> Services:
         settings=ApiSettings(),
         metrics=metrics,
         adapter_path=no_adapters,
-        fetch_media=no_fetching,
     )
 
 

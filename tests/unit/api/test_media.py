@@ -3,11 +3,14 @@
 import base64
 from typing import Any
 
+import anyio
+import msgspec
 import pytest
 
+from crofter.api import KeyPolicy, media
 from crofter.api.media import MOST_FETCHED_BYTES, MOST_PARTS
 from crofter.core import ChatPrompt, GenerationRequest
-from tests.fakes import FakeBackend
+from tests.fakes import MODEL, FakeAdministration, FakeBackend, account
 from tests.unit.api.browser import Browser, Reply
 
 pytestmark = pytest.mark.anyio
@@ -149,6 +152,64 @@ async def test_what_is_named_is_fetched_where_that_is_allowed() -> None:
     assert (await browser.post("/v1/messages", body)).status == 200
     assert asked == [("https://images.example/a.png", "messages[0].content")]
     assert prompt_of(browser.backend.requests[-1]).media[0].data == b"from afar"
+
+
+NAMED = "https://images.example/a.png"
+SOURCE = {"type": "image", "source": {"type": "url", "url": NAMED}}
+NAMING: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": user({"type": "image_url", "image_url": NAMED})},
+    "/v1/responses": {"input": user({"type": "input_image", "image_url": NAMED})},
+    "/v1/responses/input_tokens": {"input": user({"type": "input_image", "image_url": NAMED})},
+    "/v1/messages": {"max_tokens": 5, "messages": user(SOURCE)},
+    "/v1/messages/count_tokens": {"messages": user(SOURCE)},
+}
+
+
+@pytest.fixture
+def fetched() -> list[str]:
+    """What was fetched by a browser of `naming`."""
+    return []
+
+
+def naming(fetched: list[str], policy: KeyPolicy | None = None, *capabilities: str) -> Browser:
+    """A node that fetches, whose model can do these things, and a key."""
+
+    async def fetch(url: str, place: str) -> bytes:
+        fetched.append(url)
+        return FILE
+
+    administration = FakeAdministration()
+    administration.accounts["right"] = account("laptop", policy)
+    model = msgspec.structs.replace(MODEL, capabilities=capabilities)
+    return Browser(administration=administration, fetch_media=fetch, model=model)
+
+
+@pytest.mark.parametrize("path", NAMING)
+async def test_nothing_is_fetched_for_a_model_that_cannot_see(path: str, fetched: list[str]) -> None:
+    browser = naming(fetched, None, "chat")
+    reply = await browser.post(path, NAMING[path], authorization="Bearer right")
+    assert (reply.status, reply.json["error"]["code"], fetched) == (400, "unsupported", [])
+
+
+@pytest.mark.parametrize("path", NAMING)
+async def test_nothing_is_fetched_for_a_key_that_may_not_ask_or_not_now(path: str, fetched: list[str]) -> None:
+    browser = naming(fetched, KeyPolicy(models=("another",)), "chat", "vision")
+    assert (await browser.post(path, NAMING[path], authorization="Bearer right")).status == 403
+    browser = naming(fetched, KeyPolicy(requests_per_minute=1), "chat", "vision")
+    await browser.post(path, NAMING[path], authorization="Bearer right")
+    assert fetched == [NAMED]
+    assert (await browser.post(path, NAMING[path], authorization="Bearer right")).status == 429
+    assert fetched == [NAMED]
+
+
+async def test_what_never_comes_is_waited_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetch(url: str, place: str) -> bytes:
+        await anyio.sleep_forever()
+        return FILE
+
+    monkeypatch.setattr(media, "MOST_FETCHING_SECONDS", 0.0)
+    reply = await Browser(fetch_media=fetch).post("/v1/chat/completions", NAMING["/v1/chat/completions"])
+    assert (reply.status, reply.json["error"]["code"]) == (504, "timed_out")
 
 
 async def test_what_one_request_names_is_bounded_together() -> None:

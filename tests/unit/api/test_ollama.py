@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from crofter.api import KeyPolicy, KeyScope
 from crofter.core import (
     ChatPrompt,
     Chunk,
@@ -17,7 +18,7 @@ from crofter.core import (
     ToolCallDelta,
     Usage,
 )
-from tests.fakes import TIMINGS, FakeBackend, Step
+from tests.fakes import TIMINGS, FakeAdministration, FakeBackend, Step, account
 from tests.unit.api.browser import Browser, Reply
 
 pytestmark = pytest.mark.anyio
@@ -171,6 +172,27 @@ async def test_how_long_a_model_stays(given: object, seconds: float | None) -> N
     await browser.post("/api/embed", {"model": "seedling", "input": "a", "keep_alive": given})
     asked = [*browser.backend.requests, *browser.backend.embedded]
     assert [request.keep_loaded_seconds for request in asked] == [seconds] * 3
+
+
+@pytest.mark.parametrize(("scopes", "seconds"), [(("inference",), None), (("inference", "admin"), -1.0)])
+async def test_only_a_key_of_an_administrator_says_how_long_a_model_stays(
+    scopes: tuple[KeyScope, ...], seconds: float | None
+) -> None:
+    administration = FakeAdministration()
+    administration.accounts["right"] = account("laptop", KeyPolicy(scopes=scopes))
+    browser = Browser(administration=administration)
+    key = {"authorization": "Bearer right"}
+    fields = {"model": "seedling", "keep_alive": -1, "stream": False}
+    assert (await browser.post("/api/generate", {**fields, "prompt": "Hi"}, **key)).status == 200
+    assert (await browser.post("/api/embed", {**fields, "input": "a"}, **key)).status == 200
+    assert (await browser.post("/api/embeddings", {**fields, "prompt": "a"}, **key)).status == 200
+    asked = [*browser.backend.requests, *browser.backend.embedded]
+    assert [request.keep_loaded_seconds for request in asked] == [seconds] * 3
+
+    assert (await browser.post("/api/generate", fields, **key)).json["done_reason"] == "load"
+    unloading = await browser.post("/api/generate", {**fields, "keep_alive": 0}, **key)
+    assert unloading.status == (403 if seconds is None else 200)
+    assert administration.kept == ([] if seconds is None else [("seedling", -1.0), ("seedling", 0.0)])
 
 
 @pytest.mark.parametrize("given", ["soon", "m", "nan", "5x", "inf"])

@@ -6,7 +6,6 @@ import pytest
 
 from crofter.api import ApiSettings
 from crofter.api.inference import Inference
-from crofter.api.media import no_fetching
 from crofter.api.metrics import Metrics
 from crofter.api.openapi.document import ADDRESSES
 from crofter.api.routes import EitherDialect, Endpoint, routes
@@ -28,7 +27,6 @@ def answered() -> dict[str, set[str]]:
         settings=ApiSettings(),
         metrics=metrics,
         adapter_path=no_adapters,
-        fetch_media=no_fetching,
     )
     table: dict[str, set[str]] = {}
     for route in routes(services).routes:

@@ -14,6 +14,7 @@ from crofter.core import (
     GenerationRequest,
     JsonSchema,
     Message,
+    TokenLogprob,
     ToolCallDelta,
     ToolChoice,
     Usage,
@@ -32,6 +33,8 @@ EVERYTHING: list[Step] = [
     Chunk(tool_calls=(ToolCallDelta(index=0, arguments=": 1}"), ToolCallDelta(index=1, name="now", arguments="{}"))),
     Chunk(finish_reason="tool_calls", usage=USAGE, timings=TIMINGS),
 ]
+_OTHERS = (TokenLogprob(token_id=3, token=b"b", logprob=-1.5),)
+_TOKEN = TokenLogprob(token_id=2, token=b"a", logprob=-0.5, alternatives=_OTHERS)
 TOOL = {"type": "function", "name": "add", "parameters": {"type": "object"}}
 
 
@@ -99,6 +102,42 @@ async def test_events_come_in_the_order_of_the_specification() -> None:
     done = [event["item"] for event in events if event["type"].endswith("output_item.done")]
     assert events[-1]["response"]["output"] == done
     assert events[0]["response"]["output"] == []
+
+
+LOGPROBS: list[Step] = [
+    Chunk(reasoning="Hm.", logprobs=(TokenLogprob(token_id=1, token=b"Hm.", logprob=-0.1),)),
+    Chunk(text="a", logprobs=(_TOKEN,)),
+    Chunk(text="bc", logprobs=(_TOKEN, _TOKEN)),
+    Chunk(tool_calls=(ToolCallDelta(index=0, name="add", arguments="{}"),), logprobs=(_TOKEN,)),
+    Chunk(finish_reason="stop", usage=USAGE, logprobs=(_TOKEN,)),
+]
+
+
+async def test_tokens_of_the_message_come_with_their_probabilities_if_asked_for() -> None:
+    asked = {"include": ["message.output_text.logprobs"], "top_logprobs": 1}
+    browser = Browser(FakeBackend(LOGPROBS))
+    told: dict[str, Any] = {"token": "a", "logprob": -0.5, "bytes": [97]}
+    told["top_logprobs"] = [{"token": "b", "logprob": -1.5, "bytes": [98]}]
+
+    body = (await respond(browser, **asked)).json
+    assert browser.backend.requests[0].top_logprobs == 1
+    assert body["top_logprobs"] == 1
+    [part] = body["output"][1]["content"]
+    assert part["logprobs"] == [told] * 3
+
+    events = events_of(await respond(browser, **asked, stream=True))
+    deltas = [event["logprobs"] for event in events if event["type"] == "response.output_text.delta"]
+    assert deltas == [[told], [told, told]]
+    [done] = [event for event in events if event["type"] == "response.output_text.done"]
+    assert done["logprobs"] == [told] * 3
+    assert events[-1]["response"]["output"][1]["content"] == [part]
+
+
+async def test_probabilities_are_neither_asked_for_nor_told_by_themselves() -> None:
+    assert (await requested()).top_logprobs is None
+    assert (await requested(include=["message.output_text.logprobs"])).top_logprobs == 0
+    reply = await respond(Browser(), top_logprobs=2)
+    assert (reply.status, reply.json["error"]["param"]) == (400, "top_logprobs")
 
 
 async def test_an_answer_that_was_cut_is_incomplete() -> None:

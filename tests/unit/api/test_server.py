@@ -1,10 +1,12 @@
 """The real server on a real socket, used with OpenAI's own package."""
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
+import httpx2
 import openai
 import pytest
 
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def serving(browser: Browser) -> AsyncGenerator[str]:
-    server = Server(browser.app, ApiSettings(port=0))
+async def serving(browser: Browser, settings: ApiSettings | None = None) -> AsyncGenerator[str]:
+    server = Server(browser.app, settings or ApiSettings(port=0))
     address = server.bind()
     async with anyio.create_task_group() as group:
         await group.start(server.run)
@@ -82,6 +84,28 @@ async def test_client_that_hangs_up_on_a_socket_frees_its_generation() -> None:
             await backend.waiting.wait()
             await stream.aclose()
             await backend.closed.wait()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/models", lambda body: body["error"]["code"]),
+        ("/v1/messages", lambda body: (body["type"], body["error"]["type"])),
+        ("/api/tags", lambda body: body["code"]),
+    ],
+)
+async def test_a_connection_too_many_is_told_so_in_its_dialect(path: str, told: Callable[[Any], object]) -> None:
+    expected = ("error", "overloaded_error") if path == "/v1/messages" else "overloaded"
+    async with (
+        serving(Browser(), ApiSettings(port=0, max_connections=1)) as url,
+        httpx2.AsyncClient(base_url=url) as first,
+        httpx2.AsyncClient(base_url=url) as second,
+    ):
+        assert (await first.get("/health")).status_code == 200
+        reply = await second.get(path)
+        assert (reply.status_code, reply.headers["retry-after"], told(reply.json())) == (503, "1", expected)
+        assert reply.headers["connection"] == "close"
+        assert (await first.get("/health")).status_code == 200
 
 
 def test_taken_port_is_a_conflict_with_advice() -> None:

@@ -1,6 +1,7 @@
 """What an answer must be, asked of a real worker with a tiny model."""
 
 import json
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -181,6 +182,29 @@ async def test_infill_uses_the_models_tokens(engine: Engine, tiny_model: ModelFi
     tokens = await engine.tokenize(tiny_model, InfillPrompt(prefix="a", suffix="b"))
     assert [token for token in tokens if token >= 293] == [296, 297, 298]
     assert tokens_of(await collect(engine, tiny_model, ask(prompt=InfillPrompt(prefix="a", suffix="b"))))
+
+
+async def test_special_tokens_are_added_to_a_text_as_asked(engine: Engine, tmp_path: Path) -> None:
+    model = model_file(
+        write_tiny_llama(tmp_path / "model.gguf", edit=lambda writer: writer.add_add_bos_token(True)),
+        model_id="adds-bos",
+    )
+    plain = await engine.tokenize(model, TextPrompt(text="Hi", add_special=False))
+    pieces = await engine.pieces(model, TextPrompt(text="Hi"))
+    assert [token for token, _ in pieces[1:]] == list(plain)
+    assert pieces[0][1] == b"<|endoftext|>"
+
+
+async def test_special_tokens_in_a_text_are_read_as_asked(engine: Engine, tiny_model: ModelFile) -> None:
+    text = "a <|im_end|> b\u00e9\U0001f411"
+    read = await engine.pieces(tiny_model, TextPrompt(text=text, add_special=False))
+    spelt = await engine.pieces(tiny_model, TextPrompt(text=text, add_special=False, parse_special=False))
+    assert b"<|im_end|>" in [piece for _, piece in read]
+    assert b"<|im_end|>" not in [piece for _, piece in spelt]
+    for pieces in (read, spelt):
+        assert b"".join(piece for _, piece in pieces).decode().strip() == text
+        tokens = TokenPrompt(tokens=tuple(token for token, _ in pieces))
+        assert await engine.pieces(tiny_model, tokens) == pieces
 
 
 async def test_echo_begins_with_the_prompt(engine: Engine, tiny_model: ModelFile) -> None:

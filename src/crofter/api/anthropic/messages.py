@@ -7,7 +7,6 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import extension, provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -44,12 +43,9 @@ class Messages:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(MessagesBody)
-        attachments = Attachments()
-        request = generation_request(body, attachments, services.settings.request_timeout_seconds)
+        request = generation_request(body, services.settings.request_timeout_seconds)
         known = msgspec.structs.replace(request, model=self._known(request.model))
-        turn, chunks = await services.inference.open(
-            await with_media(known, attachments, services.fetch_media), call.asker
-        )
+        turn, chunks = await services.inference.open(known, call.asker)
         headers = provenance_headers(turn.provenance)
         if not body.stream:
             collected = _Collected()
@@ -67,9 +63,8 @@ class Messages:
     async def count(self, call: Call) -> App:
         """How many tokens the messages are, without answering them."""
         body = await call.body(CountBody)
-        services, attachments = self._services, Attachments()
-        prompt = await attachments.attached_to(chat_prompt(body, attachments), services.fetch_media)
-        tokens = await services.inference.tokenize(self._known(body.model or ""), prompt, call.asker)
+        name = self._known(body.model or "")
+        tokens = await self._services.inference.tokenize(name, chat_prompt(body), call.asker)
         return JsonReply(TokenCount(len(tokens)))
 
     def _known(self, model: str) -> str:

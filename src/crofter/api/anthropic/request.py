@@ -24,14 +24,12 @@ _BILLING = "x-anthropic-billing-header"
 """How a system block of Claude Code begins that differs in every request; kept, it would make every prefix a new one."""
 
 
-def generation_request(
-    body: MessagesBody, attachments: Attachments, timeout_seconds: float | None
-) -> GenerationRequest:
-    """What a message asks for, but for its `attachments`, which are taken out of it. Raises INVALID_REQUEST or UNSUPPORTED."""
+def generation_request(body: MessagesBody, timeout_seconds: float | None) -> GenerationRequest:
+    """What a message asks for. Raises INVALID_REQUEST or UNSUPPORTED."""
     return GenerationRequest(
         request_id=new_request_id(),
         model=body.model or "",
-        prompt=chat_prompt(body, attachments),
+        prompt=chat_prompt(body),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k),
         max_tokens=body.max_tokens,
         shortens_to_fit=True,  # Here it is a limit that every request has to name, not a wish.
@@ -42,9 +40,10 @@ def generation_request(
     )
 
 
-def chat_prompt(body: CountBody, attachments: Attachments) -> ChatPrompt:
-    """The conversation, its `attachments` taken out. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+def chat_prompt(body: CountBody) -> ChatPrompt:
+    """The conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
     messages: list[Message] = []
+    attachments = Attachments()
     system = [body.system] if isinstance(body.system, str) else [block.text or "" for block in body.system or ()]
     if kept := [text for text in system if text and not text.startswith(_BILLING)]:
         messages.append(Message(role="system", content="\n\n".join(kept)))
@@ -53,6 +52,7 @@ def chat_prompt(body: CountBody, attachments: Attachments) -> ChatPrompt:
     tools = _tools(body)
     return ChatPrompt(
         messages=tuple(messages),
+        media=tuple(attachments.parts),
         tools=tools,
         tool_choice=_tool_choice(body, tools),
         template_arguments=_template_arguments(body),

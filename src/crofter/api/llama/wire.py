@@ -6,10 +6,30 @@ import msgspec
 
 from crofter.api.openai.wire import GenerationFields
 
+MOST_TOKENS = 262_144
+"""Of one request to `/detokenize`: a token may be written with hundreds of bytes."""
+
 
 class ExtraText(msgspec.Struct):
     text: str = ""
     filename: str = "snippet"
+
+
+class TokenizeBody(msgspec.Struct, kw_only=True):
+    """`POST /tokenize`."""
+
+    content: str
+    model: str = ""
+    add_special: bool = False
+    parse_special: bool = True
+    with_pieces: bool = False
+
+
+class DetokenizeBody(msgspec.Struct, kw_only=True):
+    """`POST /detokenize`."""
+
+    tokens: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]], msgspec.Meta(max_length=MOST_TOKENS)]
+    model: str = ""
 
 
 class InfillBody(GenerationFields, kw_only=True):

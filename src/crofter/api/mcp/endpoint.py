@@ -1,22 +1,27 @@
 """`/mcp`: streamable HTTP by the official SDK, which is loaded when the first client comes."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from crofter.api.asgi import Receive, Scope, Send
 from crofter.api.services import Services
+from crofter.api.settings import ApiSettings
 
 if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 
 class McpEndpoint:
     """An ASGI app. Host, Origin and key were checked before; the SDK's own check of them, which knows only localhost, is off."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, settings: ApiSettings, make_server: "Callable[[], Server[Any]]") -> None:
+        """`make_server` is called in a thread, once: it may import the SDK."""
+        self._settings = settings
+        self._make_server = make_server
         self._manager: StreamableHTTPSessionManager | None = None
         self._running: asyncio.Task[None] | None = None
         self._starting = anyio.Lock()
@@ -29,7 +34,7 @@ class McpEndpoint:
 
     async def _start(self) -> "StreamableHTTPSessionManager":
         # Importing the SDK takes a second, and nobody else shall wait for it.
-        manager = await anyio.to_thread.run_sync(_manager, self._services)
+        manager = await anyio.to_thread.run_sync(self._new_manager)
         ready = anyio.Event()
 
         async def run() -> None:
@@ -43,16 +48,24 @@ class McpEndpoint:
         self._manager = manager
         return manager
 
+    def _new_manager(self) -> "StreamableHTTPSessionManager":
+        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+        from mcp.server.transport_security import TransportSecuritySettings
 
-def _manager(services: Services) -> "StreamableHTTPSessionManager":
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-    from mcp.server.transport_security import TransportSecuritySettings
+        return StreamableHTTPSessionManager(
+            self._make_server(),
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+            max_request_body_size=self._settings.max_body_bytes,
+            max_sessions=self._settings.max_connections,
+        )
 
-    from .server import mcp_server
 
-    return StreamableHTTPSessionManager(
-        mcp_server(services),
-        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        max_request_body_size=services.settings.max_body_bytes,
-        max_sessions=services.settings.max_connections,
-    )
+def mcp_endpoint(services: Services) -> McpEndpoint:
+    """The node's own tools and resources."""
+
+    def make_server() -> "Server[Any]":
+        from .server import mcp_server
+
+        return mcp_server(services)
+
+    return McpEndpoint(services.settings, make_server)

@@ -10,7 +10,7 @@ from crofter.api.services import Services
 from crofter.api.vectors import numbers, shortened
 from crofter.core import EmbeddingRequest, EmbeddingResult, Provenance, TextPrompt, new_request_id
 
-from .keep import keep_alive_seconds
+from .keep import heeded_seconds
 from .names import known_name
 from .wire import EmbedBody, OldEmbedBody
 
@@ -29,7 +29,7 @@ class Embedding:
         if not texts:
             nothing: dict[str, object] = {"total_duration": 0, "load_duration": 0, "prompt_eval_count": 0}
             return JsonReply({"model": body.model, "embeddings": [], **nothing})
-        result, provenance = await self._vectors(call, body.model, texts, keep_alive_seconds(body.keep_alive))
+        result, provenance = await self._vectors(call, body, texts)
         reply = {
             "model": body.model,
             "embeddings": [numbers(shortened(vector, body.dimensions)) for vector in result.vectors],
@@ -43,20 +43,19 @@ class Embedding:
     async def old(self, call: Call) -> App:
         """One vector."""
         body = await call.body(OldEmbedBody)
-        keep_seconds = keep_alive_seconds(body.keep_alive)
-        result, provenance = await self._vectors(call, body.model, [body.prompt], keep_seconds)
+        result, provenance = await self._vectors(call, body, [body.prompt])
         reply = {"embedding": numbers(result.vectors[0]), "crofter": extension(provenance)}
         return JsonReply(reply, headers=provenance_headers(provenance))
 
     async def _vectors(
-        self, call: Call, model: str, texts: list[str], keep_seconds: float | None
+        self, call: Call, body: EmbedBody | OldEmbedBody, texts: list[str]
     ) -> tuple[EmbeddingResult, Provenance]:
         services = self._services
         request = EmbeddingRequest(
             request_id=new_request_id(),
-            model=known_name(services, model),
+            model=known_name(services, body.model),
             inputs=tuple(TextPrompt(text=text) for text in texts),
-            keep_loaded_seconds=keep_seconds,
+            keep_loaded_seconds=heeded_seconds(body.keep_alive, call.exchange.account),
         )
         limit_seconds = services.settings.request_timeout_seconds
         result, provenance = await until_disconnect(

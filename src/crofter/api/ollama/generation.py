@@ -8,13 +8,12 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.media import Attachments, with_media
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
-from crofter.core import Chunk, Prompt, Provenance, TextPrompt
+from crofter.core import Chunk, CrofterError, ErrorCode, Prompt, Provenance, TextPrompt
 
-from .keep import keep_alive_seconds
+from .keep import heeded_seconds, keep_alive_seconds, may_decide
 from .names import known_name
 from .replies import LINES, WholeCalls, created_at, ending
 from .request import chat_prompt, generate_prompt, generation_request
@@ -47,28 +46,23 @@ class Generation:
     async def chat(self, call: Call) -> App:
         """An answer to messages. Without any the model is only loaded, or, with a `keep_alive` of 0, let go."""
         body = await call.body(ChatBody)
-        attachments = Attachments()
-        prompt = chat_prompt(body, attachments) if body.messages else None
-        return await self._answer(call, body, prompt, attachments, _message)
+        return await self._answer(call, body, chat_prompt(body) if body.messages else None, _message)
 
     async def generate(self, call: Call) -> App:
         """Text after a prompt, or between it and a suffix."""
         body = await call.body(GenerateBody)
-        attachments = Attachments()
-        prompt = generate_prompt(body, attachments) if body.prompt or body.images else None
-        return await self._answer(call, body, prompt, attachments, _response)
+        prompt = generate_prompt(body) if body.prompt or body.images else None
+        return await self._answer(call, body, prompt, _response)
 
-    async def _answer(
-        self, call: Call, body: GenerationFields, prompt: Prompt | None, attachments: Attachments, part: Part
-    ) -> App:
+    async def _answer(self, call: Call, body: GenerationFields, prompt: Prompt | None, part: Part) -> App:
         services = self._services
         name = known_name(services, body.model)
         if prompt is None:
             reason = await self._only_kept(call, name, keep_alive_seconds(body.keep_alive))
             said = {"model": body.model, "created_at": created_at(), **part("", "", [])}
             return JsonReply({**said, "done": True, "done_reason": reason})
-        request = generation_request(body, prompt, services.settings.request_timeout_seconds)
-        request = await with_media(request, attachments, services.fetch_media)
+        keep_seconds = heeded_seconds(body.keep_alive, call.exchange.account)
+        request = generation_request(body, prompt, services.settings.request_timeout_seconds, keep_seconds)
         turn, chunks = await services.inference.open(msgspec.structs.replace(request, model=name), call.asker)
         seat = services.editors.seat(call, turn)
         if seat is not None:
@@ -88,10 +82,15 @@ class Generation:
         return JsonReply(whole, headers=headers)
 
     async def _only_kept(self, call: Call, name: str, seconds: float | None) -> str:
-        """Load a model, or have it unloaded as soon as nobody uses it; returns which."""
+        """Load a model, or have it unloaded as soon as nobody uses it; returns which. Raises FORBIDDEN for a key that may not unload."""
+        decides = may_decide(call.exchange.account)
         if seconds != 0:
             await self._services.inference.tokenize(name, TextPrompt(text=""), call.asker)
-        self._services.administration.keep_model(name, seconds)
+        elif not decides:
+            message = "this would unload the model for everybody; it needs a key with the scope 'admin'"
+            raise CrofterError(ErrorCode.FORBIDDEN, message, parameter="keep_alive")
+        if decides:
+            self._services.administration.keep_model(name, seconds)
         return "unload" if seconds == 0 else "load"
 
 

@@ -2,12 +2,24 @@
 
 import re
 
+from crofter.api.access import Account
 from crofter.core import CrofterError, ErrorCode
 
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|\u00b5s|ns)")
 _DURATION = re.compile(rf"[+-]?(?:{_PART.pattern})+")
 _LONGEST_SECONDS = 1e9
+
+
+def may_decide(account: Account | None) -> bool:
+    """Whether who asks says how long a model stays, which is everybody's: the owner, and keys with the scope `admin`."""
+    return account is None or "admin" in account.policy.scopes
+
+
+def heeded_seconds(given: str | float | None, account: Account | None) -> float | None:
+    """`keep_alive_seconds` of those who may decide; None, which leaves it to the settings, for others. Raises INVALID_REQUEST."""
+    seconds = keep_alive_seconds(given)
+    return seconds if may_decide(account) else None
 
 
 def keep_alive_seconds(given: str | float | None) -> float | None:

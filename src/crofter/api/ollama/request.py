@@ -20,13 +20,14 @@ from crofter.core import (
     new_request_id,
 )
 
-from .keep import keep_alive_seconds
 from .wire import ChatBody, GenerateBody, GenerationFields, InputMessage, Options
 
 _SEED_VALUES = 2**32
 
 
-def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: float | None) -> GenerationRequest:
+def generation_request(
+    body: GenerationFields, prompt: Prompt, timeout_seconds: float | None, keep_loaded_seconds: float | None
+) -> GenerationRequest:
     """The request for one prompt. Raises INVALID_REQUEST naming the field."""
     options = body.options or Options()
     limit = options.num_predict
@@ -42,29 +43,34 @@ def generation_request(body: GenerationFields, prompt: Prompt, timeout_seconds: 
         stop=tuple(text for text in stop if text),
         constraint=_form(body.format),
         timeout_seconds=timeout_seconds,
-        keep_loaded_seconds=keep_alive_seconds(body.keep_alive),
+        keep_loaded_seconds=keep_loaded_seconds,
     )
 
 
-def generate_prompt(body: GenerateBody, attachments: Attachments) -> Prompt:
-    """What `generate` continues: a gap, raw text, or one message, whose images become `attachments`. Raises INVALID_REQUEST."""
+def generate_prompt(body: GenerateBody) -> Prompt:
+    """What `generate` continues: a gap, raw text, or one message. Raises INVALID_REQUEST."""
     if body.suffix or body.raw:
         if body.images:
             raise CrofterError(
                 ErrorCode.UNSUPPORTED, "images have their place in a chat; leave out raw and suffix", parameter="images"
             )
         return InfillPrompt(prefix=body.prompt, suffix=body.suffix) if body.suffix else TextPrompt(text=body.prompt)
+    attachments = Attachments()
     content = _seen(body.prompt, body.images, "images", attachments)
     system = (Message(role="system", content=body.system),) if body.system else ()
     return ChatPrompt(
-        messages=(*system, Message(role="user", content=content)), template_arguments=_template_arguments(body)
+        messages=(*system, Message(role="user", content=content)),
+        media=tuple(attachments.parts),
+        template_arguments=_template_arguments(body),
     )
 
 
-def chat_prompt(body: ChatBody, attachments: Attachments) -> ChatPrompt:
-    """The conversation, whose images become `attachments`. Raises INVALID_REQUEST."""
+def chat_prompt(body: ChatBody) -> ChatPrompt:
+    """The conversation. Raises INVALID_REQUEST."""
+    attachments = Attachments()
     return ChatPrompt(
         messages=tuple(_message(index, message, attachments) for index, message in enumerate(body.messages)),
+        media=tuple(attachments.parts),
         tools=tuple(msgspec.to_builtins(tool) for tool in body.tools or ()),
         template_arguments=_template_arguments(body),
     )

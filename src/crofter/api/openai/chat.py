@@ -9,7 +9,7 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.media import Attachments, with_media
+from crofter.api.media import Attachments
 from crofter.api.provenance import Extension, provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
 from crofter.api.services import Services
@@ -58,11 +58,7 @@ class ChatCompletions:
         """Parse, choose the way, and answer in one piece or as a stream."""
         services = self._services
         body = await call.body(ChatCompletionBody)
-        attachments = Attachments()
-        request = chat_request(services, body, attachments)
-        turn, chunks = await services.inference.open(
-            await with_media(request, attachments, services.fetch_media), call.asker
-        )
+        turn, chunks = await services.inference.open(chat_request(services, body), call.asker)
         headers = provenance_headers(turn.provenance)
         reply_id, created = completion_id("chatcmpl"), int(time.time())
         choices, with_logprobs = turn.request.choices, turn.request.top_logprobs is not None
@@ -142,16 +138,14 @@ class CollectedChat:
         )
 
 
-def chat_request(services: Services, body: ChatCompletionBody, attachments: Attachments) -> GenerationRequest:
-    """What a chat completion asks for, but for its `attachments`, which are taken out of it.
-
-    Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field.
-    """
+def chat_request(services: Services, body: ChatCompletionBody) -> GenerationRequest:
+    """What a chat completion asks for. Raises INVALID_REQUEST, UNSUPPORTED or NOT_FOUND naming the field."""
     if body.top_logprobs and not body.logprobs:
         raise CrofterError(ErrorCode.INVALID_REQUEST, "top_logprobs needs logprobs: true", parameter="top_logprobs")
-    tools = tools_of(body)
+    tools, attachments = tools_of(body), Attachments()
     prompt = ChatPrompt(
         messages=tuple(_message(index, message, attachments) for index, message in enumerate(body.messages)),
+        media=tuple(attachments.parts),
         tools=tools,
         tool_choice=tool_choice(body, tools),
         template_arguments=_template_arguments(body),

@@ -19,9 +19,11 @@ from .owner import OWN
 ADDRESSES: tuple[Address, ...] = OWN + INFERENCE
 Schemas = dict[Shape, dict[str, Any]]
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_NOT_FOUND = "There is none of that name"
 _STATUS_OF_ALL = {401: "A key is needed", 403: "Not allowed", 500: "A fault of the node", 503: "Not now; try again"}
 _STATUS_OF_BODIES = {
     400: "The request is not right, or asks for what is not supported",
+    404: _NOT_FOUND,
     413: "The body is too large",
     429: "Too many requests",
     499: "The client went away",
@@ -29,7 +31,7 @@ _STATUS_OF_BODIES = {
 }
 _OTHER_STATUS = {
     202: "Accepted; there is nothing to say",
-    404: "There is none of that name",
+    404: _NOT_FOUND,
     405: "Not by this method",
     406: "The client accepts none of what could be sent",
     409: "Something is in the way",
@@ -115,16 +117,17 @@ def _path(address: Address, known: Schemas) -> dict[str, Any]:
         parameter = {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         item.setdefault("parameters", []).append(parameter)
     for method, operation in address.operations.items():
-        item[method.lower()] = _operation(address.dialect, operation, known)
+        item[method.lower()] = _operation(address, operation, known)
     return item
 
 
-def _operation(dialect: Dialect, operation: Operation, known: Schemas) -> dict[str, Any]:
+def _operation(address: Address, operation: Operation, known: Schemas) -> dict[str, Any]:
+    dialect = address.dialect
     said: dict[str, Any] = {
         "tags": [dialect.name],
         "summary": operation.summary,
         "security": [{"administrator": []}] if dialect.is_owner else [{}, {"bearer": []}, {"x-api-key": []}],
-        "responses": _responses(dialect, operation, known),
+        "responses": _responses(address, operation, known),
     }
     if operation.body is not None:
         said["requestBody"] = {
@@ -136,7 +139,7 @@ def _operation(dialect: Dialect, operation: Operation, known: Schemas) -> dict[s
     return said
 
 
-def _responses(dialect: Dialect, operation: Operation, known: Schemas) -> dict[str, Any]:
+def _responses(address: Address, operation: Operation, known: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if operation.reply is not None:
         content["application/json"] = {"schema": _schema(operation.reply, known)}
@@ -147,11 +150,13 @@ def _responses(dialect: Dialect, operation: Operation, known: Schemas) -> dict[s
     refusals = dict(_STATUS_OF_ALL)
     if operation.body is not None:
         refusals |= _STATUS_OF_BODIES
+    if _PARAMETER.search(address.path):
+        refusals[404] = _NOT_FOUND
     refusals |= {status: _OTHER_STATUS.get(status) or _STATUS_OF_BODIES[status] for status in operation.refusals}
     done: dict[str, Any] = {"description": "Done", "content": content} if content else {"description": "Done"}
     responses = {str(operation.status): done}
     for status, text in sorted(refusals.items()):
-        responses[str(status)] = {"description": text, **_error(dialect, status, known)}
+        responses[str(status)] = {"description": text, **_error(address.dialect, status, known)}
     return responses
 
 

@@ -8,6 +8,7 @@ from crofter.api.anthropic import models as anthropic_models
 from crofter.api.anthropic import replies as anthropic_replies
 from crofter.api.anthropic import wire as anthropic_wire
 from crofter.api.errors import ErrorBody
+from crofter.api.llama import tokens as llama_tokens
 from crofter.api.llama import wire as llama_wire
 from crofter.api.ollama import wire as ollama_wire
 from crofter.api.openai import chat, completions, embeddings, models, wire
@@ -51,7 +52,6 @@ _OPENAI = (
             stream=SSE,
             piece=_JSON,
             last_data=_DONE,
-            refusals=(404,),
         ),
     ),
     _v1(
@@ -64,18 +64,12 @@ _OPENAI = (
             stream=SSE,
             piece=(completions.Completion, ErrorBody),
             last_data=_DONE,
-            refusals=(404,),
         ),
     ),
     _v1(
         "/embeddings",
         OPENAI,
-        POST=Operation(
-            summary="Turn texts into vectors.",
-            body=wire.EmbeddingBody,
-            reply=embeddings.EmbeddingList,
-            refusals=(404,),
-        ),
+        POST=Operation(summary="Turn texts into vectors.", body=wire.EmbeddingBody, reply=embeddings.EmbeddingList),
     ),
     _v1(
         "/infill",
@@ -86,7 +80,24 @@ _OPENAI = (
             reply=_JSON,
             stream=SSE,
             piece=_JSON,
-            refusals=(404,),
+        ),
+    ),
+    _v1(
+        "/tokenize",
+        OPENAI,
+        POST=Operation(
+            summary="The token ids of a text, as llama-server gives them.",
+            body=llama_wire.TokenizeBody,
+            reply=llama_tokens.Tokens,
+        ),
+    ),
+    _v1(
+        "/detokenize",
+        OPENAI,
+        POST=Operation(
+            summary="The text of token ids, as llama-server gives it.",
+            body=llama_wire.DetokenizeBody,
+            reply=llama_tokens.Detokenized,
         ),
     ),
     Address(
@@ -97,7 +108,6 @@ _OPENAI = (
                 summary="Put documents in the order of how well they answer a question.",
                 body=rerank.RerankBody,
                 reply=rerank.Ranking,
-                refusals=(404,),
             )
         },
         also_at=("/rerank", "/v1/reranking", "/reranking", "/v2/rerank"),
@@ -111,34 +121,30 @@ _OPENAI = (
             reply=items.Response,
             stream=SSE,
             piece=_JSON,
-            refusals=(404,),
         ),
     ),
     _v1(
         "/responses/input_tokens",
         OPENAI,
         POST=Operation(
-            summary="Count the tokens of a request.",
-            body=responses_wire.TokensBody,
-            reply=routes.InputTokens,
-            refusals=(404,),
+            summary="Count the tokens of a request.", body=responses_wire.TokensBody, reply=routes.InputTokens
         ),
     ),
     _v1(
         "/responses/{name}",
         OPENAI,
-        GET=Operation(summary="A response that was kept.", reply=items.Response, refusals=(404,)),
-        DELETE=Operation(summary="Forget a response.", reply=routes.DeletedResponse, refusals=(404,)),
+        GET=Operation(summary="A response that was kept.", reply=items.Response),
+        DELETE=Operation(summary="Forget a response.", reply=routes.DeletedResponse),
     ),
     _v1(
         "/responses/{name}/cancel",
         OPENAI,
-        POST=Operation(summary="Stop a response that is being written.", reply=_JSON, refusals=(404,)),
+        POST=Operation(summary="Stop a response that is being written.", reply=_JSON),
     ),
     _v1(
         "/responses/{name}/input_items",
         OPENAI,
-        GET=Operation(summary="What a kept response answered.", reply=routes.ItemPage, refusals=(404,)),
+        GET=Operation(summary="What a kept response answered.", reply=routes.ItemPage),
     ),
     _v1(
         "/models",
@@ -151,7 +157,7 @@ _OPENAI = (
     _v1(
         "/models/{name:path}",
         MODEL_LIST,
-        GET=Operation(summary="One model.", reply=(models.ModelEntry, anthropic_models.ModelInfo), refusals=(404,)),
+        GET=Operation(summary="One model.", reply=(models.ModelEntry, anthropic_models.ModelInfo)),
     ),
 )
 
@@ -165,17 +171,13 @@ _ANTHROPIC = (
             reply=anthropic_replies.MessageReply,
             stream=SSE,
             piece=_JSON,
-            refusals=(404,),
         ),
     ),
     _v1(
         "/messages/count_tokens",
         ANTHROPIC,
         POST=Operation(
-            summary="Count the tokens of messages.",
-            body=anthropic_wire.CountBody,
-            reply=anthropic_messages.TokenCount,
-            refusals=(404,),
+            summary="Count the tokens of messages.", body=anthropic_wire.CountBody, reply=anthropic_messages.TokenCount
         ),
     ),
 )
@@ -189,10 +191,7 @@ _OLLAMA = (
     _ollama("/api/version", GET=Operation(summary="The version of Ollama whose API this is.", reply=ollama.Version)),
     _ollama("/api/tags", GET=Operation(summary="The installed models.", reply=ollama.Tags)),
     _ollama("/api/ps", GET=Operation(summary="The models in memory.", reply=ollama.RunningModels)),
-    _ollama(
-        "/api/show",
-        POST=Operation(summary="One model.", body=ollama_wire.NameBody, reply=ollama.Shown, refusals=(404,)),
-    ),
+    _ollama("/api/show", POST=Operation(summary="One model.", body=ollama_wire.NameBody, reply=ollama.Shown)),
     _ollama(
         "/api/chat",
         POST=Operation(
@@ -201,7 +200,6 @@ _OLLAMA = (
             reply=ollama.ChatLine,
             stream=NDJSON,
             piece=ollama.ChatLine,
-            refusals=(404,),
         ),
     ),
     _ollama(
@@ -212,22 +210,16 @@ _OLLAMA = (
             reply=ollama.GenerateLine,
             stream=NDJSON,
             piece=ollama.GenerateLine,
-            refusals=(404,),
         ),
     ),
     _ollama(
         "/api/embed",
-        POST=Operation(
-            summary="Turn texts into vectors.", body=ollama_wire.EmbedBody, reply=ollama.Vectors, refusals=(404,)
-        ),
+        POST=Operation(summary="Turn texts into vectors.", body=ollama_wire.EmbedBody, reply=ollama.Vectors),
     ),
     _ollama(
         "/api/embeddings",
         POST=Operation(
-            summary="Turn a text into a vector, as it was before.",
-            body=ollama_wire.OldEmbedBody,
-            reply=ollama.Vector,
-            refusals=(404,),
+            summary="Turn a text into a vector, as it was before.", body=ollama_wire.OldEmbedBody, reply=ollama.Vector
         ),
     ),
     _ollama(
@@ -239,13 +231,13 @@ _OLLAMA = (
             reply=ollama.PullLine,
             stream=NDJSON,
             piece=ollama.PullLine,
-            refusals=(404, 409, 502, 507),
+            refusals=(409, 502, 507),
         ),
     ),
     _ollama(
         "/api/delete",
         OLLAMA_OWNER,
-        DELETE=Operation(summary="Remove a model.", body=ollama_wire.NameBody, refusals=(404, 409)),
+        DELETE=Operation(summary="Remove a model.", body=ollama_wire.NameBody, refusals=(409,)),
     ),
 )
 
@@ -260,7 +252,7 @@ _MCP = (
                 reply=_JSON,
                 stream=SSE,
                 piece=_JSON,
-                refusals=(202, 404, 406, 415),
+                refusals=(202, 406, 415),
             ),
             "GET": Operation(
                 summary="The server's messages of a session.",

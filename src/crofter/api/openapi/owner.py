@@ -30,14 +30,14 @@ _MODELS = (
     _own("/models", GET=Operation(summary="The installed models.", reply=list[model_values.ModelSummary])),
     _own(
         "/models/{name:path}",
-        GET=Operation(summary="Everything about one model.", reply=model_values.ModelDetails, refusals=(404,)),
+        GET=Operation(summary="Everything about one model.", reply=model_values.ModelDetails),
         PATCH=Operation(
             summary="Decide what a model is for, its context, and whether it stays loaded.",
             body=model_values.ModelChange,
             reply=model_values.ModelDetails,
-            refusals=(404, 409),
+            refusals=(409,),
         ),
-        DELETE=Operation(summary="Remove a model.", reply=model_values.ModelSummary, refusals=(404, 409)),
+        DELETE=Operation(summary="Remove a model.", reply=model_values.ModelSummary, refusals=(409,)),
     ),
     _own(
         "/aliases",
@@ -46,7 +46,7 @@ _MODELS = (
             body=admin.AliasBody,
             reply=model_values.ModelSummary,
             status=201,
-            refusals=(404, 409),
+            refusals=(409,),
         ),
     ),
     _own(
@@ -56,7 +56,7 @@ _MODELS = (
             body=installing.PullRequest,
             stream=NDJSON,
             piece=installing.PullProgress,
-            refusals=(404, 409, 502, 507),
+            refusals=(409, 502, 507),
         ),
     ),
     _own(
@@ -66,7 +66,6 @@ _MODELS = (
             body=admin.NameBody,
             stream=NDJSON,
             piece=installing.PullProgress,
-            refusals=(404,),
         ),
     ),
     _own(
@@ -75,7 +74,6 @@ _MODELS = (
             summary="Models of other programs on this machine.",
             body=installing.ModelSearch,
             reply=installing.FoundModels,
-            refusals=(404,),
         ),
     ),
     _own(
@@ -85,7 +83,7 @@ _MODELS = (
             body=installing.ImportRequest,
             stream=NDJSON,
             piece=installing.PullProgress,
-            refusals=(404, 409, 507),
+            refusals=(409, 507),
         ),
     ),
     _own(
@@ -95,15 +93,12 @@ _MODELS = (
             body=installing.QuantizeRequest,
             stream=NDJSON,
             piece=installing.PullProgress,
-            refusals=(404, 409, 507),
+            refusals=(409, 507),
         ),
     ),
     _own("/catalogue", GET=Operation(summary="Good defaults by name.", reply=list[installing.CatalogueItem])),
     _own("/ps", GET=Operation(summary="The loaded models.", reply=list[model_values.LoadedModel])),
-    _own(
-        "/unload",
-        POST=Operation(summary="Unload a model.", body=admin.NameBody, reply=admin.Done, refusals=(404, 409)),
-    ),
+    _own("/unload", POST=Operation(summary="Unload a model.", body=admin.NameBody, reply=admin.Done, refusals=(409,))),
     _own(
         "/tune",
         POST=Operation(
@@ -111,7 +106,7 @@ _MODELS = (
             body=admin.TuneBody,
             stream=NDJSON,
             piece=model_values.TuneProgress,
-            refusals=(404, 409),
+            refusals=(409,),
         ),
     ),
 )
@@ -120,10 +115,7 @@ _REST = (
     _own("/status", GET=Operation(summary="The node at a glance.", reply=values.NodeStatus)),
     _own("/doctor", GET=Operation(summary="What to mend on this machine.", reply=list[values.Check])),
     _own("/settings", GET=Operation(summary="All settings.", reply=list[values.Setting])),
-    _own(
-        "/settings/{name}",
-        PUT=Operation(summary="Change a setting.", body=admin.SettingBody, reply=values.Setting, refusals=(404,)),
-    ),
+    _own("/settings/{name}", PUT=Operation(summary="Change a setting.", body=admin.SettingBody, reply=values.Setting)),
     _own("/shutdown", POST=Operation(summary="Stop the node.", reply=admin.Done, status=202)),
 )
 
@@ -132,25 +124,16 @@ _KEYS = (
         "/keys",
         GET=Operation(summary="The API keys, without their secrets.", reply=list[keys.KeySummary]),
         POST=Operation(
-            summary="Make an API key.",
-            body=keys.KeyRequest,
-            reply=keys.CreatedKey,
-            status=201,
-            refusals=(404, 409),
+            summary="Make an API key.", body=keys.KeyRequest, reply=keys.CreatedKey, status=201, refusals=(409,)
         ),
     ),
     _own(
         "/keys/{name}",
-        GET=Operation(summary="One key, its limits and its use.", reply=keys.KeySummary, refusals=(404,)),
-        PATCH=Operation(
-            summary="Change what a key allows.", body=keys.KeyChange, reply=keys.KeySummary, refusals=(404,)
-        ),
-        DELETE=Operation(summary="Revoke a key.", reply=keys.KeySummary, refusals=(404,)),
+        GET=Operation(summary="One key, its limits and its use.", reply=keys.KeySummary),
+        PATCH=Operation(summary="Change what a key allows.", body=keys.KeyChange, reply=keys.KeySummary),
+        DELETE=Operation(summary="Revoke a key.", reply=keys.KeySummary),
     ),
-    _own(
-        "/keys/{name}/usage",
-        GET=Operation(summary="What a key was used for, by day.", reply=list[keys.DayUsage], refusals=(404,)),
-    ),
+    _own("/keys/{name}/usage", GET=Operation(summary="What a key was used for, by day.", reply=list[keys.DayUsage])),
     _own("/usage", GET=Operation(summary="What all keys were used for, by day.", reply=list[keys.DayUsage])),
 )
 
@@ -164,25 +147,22 @@ _PROVIDERS = (
             body=providing.NewProvider,
             reply=providing.ProviderSummary,
             status=201,
-            refusals=(404, 409, 502),
+            refusals=(409, 502),
         ),
     ),
     _own(
         "/providers/{name}",
-        GET=Operation(summary="One of them.", reply=providing.ProviderSummary, refusals=(404,)),
+        GET=Operation(summary="One of them.", reply=providing.ProviderSummary),
         PATCH=Operation(
             summary="Change its key, its radius, or whether it is asked.",
             body=providing.ProviderChange,
             reply=providing.ProviderSummary,
-            refusals=(404,),
         ),
-        DELETE=Operation(summary="Forget it and its key.", reply=providing.ProviderSummary, refusals=(404,)),
+        DELETE=Operation(summary="Forget it and its key.", reply=providing.ProviderSummary),
     ),
     _own(
         "/providers/{name}/models",
-        POST=Operation(
-            summary="Ask it for its models again.", reply=providing.ProviderSummary, refusals=(404, 429, 502)
-        ),
+        POST=Operation(summary="Ask it for its models again.", reply=providing.ProviderSummary, refusals=(429, 502)),
     ),
     _own(
         "/providers/{name}/test",
@@ -190,7 +170,7 @@ _PROVIDERS = (
             summary="Ask it something tiny.",
             body=providing.TriedModel,
             reply=providing.ProviderTrial,
-            refusals=(404, 429, 502),
+            refusals=(429, 502),
         ),
     ),
 )

@@ -79,6 +79,10 @@ class Intake:
         with self._one_by_one:
             return self._tokenize(prompt, readings)
 
+    def written(self, tokens: Sequence[int]) -> tuple[bytes, ...]:
+        """How each token is written, special tokens included."""
+        return tuple(self._vocabulary.written_token(token) for token in tokens)
+
     def _tokenize(self, prompt: Prompt, readings: Readings, room_tokens: int | None = None) -> Tokens:
         """`room_tokens`: what a prompt that may be shortened may take."""
         match prompt:
@@ -93,7 +97,11 @@ class Intake:
                     return Tokens(ids, thinks, spans)
                 return Tokens(self._vocabulary.tokenize(text, add_special=add_special, parse_special=True), thinks)
             case TextPrompt():
-                return Tokens(self._vocabulary.tokenize(prompt.text, add_special=True, parse_special=True))
+                return Tokens(
+                    self._vocabulary.tokenize(
+                        prompt.text, add_special=prompt.add_special, parse_special=prompt.parse_special
+                    )
+                )
             case TokenPrompt():
                 for token in prompt.tokens:
                     if not 0 <= token < self._vocabulary.size:

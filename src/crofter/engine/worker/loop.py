@@ -207,7 +207,8 @@ class WorkerLoop:
                 self._take_media(message, prompt)
             case Tokenize():
                 tokens = self._intake.tokenize(message.prompt).ids
-                self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens)))
+                pieces = self._intake.written(tokens) if message.with_pieces else ()
+                self._inbox.put(Tokenized(call=message.call, tokens=tuple(tokens), pieces=pieces))
             case Cancel():
                 if self._media is not None:
                     self._media.cancel(message.call)

@@ -59,7 +59,11 @@ class Vocabulary:
 
     def marker(self, token: int) -> str:
         """How a token is written in a template, control tokens included."""
-        return "" if token == NO_TOKEN else self._read_piece(token, special=True).decode("utf-8", "replace")
+        return "" if token == NO_TOKEN else self.written_token(token).decode("utf-8", "replace")
+
+    def written_token(self, token: int) -> bytes:
+        """The bytes a token is written with, control tokens included."""
+        return self._read_piece(token, special=True)
 
     def show_markers(self, markers: tuple[str, ...]) -> None:
         """Let these control tokens appear in `piece`, because the text pipeline looks for them."""
@@ -87,7 +91,7 @@ class Vocabulary:
 
     def written(self) -> tuple[list[bytes], list[int]]:
         """How each token is written, and the ids of those that are marks rather than text."""
-        pieces = [self._read_piece(token, special=True) for token in range(self.size)]
+        pieces = [self.written_token(token) for token in range(self.size)]
         return pieces, [token for token, piece in enumerate(pieces) if self._is_mark(token, piece)]
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from crofter.api.openai.replies import CachedTokens, ReasoningTokens
+from crofter.api.openai.replies import CachedTokens, ChatLogprobWithTop, ReasoningTokens
 from crofter.api.provenance import Extension
 from crofter.core import Usage
 
@@ -24,7 +24,7 @@ class TextPart(msgspec.Struct, kw_only=True):
     type: str
     text: str = ""
     annotations: list[Any] | msgspec.UnsetType = msgspec.UNSET
-    logprobs: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    logprobs: list[ChatLogprobWithTop] | msgspec.UnsetType = msgspec.UNSET
 
 
 class OutputItem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,9 +62,9 @@ def call_item(name: str) -> OutputItem:
     )
 
 
-def output_text(text: str) -> TextPart:
-    """Text of a message."""
-    return TextPart(type="output_text", text=text, annotations=[], logprobs=[])
+def output_text(text: str, logprobs: list[ChatLogprobWithTop]) -> TextPart:
+    """Text of a message, and its tokens if they were asked for."""
+    return TextPart(type="output_text", text=text, annotations=[], logprobs=logprobs)
 
 
 class ResponseUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +107,7 @@ class Response(msgspec.Struct, kw_only=True):
     text: dict[str, Any]
     tool_choice: Any
     tools: list[Any]
+    top_logprobs: int
     top_p: float | None
     truncation: str
     usage: ResponseUsage | None = None
@@ -133,6 +134,7 @@ def begun_response(body: ResponsesBody, model_name: str) -> Response:
         text={"format": msgspec.to_builtins(body.text.format) if body.text and body.text.format else {"type": "text"}},
         tool_choice=msgspec.to_builtins(body.tool_choice) if body.tool_choice is not None else "auto",
         tools=[msgspec.to_builtins(tool) for tool in body.tools or ()],
+        top_logprobs=body.top_logprobs or 0,
         top_p=1.0 if body.top_p is None else body.top_p,
         truncation=body.truncation or "disabled",
         user=body.user,

@@ -23,6 +23,7 @@ from crofter.core import (
 
 from .wire import ChosenTool, Content, InputItem, ResponsesBody, TokensBody
 
+_LOGPROBS = "message.output_text.logprobs"
 _TEXTS = frozenset({"input_text", "output_text", "text", "reasoning_text", "summary_text", "refusal"})
 
 
@@ -36,31 +37,30 @@ def items_of(given: str | list[InputItem] | None) -> list[InputItem]:
 
 
 def generation_request(
-    body: ResponsesBody, items: Sequence[InputItem], attachments: Attachments, timeout_seconds: float | None
+    body: ResponsesBody, items: Sequence[InputItem], timeout_seconds: float | None
 ) -> GenerationRequest:
-    """What a response asks for, but for its `attachments`, which are taken out of `items`, those of the whole conversation.
-
-    Raises INVALID_REQUEST or UNSUPPORTED naming the field.
-    """
+    """What a response asks for; `items` are those of the whole conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
     return GenerationRequest(
         request_id=new_request_id(),
         model=body.model or "",
-        prompt=chat_prompt(body, items, attachments),
+        prompt=chat_prompt(body, items),
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p),
         max_tokens=body.max_output_tokens,
         thinking_tokens=0 if body.reasoning is not None and body.reasoning.effort == "none" else None,
         constraint=_form(body),
+        top_logprobs=_top_logprobs(body),
         timeout_seconds=timeout_seconds,
     )
 
 
-def chat_prompt(body: TokensBody, items: Sequence[InputItem], attachments: Attachments) -> ChatPrompt:
-    """The conversation, its `attachments` taken out. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
+def chat_prompt(body: TokensBody, items: Sequence[InputItem]) -> ChatPrompt:
+    """The conversation. Raises INVALID_REQUEST or UNSUPPORTED naming the field."""
     system = [Message(role="system", content=body.instructions)] if body.instructions else []
-    tools = _tools(body)
+    tools, attachments = _tools(body), Attachments()
     arguments = {} if body.reasoning is None or body.reasoning.effort is None else _thinking(body.reasoning.effort)
     return ChatPrompt(
         messages=tuple(_joined([*system, *(message for item in items for message in _messages(item, attachments))])),
+        media=tuple(attachments.parts),
         tools=tools,
         tool_choice=_tool_choice(body, tools),
         template_arguments=arguments,
@@ -182,6 +182,15 @@ def _tool_choice(body: TokensBody, tools: Sequence[dict[str, Any]]) -> ToolChoic
             ErrorCode.UNSUPPORTED, "tool_choice names a tool this node does not have", parameter="tool_choice"
         )
     return checked_choice(choice, tools)
+
+
+def _top_logprobs(body: ResponsesBody) -> int | None:
+    if _LOGPROBS in (body.include or ()):
+        return body.top_logprobs or 0
+    if body.top_logprobs:
+        message = f'top_logprobs needs include: ["{_LOGPROBS}"]'
+        raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="top_logprobs")
+    return None
 
 
 def _form(body: TokensBody) -> JsonSchema | None:

@@ -7,7 +7,6 @@ import msgspec
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.media import Attachments, with_media
 from crofter.api.openai.replies import Tally
 from crofter.api.provenance import provenance_headers
 from crofter.api.replies import SSE, JsonReply, StreamReply, until_disconnect
@@ -57,11 +56,8 @@ class Responses:
                 ErrorCode.UNSUPPORTED, "responses in the background are not supported", parameter="background"
             )
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        attachments = Attachments()
-        request = generation_request(body, items, attachments, services.settings.request_timeout_seconds)
-        turn, chunks = await services.inference.open(
-            await with_media(request, attachments, services.fetch_media), call.asker
-        )
+        request = generation_request(body, items, services.settings.request_timeout_seconds)
+        turn, chunks = await services.inference.open(request, call.asker)
         headers = provenance_headers(turn.provenance)
         tally, ignored = Tally(1), ignored_tools(body) or msgspec.UNSET
         writer = ResponseWriter(
@@ -106,9 +102,7 @@ class Responses:
         """How many tokens a request is, without answering it."""
         body = await call.body(TokensBody)
         items = [*self._kept.conversation(body.previous_response_id), *items_of(body.input)]
-        attachments = Attachments()
-        prompt = await attachments.attached_to(chat_prompt(body, items, attachments), self._services.fetch_media)
-        tokens = await self._services.inference.tokenize(body.model or "", prompt, call.asker)
+        tokens = await self._services.inference.tokenize(body.model or "", chat_prompt(body, items), call.asker)
         return JsonReply(InputTokens(input_tokens=len(tokens)))
 
     async def _events(

@@ -74,6 +74,8 @@ class TokensBody(msgspec.Struct, kw_only=True):
 class ResponsesBody(TokensBody, kw_only=True):
     """`POST /v1/responses`."""
 
+    include: list[str] | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
     stream: bool | None = None
     store: bool | None = None
     background: bool | None = None

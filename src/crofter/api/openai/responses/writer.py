@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from crofter.api.openai.replies import ChatLogprobWithTop, chat_logprobs
 from crofter.api.provenance import Extension
 from crofter.core import Chunk, CrofterError, ToolCallDelta
 
@@ -35,6 +36,8 @@ class ResponseWriter:
         """Whether the first events were made."""
         self._texts: list[str] = []
         """Of the open item, joined when it is closed: adding to a text again and again would cost the square of its length."""
+        self._logprobs: list[ChatLogprobWithTop] = []
+        """Of the open message."""
         self._open: OutputItem | None = None
         self._call_index = -1
 
@@ -49,9 +52,13 @@ class ResponseWriter:
         """What one chunk brings."""
         events = b""
         if chunk.reasoning:
-            events += self._opened("reasoning") + self._text_delta("response.reasoning_text.delta", chunk.reasoning)
+            events += self._opened("reasoning") + self._delta("response.reasoning_text.delta", chunk.reasoning)
         if chunk.text:
-            events += self._opened("message") + self._text_delta("response.output_text.delta", chunk.text)
+            # Tokens of thinking and calls are in other chunks, and are not told.
+            events += self._opened("message")
+            logprobs = chat_logprobs(chunk.logprobs).content
+            self._logprobs += logprobs
+            events += self._delta("response.output_text.delta", chunk.text, logprobs=logprobs)
         for delta in chunk.tool_calls:
             events += self._call(delta)
         if chunk.finish_reason is not None:
@@ -84,17 +91,16 @@ class ResponseWriter:
         item = thinking_item() if kind == "reasoning" else message_item()
         events += self._add(item)
         if kind == "message":
-            events += self._item_event("response.content_part.added", content_index=0, part=output_text(""))
+            events += self._item_event("response.content_part.added", content_index=0, part=output_text("", []))
         return events
 
     def _add(self, item: OutputItem) -> bytes:
-        self._open, self._texts = item, []
+        self._open, self._texts, self._logprobs = item, [], []
         self.response.output.append(item)
         return self._event("response.output_item.added", output_index=len(self.response.output) - 1, item=item)
 
-    def _text_delta(self, name: str, text: str) -> bytes:
+    def _delta(self, name: str, text: str, **more: list[ChatLogprobWithTop]) -> bytes:
         self._texts.append(text)
-        more = {"logprobs": list[Any]()} if name == "response.output_text.delta" else {}
         return self._item_event(name, content_index=0, delta=text, **more)
 
     def _call(self, delta: ToolCallDelta) -> bytes:
@@ -115,7 +121,8 @@ class ResponseWriter:
         if item.type == "function_call":
             item.arguments = text
         else:
-            item.content = [output_text(text) if item.type == "message" else TextPart(type="reasoning_text", text=text)]
+            said = item.type == "message"
+            item.content = [output_text(text, self._logprobs) if said else TextPart(type="reasoning_text", text=text)]
         if item.type != "reasoning":
             item.status = "completed"
         return item, text
@@ -132,8 +139,9 @@ class ResponseWriter:
         elif item.type == "reasoning":
             events = self._event("response.reasoning_text.done", **place, content_index=0, text=text)
         else:
-            events = self._event("response.output_text.done", **place, content_index=0, text=text, logprobs=[])
-            events += self._event("response.content_part.done", **place, content_index=0, part=output_text(text))
+            place["content_index"] = 0
+            events = self._event("response.output_text.done", **place, text=text, logprobs=self._logprobs)
+            events += self._event("response.content_part.done", **place, part=output_text(text, self._logprobs))
         return events + self._event("response.output_item.done", output_index=index, item=item)
 
     def _item_event(self, name: str, /, **fields: Any) -> bytes:  # noqa: ANN401 - what the event holds
