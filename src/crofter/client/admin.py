@@ -16,6 +16,7 @@ from crofter.api import (
     ModelChange,
     ModelDetails,
     ModelSummary,
+    NodeIdentity,
     NodeStatus,
     PullProgress,
     PullRequest,
@@ -44,6 +45,10 @@ class Admin:
 
     def status(self) -> NodeStatus:
         return self._connection.get(f"{ADMIN}/status", NodeStatus)
+
+    def identity(self) -> NodeIdentity:
+        """Who the node is to others."""
+        return self._connection.get(f"{ADMIN}/identity", NodeIdentity)
 
     def models(self) -> list[ModelSummary]:
         return self._connection.get(f"{ADMIN}/models", list[ModelSummary])

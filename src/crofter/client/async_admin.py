@@ -16,6 +16,7 @@ from crofter.api import (
     ModelChange,
     ModelDetails,
     ModelSummary,
+    NodeIdentity,
     NodeStatus,
     PullProgress,
     PullRequest,
@@ -36,6 +37,10 @@ class AsyncAdmin:
 
     async def status(self) -> NodeStatus:
         return await self._connection.get(f"{ADMIN}/status", NodeStatus)
+
+    async def identity(self) -> NodeIdentity:
+        """Who the node is to others."""
+        return await self._connection.get(f"{ADMIN}/identity", NodeIdentity)
 
     async def models(self) -> list[ModelSummary]:
         return await self._connection.get(f"{ADMIN}/models", list[ModelSummary])
