@@ -26,6 +26,7 @@ from crofter.api import (
     ModelSearch,
     ModelSummary,
     NewProvider,
+    NodeIdentity,
     NodeStatus,
     ProviderChange,
     ProviderSummary,
@@ -241,6 +242,9 @@ class FakeAdministration:
             active_requests=0,
             resident_bytes=0,
         )
+
+    def identity(self) -> NodeIdentity:
+        return NodeIdentity(id="croft1-fake", did="did:key:z6MkFake", fingerprint="fake-fake")
 
     def installed_models(self) -> list[ModelSummary]:
         return self.installed

@@ -23,6 +23,8 @@ export type ErrorCode =
   | "out_of_memory"
   | "disk_full"
   | "store_failed"
+  | "identity_locked"
+  | "identity_unusable"
   | "config_invalid"
   | "node_not_running"
   | "shutting_down"

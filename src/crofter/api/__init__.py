@@ -1,7 +1,7 @@
 """The HTTP door: dialects, the owner's routes, security, the error table. Nothing behind it knows dialects."""
 
 from .access import Account, LimitPeriod, LimitUnit, Room
-from .administration import Administration, Check, NodeStatus, Setting
+from .administration import Administration, Check, NodeIdentity, NodeStatus, Setting
 from .app import create_app
 from .installing import (
     CatalogueItem,
@@ -64,6 +64,7 @@ __all__ = [
     "ModelSearch",
     "ModelSummary",
     "NewProvider",
+    "NodeIdentity",
     "NodeStatus",
     "ProviderAdministration",
     "ProviderChange",

@@ -35,6 +35,17 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     resident_bytes: int
 
 
+class NodeIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the node is to others: one Ed25519 public key, written in three ways."""
+
+    id: str
+    """For people, with check characters: `croft1-…`."""
+    did: str
+    """The same as a W3C did:key."""
+    fingerprint: str
+    """The first eight characters of the id: for lists, never to decide by."""
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One finding of `doctor`."""
 
@@ -60,6 +71,7 @@ class Administration(Protocol):
     """Every method raises CrofterError when it cannot do what it says."""
 
     def status(self) -> NodeStatus: ...
+    def identity(self) -> NodeIdentity: ...
     def installed_models(self) -> list[ModelSummary]: ...
     def models(self) -> list[ModelSummary]:
         """The installed ones, then what providers offered when their owner last asked."""

@@ -29,6 +29,8 @@ STATUS_AND_TYPE: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.OUT_OF_MEMORY: (503, "server_error"),
     ErrorCode.DISK_FULL: (507, "server_error"),
     ErrorCode.STORE_FAILED: (500, "server_error"),
+    ErrorCode.IDENTITY_LOCKED: (403, "permission_error"),
+    ErrorCode.IDENTITY_UNUSABLE: (500, "server_error"),
     ErrorCode.CONFIG_INVALID: (400, "invalid_request_error"),
     ErrorCode.NODE_NOT_RUNNING: (503, "server_error"),
     ErrorCode.SHUTTING_DOWN: (503, "server_error"),

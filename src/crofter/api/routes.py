@@ -115,6 +115,7 @@ def routes(services: Services) -> Table:
         "/mcp": mcp_endpoint(services),
         "/v2/rerank": endpoint(POST=Rerank(services).create),  # Where clients of Cohere's second version look.
         "/crofter/v1/status": endpoint(GET=admin.status),
+        "/crofter/v1/identity": endpoint(GET=admin.identity),
         "/crofter/v1/models": endpoint(GET=admin.models),
         "/crofter/v1/models/{name:path}": endpoint(
             GET=admin.model, PATCH=admin.change_model, DELETE=admin.remove_model

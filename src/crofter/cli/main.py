@@ -19,6 +19,7 @@ _EXIT_CODES = {
     ErrorCode.OFFLINE: EXIT_REFUSED,
     ErrorCode.MODEL_GATED: EXIT_REFUSED,
     ErrorCode.LICENSE_NOT_ACCEPTED: EXIT_REFUSED,
+    ErrorCode.IDENTITY_LOCKED: EXIT_REFUSED,
 }
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -43,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine and say what to do."),
     "config": ("config", "Read and change the settings."),
     "key": ("key", "Manage API keys."),
+    "id": ("id", "Who this node is to others: show, back up, move, protect."),
     "provider": ("provider", "Attach other engines and cloud services."),
     "connect": ("connect", "Let another program use this node."),
     "logs": ("logs", "Show the node's log."),

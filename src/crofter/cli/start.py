@@ -4,10 +4,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from crofter.cli.client import NodeClient
+from crofter.cli.passphrases import Passphrases
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, RunningNode
 
@@ -19,11 +21,11 @@ TAIL_LINES = 15
 def ensure_node() -> NodeClient:
     """A client of this home's node, started in the background first when none runs. Raises CrofterError when it does not start."""
     home = Home.from_environment()
-    return NodeClient(home.running() or start_detached(home, ()))
+    return NodeClient(home.running() or start_detached(home, (), Passphrases().to_start(home)))
 
 
-def start_detached(home: Home, arguments: Sequence[str]) -> RunningNode:
-    """Start `crofter up` in a session of its own and wait until it announces itself.
+def start_detached(home: Home, arguments: Sequence[str], passphrase: str | None = None) -> RunningNode:
+    """Start `crofter up` in a session of its own and wait until it announces itself; the identity's passphrase goes by a pipe.
 
     Raises CONFIG_INVALID, CONFLICT or what the node said, with the end of its log, when it stops before that.
     """
@@ -33,11 +35,19 @@ def start_detached(home: Home, arguments: Sequence[str]) -> RunningNode:
         return node
     click.echo("starting the node …", err=True)
     command = [sys.executable, "-m", "crofter", "--home", str(home.root), "up", "--background", *arguments]
+    handed_over = subprocess.DEVNULL
+    if passphrase:
+        command.append("--passphrase-from-stdin")
+        handed_over = subprocess.PIPE
     with home.start_log_file.open("wb") as output:
         home.start_log_file.chmod(0o600)
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=home.root
+            command, stdin=handed_over, stdout=output, stderr=output, start_new_session=True, cwd=home.root
         )
+    if passphrase and process.stdin is not None:
+        # One that has ended already is found out below, with what it said.
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(f"{passphrase}\n".encode(errors="surrogateescape"))
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         node = home.running()

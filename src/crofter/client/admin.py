@@ -22,6 +22,7 @@ from crofter.api import (
     ModelSearch,
     ModelSummary,
     NewProvider,
+    NodeIdentity,
     NodeStatus,
     ProviderChange,
     ProviderSummary,
@@ -60,6 +61,11 @@ class Admin(Generic[C]):
     def status(self) -> Question[NodeStatus]:
         """The node at a glance."""
         return _get("/status", NodeStatus)
+
+    @Operation
+    def identity(self) -> Question[NodeIdentity]:
+        """Who the node is to others."""
+        return _get("/identity", NodeIdentity)
 
     @Operation
     def doctor(self) -> Question[list[Check]]:

@@ -2,7 +2,7 @@
 
 from .effort import thinking_share
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
-from .ids import ModelId, RequestId, new_request_id
+from .ids import ModelId, NodeId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
 from .media import media_type_of, pieces_of
 from .ports import Backend
@@ -64,6 +64,7 @@ __all__ = [
     "ModelFile",
     "ModelId",
     "ModelShape",
+    "NodeId",
     "ProjectorFile",
     "Prompt",
     "Provenance",

@@ -43,6 +43,8 @@ class ErrorCode(Enum):
     OUT_OF_MEMORY = ("out_of_memory", Blame.NODE, True)
     DISK_FULL = ("disk_full", Blame.NODE, False)
     STORE_FAILED = ("store_failed", Blame.NODE, False)
+    IDENTITY_LOCKED = ("identity_locked", Blame.CALLER, False)
+    IDENTITY_UNUSABLE = ("identity_unusable", Blame.NODE, False)
     CONFIG_INVALID = ("config_invalid", Blame.CALLER, False)
     NODE_NOT_RUNNING = ("node_not_running", Blame.CALLER, False)
     SHUTTING_DOWN = ("shutting_down", Blame.NODE, True)

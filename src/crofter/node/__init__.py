@@ -11,18 +11,32 @@ from .entry import (
     stored_settings,
 )
 from .home import Home, RunningNode
+from .identity import (
+    change_identity_passphrase,
+    export_identity,
+    given_passphrase,
+    identity_has_passphrase,
+    import_identity,
+    stored_identity,
+)
 from .release import crofter_version
 
 __all__ = [
     "Home",
     "RunningNode",
+    "change_identity_passphrase",
     "change_stored_setting",
     "crofter_version",
     "diagnose",
+    "export_identity",
+    "given_passphrase",
     "hub_environment",
+    "identity_has_passphrase",
     "import_environment",
+    "import_identity",
     "move_store_key",
     "run_node",
     "store_key_place",
+    "stored_identity",
     "stored_settings",
 ]

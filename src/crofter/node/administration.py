@@ -25,6 +25,7 @@ from crofter.api import (
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NodeIdentity,
     NodeStatus,
     PullProgress,
     PullRequest,
@@ -41,6 +42,7 @@ from . import settings
 from .config import LoadedConfig
 from .diagnosis import diagnose_running
 from .home import RunningNode
+from .identity import identity_values
 from .importing import Imports
 from .keys import Account, new_secret, same_secret
 from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
@@ -91,6 +93,9 @@ class NodeAdministration:
             active_requests=self._parts.router.active_count,
             resident_bytes=resident_bytes(os.getpid()),
         )
+
+    def identity(self) -> NodeIdentity:
+        return identity_values(self._parts.identity.node_id)
 
     def installed_models(self) -> list[ModelSummary]:
         return [self._judged(model) for model in self._parts.registry.installed()]

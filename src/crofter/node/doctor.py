@@ -11,6 +11,7 @@ from crofter.models import ModelRegistry
 from crofter.providers import KINDS, FoundServer
 
 from .home import Home, RunningNode
+from .identity import identity_has_passphrase, stored_identity
 from .machine import free_disk_bytes, processor_name
 
 SCARCE_DISK_BYTES = 2_000_000_000
@@ -28,7 +29,12 @@ def machine_checks(machine: Machine, library: LibraryFacts | CrofterError) -> li
 
 def home_checks(home: Home, api: ApiSettings, running: RunningNode | None) -> list[Check]:
     """The folder, its disk, and the address."""
-    return [permission_check(home), disk_check(home, free_disk_bytes(home.root)), address_check(api, running)]
+    return [
+        permission_check(home),
+        identity_check(home),
+        disk_check(home, free_disk_bytes(home.root)),
+        address_check(api, running),
+    ]
 
 
 def processor_check(machine: Machine) -> Check:
@@ -78,6 +84,20 @@ def permission_check(home: Home) -> Check:
         finding=f"in {home.root}, other users can get at {', '.join(open_to_others)}",
         advice=f"chmod -R go-rwx {home.root}",
     )
+
+
+def identity_check(home: Home) -> Check:
+    """Whether the identity's file is there, whole and private, and what protects it."""
+    if not home.identity_file.exists():
+        return Check(name="identity", verdict="ok", finding="will be made by the first start")
+    try:
+        shown = stored_identity(home).fingerprint
+        protection = "its passphrase" if identity_has_passphrase(home.identity_file) else "its file's mode only"
+    except CrofterError as error:
+        return Check(
+            name="identity", verdict="problem", finding=error.message, advice="crofter id import BACKUP --replace"
+        )
+    return Check(name="identity", verdict="ok", finding=f"{shown}, protected by {protection}")
 
 
 def disk_check(home: Home, free_bytes: int) -> Check:

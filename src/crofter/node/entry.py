@@ -16,16 +16,23 @@ _PATIENCE_SECONDS = 120.0
 """For somebody who is asked for the keyring's password."""
 
 
-def run_node(home: Home, flags: Mapping[str, object], announce: Callable[[str, str], None] | None) -> None:
+def run_node(
+    home: Home,
+    flags: Mapping[str, object],
+    announce: Callable[[str, str], None] | None,
+    passphrase: str | None = None,
+) -> None:
     """Serve until asked to stop; blocks. `announce(url, default model)` is called when ready, None in the background.
 
-    `flags` are dotted settings from the command line. Raises CrofterError when the node cannot start.
+    `flags` are dotted settings from the command line; `passphrase` is the identity's, else the environment gives it if it has one.
+    Raises CrofterError when the node cannot start.
     """
     import importlib.util
 
     import anyio
 
     from .config import load_config
+    from .identity import forget_given_passphrase, given_passphrase, load_identity, only_holder
     from .logs import configure_logging
     from .node import Node
     from .parts import make_parts
@@ -36,12 +43,15 @@ def run_node(home: Home, flags: Mapping[str, object], announce: Callable[[str, s
     loaded = load_config(home.config_file, os.environ, flags)
     with home.lock():
         configure_logging(home.log_file, loaded.config.node.log_level, foreground=announce is not None)
+        identity = load_identity(home, passphrase or given_passphrase())
+        forget_given_passphrase()
 
         async def create_and_run() -> None:
-            await Node(make_parts(home, loaded.config), loaded, flags).run(announce)
+            await Node(make_parts(home, loaded.config, identity), loaded, flags).run(announce)
 
         options = {"use_uvloop": importlib.util.find_spec("uvloop") is not None}
-        anyio.run(create_and_run, backend_options=options)
+        with only_holder(identity.node_id, home):
+            anyio.run(create_and_run, backend_options=options)
 
 
 def diagnose(home: Home) -> "list[Check]":

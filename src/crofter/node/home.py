@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,7 @@ import platformdirs
 
 from crofter.core import CrofterError, ErrorCode
 
-LOCK_WAIT_SECONDS = 0.5
-"""A client that asks whether the lock is free holds it for microseconds; wait that out instead of reporting a second node."""
+from .locks import held, take
 
 
 class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +32,7 @@ class Home:
         self.config_file = root / "config.toml"
         self.database_file = root / "crofter.db"
         self.store_key_file = root / "store.key"
+        self.identity_file = root / "identity.key"
         self.models_folder = root / "models"
         self.adapters_folder = root / "adapters"
         self.logs_folder = root / "logs"
@@ -42,6 +41,7 @@ class Home:
         self.start_log_file = self.logs_folder / "start.log"
         self.running_file = self.run_folder / "node.json"
         self.lock_file = self.run_folder / "lock"
+        self.identity_lock_file = self.run_folder / "identity.lock"
         self.chat_history_file = root / "chat_history"
 
     @classmethod
@@ -69,14 +69,9 @@ class Home:
 
         Raises CONFLICT when another node owns it. A `node.json` left by a killed node is removed.
         """
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if not _take(descriptor, fcntl.LOCK_EX, LOCK_WAIT_SECONDS):
-                raise CrofterError(ErrorCode.CONFLICT, self._occupied())
+        with held(self.lock_file, self._occupied):
             self.running_file.unlink(missing_ok=True)
             yield
-        finally:
-            os.close(descriptor)
 
     def is_locked(self) -> bool:
         """Whether a live node owns this home."""
@@ -85,7 +80,7 @@ class Home:
         except FileNotFoundError:
             return False
         try:
-            return not _take(descriptor, fcntl.LOCK_SH, 0.0)
+            return not take(descriptor, fcntl.LOCK_SH, 0.0)
         finally:
             os.close(descriptor)
 
@@ -121,16 +116,3 @@ class Home:
         return (
             f"a node already runs on {self.root} {where}. Stop it with `crofter down`, or give this one its own --home."
         )
-
-
-def _take(descriptor: int, kind: int, wait_seconds: float) -> bool:
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.01)
-        else:
-            return True

@@ -17,6 +17,7 @@ from crofter.store import (
     UsageRecords,
     store_key,
 )
+from crofter.trust import Identity
 
 from .config import NodeConfig
 from .home import Home
@@ -32,6 +33,7 @@ class Parts:
     """What the node is made of. The engine's tasks run only inside `async with`; the database is the maker's to close."""
 
     home: Home
+    identity: Identity
     database: Database
     registry: ModelRegistry
     overrides: Overrides
@@ -43,7 +45,7 @@ class Parts:
     router: Router
 
 
-def make_parts(home: Home, config: NodeConfig) -> Parts:
+def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
     """Open the store and wire what stands on it; to be called inside the event loop. Raises STORE_FAILED."""
     database = Database.open(home.database_file, store_key(home.store_key_file))
     try:
@@ -57,6 +59,7 @@ def make_parts(home: Home, config: NodeConfig) -> Parts:
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
+            identity=identity,
             database=database,
             registry=registry,
             overrides=overrides,

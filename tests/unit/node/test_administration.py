@@ -9,6 +9,7 @@ from crofter.node import Home, RunningNode
 from crofter.node.administration import NodeAdministration
 from crofter.node.config import load_config
 from crofter.node.parts import make_parts
+from crofter.trust import Identity
 from tests.gguf_files import write_tiny_llama
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +20,7 @@ async def administration(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
     home = Home(tmp_path / "home")
     home.prepare()
     loaded = load_config(home.config_file, {}, {"api.port": 0})
-    parts = make_parts(home, loaded.config)
+    parts = make_parts(home, loaded.config, Identity.make())
     async with parts.engine:
         yield NodeAdministration(parts, loaded, {"api.port": 0})
     parts.database.close()

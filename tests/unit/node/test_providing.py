@@ -13,6 +13,7 @@ from crofter.node.config import load_config
 from crofter.node.doctor import servers_check
 from crofter.node.parts import make_parts
 from crofter.providers import FoundServer
+from crofter.trust import Identity
 from tests.provider_server import END, provider_server, reply, spoken, stream
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +27,7 @@ async def owner(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
     home = Home(tmp_path / "home")
     home.prepare()
     loaded = load_config(home.config_file, {}, {"api.port": 0})
-    parts = make_parts(home, loaded.config)
+    parts = make_parts(home, loaded.config, Identity.make())
     async with parts.providers:
         yield NodeAdministration(parts, loaded, {"api.port": 0})
     parts.database.close()

@@ -11,6 +11,7 @@ from crofter.node import Home
 from crofter.node.administration import NodeAdministration
 from crofter.node.config import load_config
 from crofter.node.parts import make_parts
+from crofter.trust import Identity
 from tests.gguf_files import write_tiny_llama
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +23,7 @@ async def administration(tmp_path: Path) -> AsyncGenerator[NodeAdministration]:
     home = Home(tmp_path / "home")
     home.prepare()
     loaded = load_config(home.config_file, {}, {})
-    parts = make_parts(home, loaded.config)
+    parts = make_parts(home, loaded.config, Identity.make())
     path = write_tiny_llama(tmp_path / "tiny.gguf", hidden=1024)
     async with parts.engine:
         administration = NodeAdministration(parts, loaded, {})

@@ -52,6 +52,9 @@ class AdminRoutes:
     async def status(self, _: Call) -> App:
         return JsonReply(self._administration.status())
 
+    async def identity(self, _: Call) -> App:
+        return JsonReply(self._administration.identity())
+
     async def models(self, _: Call) -> App:
         return JsonReply(self._administration.models())
 

@@ -113,6 +113,7 @@ _MODELS = (
 
 _REST = (
     _own("/status", GET=Operation(summary="The node at a glance.", reply=values.NodeStatus)),
+    _own("/identity", GET=Operation(summary="Who the node is to others.", reply=values.NodeIdentity)),
     _own("/doctor", GET=Operation(summary="What to mend on this machine.", reply=list[values.Check])),
     _own("/settings", GET=Operation(summary="All settings.", reply=list[values.Setting])),
     _own("/settings/{name}", PUT=Operation(summary="Change a setting.", body=admin.SettingBody, reply=values.Setting)),
