@@ -1,5 +1,6 @@
 """Nodes that find and know each other. So far: connections with proven identities, and what goes over them."""
 
+from .iroh import IrohTransport, copying_state, missing_network
 from .memory import Conditions, MemoryNetwork
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
@@ -21,10 +22,13 @@ __all__ = [
     "Conditions",
     "Connection",
     "Endpoint",
+    "IrohTransport",
     "MemoryNetwork",
     "Path",
     "PeerAddress",
     "Stream",
     "StreamClosedError",
     "Transport",
+    "copying_state",
+    "missing_network",
 ]

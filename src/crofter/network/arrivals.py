@@ -1,6 +1,5 @@
 """Connections that others dialled: let in or refused, one for each node, handed out in order. Shared by all transports."""
 
-from math import inf
 from typing import Generic, TypeVar
 
 import anyio
@@ -23,14 +22,10 @@ class Arrivals(Generic[ConnectionT]):
         self._admit = options.admit
         self._limit = options.maximum_connections
         self._open: dict[bytes, ConnectionT] = {}
-        self._waiting, self._next = anyio.create_memory_object_stream[ConnectionT](inf)
-        # Without a bound of its own: only open connections wait, at most `_limit`, and those that were replaced meanwhile, which
-        # `offer` counts.
-
-    @property
-    def full(self) -> bool:
-        """Whether one more node would be refused."""
-        return len(self._open) >= self._limit
+        self._waiting: dict[bytes, ConnectionT] = {}
+        """Those of the open ones that nobody has taken yet."""
+        self._changed = anyio.Event()
+        self._closed = False
 
     def offer(self, connection: ConnectionT) -> None:
         """Hand out a connection whose peer is proven, or close it. A node that died and came back is heard only on its new one."""
@@ -39,30 +34,30 @@ class Arrivals(Generic[ConnectionT]):
             connection.close(CrofterError(ErrorCode.PEER_REFUSED, _REFUSED))
             return
         old = self._open.pop(node_id, None)
-        if self.full or self._waiting.statistics().current_buffer_used >= 2 * self._limit:
+        if len(self._open) >= self._limit:
             connection.close(CrofterError(ErrorCode.PEER_REFUSED, _FULL))
-        else:
-            self._open[node_id] = connection
-            self._waiting.send_nowait(connection)
+            return
+        self._open[node_id] = self._waiting[node_id] = connection
+        self._changed.set()
         if old is not None:
             old.close(CrofterError(ErrorCode.PEER_LOST, _REPLACED))
 
     def forget(self, connection: ConnectionT) -> None:
         """A connection has ended."""
-        if self._open.get(connection.remote_id) is connection:
-            del self._open[connection.remote_id]
+        for connections in (self._open, self._waiting):
+            if connections.get(connection.remote_id) is connection:
+                del connections[connection.remote_id]
 
     async def next(self) -> ConnectionT:
-        """The next one that is still open. Raises SHUTTING_DOWN after `close`."""
-        while True:
-            try:
-                connection = await self._next.receive()
-            except (anyio.EndOfStream, anyio.ClosedResourceError):
-                raise CrofterError(ErrorCode.SHUTTING_DOWN, "this node leaves the network") from None
-            if self._open.get(connection.remote_id) is connection:
-                return connection
+        """The next one that is still open. One task at a time. Raises SHUTTING_DOWN after `close`."""
+        while not self._waiting or self._closed:
+            if self._closed:
+                raise CrofterError(ErrorCode.SHUTTING_DOWN, "this node leaves the network")
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        return self._waiting.pop(next(iter(self._waiting)))
 
     def close(self) -> None:
         """Hand out no more."""
-        self._waiting.close()
-        self._next.close()
+        self._closed = True
+        self._changed.set()

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import anyio
 import pytest
 
-from crofter.network import BindOptions, Connection, Endpoint, MemoryNetwork, PeerAddress, Transport
+from crofter.network import BindOptions, Connection, Endpoint, IrohTransport, MemoryNetwork, PeerAddress, Transport
 
 PATIENCE_SECONDS = 20.0
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "iroh"])
 def transport(request: pytest.FixtureRequest) -> Transport:
-    return MemoryNetwork()
+    return MemoryNetwork() if request.param == "memory" else IrohTransport()
 
 
 class Pair(NamedTuple):

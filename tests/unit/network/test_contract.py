@@ -198,11 +198,12 @@ async def test_cancelled_consumer_stops_the_producer(transport: Transport) -> No
 
 async def test_writer_waits_for_a_reader_who_does_not_read(transport: Transport) -> None:
     async with connected(transport) as pair:
-        here, _ = await streams(pair)
+        here, there = await streams(pair)
         with anyio.move_on_after(0.5) as patience:
             for _ in range(1024):
                 await here.write(bytes(MIB))
         assert patience.cancelled_caught
+        await there.stop(0)
 
 
 async def test_drained_stream_survives_the_end_of_the_connection(transport: Transport) -> None:

@@ -113,8 +113,6 @@ class MemoryEndpoint:
         return self._joined(there, link, address)
 
     def _joined(self, there: "MemoryEndpoint", link: Link, address: str) -> MemoryConnection:
-        if there._arrivals.full:
-            raise CrofterError(ErrorCode.PEER_REFUSED, "the peer takes no more connections now")
         here_end = MemoryConnection(there.node_id, address, link, self._forget)
         there_end = MemoryConnection(self.node_id, self._addresses[0], link, there._forget)
         here_end.join(there_end)
