@@ -35,9 +35,11 @@ def address_of(endpoint: Endpoint) -> PeerAddress:
 
 
 @asynccontextmanager
-async def connected(transport: Transport, options: BindOptions | None = None) -> AsyncGenerator[Pair]:
+async def connected(
+    transport: Transport, options: BindOptions | None = None, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncGenerator[Pair]:
     """Node 1 has dialled node 2, which listens with these options."""
-    with anyio.fail_after(PATIENCE_SECONDS):
+    with anyio.fail_after(patience_seconds):
         async with (
             transport.bind(secret(1), BindOptions()) as one,
             transport.bind(secret(2), options or BindOptions()) as other,
