@@ -32,7 +32,11 @@ def copying_state() -> Copying | None:
 
 
 class IrohTransport:
-    """A Transport. Contacts nobody by itself: no public relays, no public directory."""
+    """A Transport. It uses no public relay and no public directory.
+
+    It is not silent, though: the library asks the local network's router for a port (UPnP, NAT-PMP, PCP), whatever it is bound to,
+    and has no switch for that (decision 19). A node that must not be noticed must not bind.
+    """
 
     def bind(self, secret_key: bytes, options: BindOptions) -> AbstractAsyncContextManager[Endpoint]:
         """See `Transport`. The first call loads the library."""
