@@ -32,6 +32,12 @@ export type ErrorCode =
   | "provider_unreachable"
   | "provider_failed"
   | "provider_refused"
+  | "peer_unreachable"
+  | "peer_refused"
+  | "peer_lost"
+  | "peer_failed"
+  | "peer_too_slow"
+  | "stream_closed"
   | "download_damaged"
   | "cancelled"
   | "internal";

@@ -1,0 +1,139 @@
+"""This node as an iroh endpoint: bound where its owner says, and nowhere else; taking in whom its owner admits."""
+
+import contextlib
+import logging
+from types import TracebackType
+from typing import Self
+
+import anyio
+import iroh
+from anyio.abc import TaskGroup
+from iroh import IrohError
+
+from crofter.core import CrofterError, ErrorCode
+from crofter.network.arrivals import Arrivals
+from crofter.network.transport import BindOptions, PeerAddress
+
+from .connection import IrohConnection
+from .errors import bind_error, dial_error
+from .sockets import host_of, socket_plans
+
+_logger = logging.getLogger("crofter.network")
+
+ALPN = b"crofter/1"
+_HANDSHAKE_SECONDS = 5.0
+_HANDSHAKES_AT_ONCE = 64
+_CLOSING_SECONDS = 3.0
+
+
+class IrohEndpoint:
+    """See `Endpoint`; is on the network while its context is open."""
+
+    def __init__(self, secret_key: bytes, options: BindOptions) -> None:
+        self._secret_key = secret_key
+        self._options = options
+        self._tasks: TaskGroup = anyio.create_task_group()
+        self._arrivals: Arrivals[IrohConnection] = Arrivals(options)
+        self._handshakes = 0
+
+    async def __aenter__(self) -> Self:
+        self._endpoint = await _bound(self._secret_key, self._options)
+        self.node_id = self._endpoint.id().to_bytes()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._take_in, name="incoming connections")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._arrivals.close()
+        with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
+            await self._endpoint.close()
+        self._tasks.cancel_scope.cancel()
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            return await self._tasks.__aexit__(kind, error, trace)
+        await self._tasks.__aexit__(None, None, None)  # so that the error leaves as it is, not inside a group
+        return None
+
+    def addresses(self) -> tuple[str, ...]:
+        """The sockets' own addresses, or for those bound to all interfaces the interfaces'."""
+        unwanted = {address for address in self._endpoint.bound_sockets() if not self._wanted(address)}
+        return tuple(address for address in self._endpoint.addr().direct_addresses() if address not in unwanted)
+
+    async def dial(self, peer: PeerAddress, timeout_seconds: float) -> IrohConnection:
+        try:
+            node = iroh.EndpointId.from_bytes(peer.node_id)
+            address = iroh.EndpointAddr(node, peer.relay_url, list(peer.addresses))
+            with anyio.fail_after(timeout_seconds):
+                return IrohConnection(await self._endpoint.connect(address, ALPN))
+        except TimeoutError as error:
+            message = f"the peer did not answer within {timeout_seconds:g} s"
+            raise CrofterError(ErrorCode.PEER_UNREACHABLE, message) from error
+        except IrohError as error:
+            raise dial_error(error) from error
+
+    async def accept(self) -> IrohConnection:
+        return await self._arrivals.next()
+
+    async def _take_in(self) -> None:
+        while (incoming := await self._endpoint.accept_next()) is not None:
+            if self._handshakes >= _HANDSHAKES_AT_ONCE:
+                with contextlib.suppress(IrohError):
+                    await incoming.refuse()
+            else:
+                self._handshakes += 1
+                self._tasks.start_soon(self._shake_hands, incoming, name="handshake")
+
+    async def _shake_hands(self, incoming: iroh.Incoming) -> None:
+        """One connection, from the first packet to its end. A slow or broken handshake costs nobody else anything."""
+        try:
+            with anyio.fail_after(_HANDSHAKE_SECONDS):
+                raw = await (await incoming.accept()).connect()
+            connection = IrohConnection(raw)
+        except (IrohError, TimeoutError) as error:
+            reason = error.message() if isinstance(error, IrohError) else "too slow"
+            _logger.debug("a handshake failed", extra={"reason": reason})
+            return
+        finally:
+            self._handshakes -= 1
+        self._arrivals.offer(connection)
+        await connection.wait_closed()
+        self._arrivals.forget(connection)
+
+    def _wanted(self, address: str) -> bool:
+        return host_of(address) in {host_of(wanted) for wanted in self._options.addresses}
+
+
+async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
+    """The endpoint on exactly these addresses. Raises CrofterError; nothing is left open then."""
+    relay = (
+        iroh.RelayMode.custom_from_urls(list(options.relay_urls)) if options.relay_urls else iroh.RelayMode.disabled()
+    )
+    failure: CrofterError | None = None
+    for plan in socket_plans(options.addresses):
+        choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[ALPN])
+        try:
+            endpoint = await iroh.Endpoint.bind(choice)
+        except IrohError as error:
+            failure = bind_error(error)
+            continue
+        opened = {host_of(address) for address in endpoint.bound_sockets()}
+        if opened <= {host_of(address) for address in plan}:
+            return endpoint
+        await endpoint.close()
+        failure = CrofterError(ErrorCode.INTERNAL, f"the network opened addresses nobody asked for: {sorted(opened)}")
+    raise failure or CrofterError(ErrorCode.CONFIG_INVALID, "the node has no address to listen on")
+
+
+class _Preset(iroh.Preset):
+    """iroh's minimal preset, which contacts nobody, on the planned sockets."""
+
+    def __init__(self, addresses: tuple[str, ...], relay: iroh.RelayMode) -> None:
+        self._addresses = addresses
+        self._relay = relay
+
+    def apply(self, builder: iroh.EndpointBuilder) -> None:
+        builder.apply_minimal()
+        builder.relay_mode(self._relay)
+        for address in self._addresses:
+            builder.bind_addr(address)
