@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from crofter.api import NodeIdentity
-from crofter.cli.client import ADMIN, NodeClient
+from crofter.cli.client import NodeClient
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.passphrases import Passphrases
 from crofter.node import (
@@ -92,7 +92,7 @@ def _identity(home: Home) -> NodeIdentity:
     if node is None:
         return stored_identity(home)
     with NodeClient(node) as client:
-        return client.get(f"{ADMIN}/identity", NodeIdentity)
+        return client.admin.identity()
 
 
 def _print_qr(identity: NodeIdentity) -> None:
