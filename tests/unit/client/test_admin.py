@@ -27,6 +27,7 @@ NAME = "a/b c"
 Ask = Callable[[Any], object]
 OPERATIONS: dict[tuple[str, str], Ask] = {
     ("GET", "/status"): lambda admin: admin.status(),
+    ("GET", "/identity"): lambda admin: admin.identity(),
     ("GET", "/doctor"): lambda admin: admin.doctor(),
     ("GET", "/settings"): lambda admin: admin.settings(),
     ("PUT", "/settings/{name}"): lambda admin: admin.change_setting(NAME, "1"),
