@@ -76,7 +76,7 @@ def test_the_identity_is_named_with_what_protects_it_and_a_bad_one_is_a_problem(
     home.identity_file.write_bytes(b"")
     check = identity_check(home)
     assert check.verdict == "problem"
-    assert "crofter id import" in check.advice
+    assert "crofter id import" in check.finding
 
 
 def test_little_room_is_a_warning(home: Home) -> None:
