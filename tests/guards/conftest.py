@@ -8,7 +8,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-ROOMS = ("cli", "integrations", "client", "node", "api", "router", "engine", "models", "providers", "store", "core")
+ROOMS = (
+    "cli",
+    "integrations",
+    "client",
+    "node",
+    "api",
+    "router",
+    "engine",
+    "network",
+    "models",
+    "providers",
+    "store",
+    "core",
+)
 
 Plant = Callable[[str, str], None]
 

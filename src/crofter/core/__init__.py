@@ -1,7 +1,7 @@
 """Values, ids, ports and errors. No I/O; imports nothing of Crofter."""
 
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
-from .ids import ModelId, RequestId, new_request_id
+from .ids import ModelId, NodeId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
 from .ports import Backend
 from .ranking import RerankRequest, RerankResult
@@ -62,6 +62,7 @@ __all__ = [
     "ModelFile",
     "ModelId",
     "ModelShape",
+    "NodeId",
     "ProjectorFile",
     "Prompt",
     "Provenance",

@@ -6,6 +6,9 @@ from typing import NewType
 ModelId = NewType("ModelId", str)
 """Lower-case hex BLAKE3 of a model's manifest, which holds the hashes of all it consists of."""
 
+NodeId = NewType("NodeId", bytes)
+"""A node's Ed25519 public key: 32 raw bytes, proven by whoever connects. `trust` writes and reads its text forms."""
+
 RequestId = NewType("RequestId", str)
 """Names one request in logs, headers and audit; unguessable, so that knowing it is enough to cancel it."""
 
