@@ -106,9 +106,7 @@ class IrohEndpoint:
 
 async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
     """The endpoint on exactly these addresses. Raises CrofterError; nothing is left open then."""
-    relay = (
-        iroh.RelayMode.custom_from_urls(list(options.relay_urls)) if options.relay_urls else iroh.RelayMode.disabled()
-    )
+    relay = _relay_mode(options.relay_urls)
     failure = CrofterError(ErrorCode.INTERNAL, "no way to listen was tried")
     for plan in socket_plans(options.addresses):
         choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[ALPN])
@@ -125,6 +123,16 @@ async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
         await endpoint.close()
         failure = CrofterError(ErrorCode.INTERNAL, f"the network opened addresses nobody asked for: {sorted(opened)}")
     raise failure
+
+
+def _relay_mode(urls: tuple[str, ...]) -> iroh.RelayMode:
+    if not urls:
+        return iroh.RelayMode.disabled()
+    try:
+        return iroh.RelayMode.custom_from_urls(list(urls))
+    except IrohError as error:
+        message = f"the relay's address cannot be used: {error.message().splitlines()[0]}"
+        raise CrofterError(ErrorCode.CONFIG_INVALID, message) from error
 
 
 class _Preset(iroh.Preset):
