@@ -16,6 +16,7 @@ ROOMS = (
     "api",
     "router",
     "engine",
+    "network",
     "models",
     "providers",
     "trust",

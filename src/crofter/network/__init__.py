@@ -8,7 +8,6 @@ from .owning import ABANDONED, owned
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
-    NODE_ID_BYTES,
     BindOptions,
     Connection,
     Endpoint,
@@ -24,7 +23,6 @@ __all__ = [
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
-    "NODE_ID_BYTES",
     "BindOptions",
     "Conditions",
     "Connection",
