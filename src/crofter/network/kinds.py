@@ -13,6 +13,8 @@ Standing = Literal["trusted", "pending", "stranger", "blocked"]
 """What a node is to this one."""
 Who = Literal["anyone", "public", "known", "trusted"]
 """Whoever can reach this node; the same, but only in mode `public`, elsewhere as `trusted`; who has asked to be paired or is; who is."""
+Direction = Literal["in", "out"]
+"""Whether a peer asked this node or this node a peer."""
 
 URGENT, ORDINARY, BULK = 1, 0, -1
 """Priorities: what somebody waits for token by token; questions; what may take its time."""
@@ -31,6 +33,8 @@ class Kind(msgspec.Struct, Generic[Request, Reply], frozen=True, kw_only=True):
     """Of one message, whether request or reply; a longer one is refused before it is read."""
     per_minute: int
     """Requests of one peer; a quarter of it at once."""
+    bytes_per_minute: int = 0
+    """What serving it may cost for one peer, both directions; 0: no more than the two limits above give."""
     priority: int = ORDINARY
 
 
