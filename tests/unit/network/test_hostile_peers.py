@@ -26,12 +26,13 @@ def opening(kind: str = "echo", seconds: float = 5.0) -> bytes:
 @asynccontextmanager
 async def raw(transport: Transport, node: Node, number: int = 9) -> AsyncGenerator[Connection]:
     """A connection to the node of somebody who sends what he likes."""
-    async with transport.bind(secret(number), BindOptions()) as endpoint, anyio.create_task_group() as tasks:
+    async with transport.bind(secret(number), BindOptions()) as endpoint:
         there = PeerAddress(node_id=node.id, addresses=node.peers.addresses())
         connection = await endpoint.dial(there, 10.0)
-        tasks.start_soon(Liveness(connection).run)
-        yield connection
-        tasks.cancel_scope.cancel()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(Liveness(connection).run)
+            yield connection
+            tasks.cancel_scope.cancel()
 
 
 async def answer_to(connection: Connection, data: bytes, *, finish: bool = False) -> CrofterError:
