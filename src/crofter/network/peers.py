@@ -120,7 +120,7 @@ class Peers:
     @property
     def node_id(self) -> NodeId:
         """This node's own id, while it is on the network; else empty."""
-        return NodeId(self._endpoint.node_id if self._endpoint else b"")
+        return self._endpoint.node_id if self._endpoint else NodeId(b"")
 
     def lines(self) -> tuple[Line, ...]:
         """The open connections, one for each node."""
@@ -169,8 +169,8 @@ class Peers:
         except TimeoutError:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "the peer could not be reached in time") from None
 
-    def _admits(self, node_id: bytes) -> bool:
-        standing = self._rules.standing(NodeId(node_id))
+    def _admits(self, node_id: NodeId) -> bool:
+        standing = self._rules.standing(node_id)
         if standing in {"trusted", "blocked"}:
             return standing == "trusted"
         others = {line.node_id for line in self.lines() if self._rules.standing(line.node_id) != "trusted"}

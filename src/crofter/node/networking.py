@@ -115,7 +115,7 @@ class NodeNetwork:
 
     def peers(self) -> list[PeerSummary]:
         lines = {line.node_id: line for line in self._peers.lines()}
-        known = [NodeId(peer.node_id) for peer in self._book.all()]
+        known = [peer.node_id for peer in self._book.all()]
         return [self._summary(node_id, lines.get(node_id)) for node_id in dict.fromkeys((*known, *lines))]
 
     def add_peer(self, new: NewPeer) -> PeerSummary:
@@ -181,9 +181,9 @@ class NodeNetwork:
     def _named(self, name: str) -> NodeId:
         """Whom the owner means. Raises NOT_FOUND, INVALID_REQUEST."""
         wanted = name.strip().lower()
-        found = [peer for peer in self._book.all() if fingerprint(NodeId(peer.node_id)) == wanted]
+        found = [peer for peer in self._book.all() if fingerprint(peer.node_id) == wanted]
         if len(found) == 1:
-            return NodeId(found[0].node_id)
+            return found[0].node_id
         if len(wanted) <= _FINGERPRINT_CHARACTERS:
             message = (
                 f"no known node has the fingerprint {name!r}; `crofter peers` lists them, and any node goes by its id."

@@ -169,7 +169,7 @@ async def answering(transport: Transport, node: Node, answer: Answer) -> AsyncGe
             await answer(stream)
 
     async with transport.bind(secret(9), BindOptions()) as endpoint, anyio.create_task_group() as tasks:
-        peer = NodeId(endpoint.node_id)
+        peer = endpoint.node_id
         node.book.addresses = {peer: endpoint.addresses()}
         tasks.start_soon(attend)
         yield peer
