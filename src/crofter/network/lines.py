@@ -109,6 +109,11 @@ class Lines:
             self._preferred[line.node_id] = line
         self._tasks.start_soon(self._attended, line, name="peer")
 
+    def drop_if_closed(self, line: Line) -> None:
+        """Ask nothing more on a line that has just ended: its own task may learn that a little later."""
+        if not line.connection.paths() and self._preferred.get(line.node_id) is line:
+            del self._preferred[line.node_id]
+
     def hang_up(self, node_id: NodeId) -> None:
         """Close every connection with this node."""
         for line in [line for line in self._all if line.node_id == node_id]:

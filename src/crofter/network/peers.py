@@ -139,7 +139,8 @@ class Peers:
     async def _asked(
         self, node_id: NodeId, kind: Kind[Request, Reply], timeout_seconds: float, *, insist: bool
     ) -> AsyncGenerator[Question[Request, Reply]]:
-        if self._lines is None:
+        lines = self._lines
+        if lines is None:
             message = "this node is not on the network; `crofter network status` says why."
             raise CrofterError(ErrorCode.OFFLINE, message)
         deadline = anyio.current_time() + timeout_seconds
@@ -150,13 +151,20 @@ class Peers:
 
         try:
             self._rules.check(kind, node_id)
-            line = await self._line(self._lines, node_id, deadline, insist=insist)
+            line = await self._line(lines, node_id, deadline, insist=insist)
             self._rules.check(kind, node_id, near=line.near)
-            with line.asked():
-                yield Question(await _stream(line, deadline), kind, deadline, count_bytes)
+            try:
+                with line.asked():
+                    yield Question(await _stream(line, deadline), kind, deadline, count_bytes)
+            except CrofterError:
+                lines.drop_if_closed(line)
+                raise
         except CrofterError as error:
             failure = error
             raise _naming(error, node_id) from error
+        except BaseException:
+            failure = CrofterError(ErrorCode.CANCELLED, "nobody waits for it any more")
+            raise
         finally:
             self.counts.ended(kind.name, "out", failure)
 

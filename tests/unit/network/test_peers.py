@@ -108,6 +108,7 @@ async def test_caller_who_leaves_a_stream_ends_the_work(transport: Transport) ->
                 break
         await until(lambda: bool(outcomes(other)))
         assert other.produced < 100
+        assert outcomes(one) == {("tensors", "out", "cancelled"): 1}
 
 
 async def test_caller_who_leaves_ends_a_handler_that_says_nothing(transport: Transport) -> None:
