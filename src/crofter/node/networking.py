@@ -124,6 +124,9 @@ class NodeNetwork:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "that is this node's own id", parameter="id")
         addresses = tuple(map(checked_address, new.addresses))
         self._keep_peers(self._book.entries_with(PeerAddress(node_id=node_id, addresses=addresses)))
+        if self._book.standing(node_id) != "trusted":
+            message = "network.peers is set by the environment or a flag, which win over what is written in the file"
+            raise CrofterError(ErrorCode.CONFLICT, message, parameter="network.peers")
         return self._summary(node_id, self._line(node_id))
 
     async def ping(self, name: str) -> PingResult:
