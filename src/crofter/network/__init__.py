@@ -1,10 +1,21 @@
-"""Nodes that find and know each other. So far: connections with proven identities, and what goes over them."""
+"""Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
+from .counts import Counts
+from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
+from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
+from .line import Line
+from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
+from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
+from .peers import Peers
+from .plan import Layer, Mode, may_use
+from .rules import Rules
+from .settings import NetworkSettings
+from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -17,28 +28,56 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
+from .wire import MESSAGE, PING
 
 __all__ = [
     "ABANDONED",
+    "BULK",
+    "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
+    "MESSAGE",
+    "ORDINARY",
+    "PING",
+    "URGENT",
+    "AddressSource",
     "BindOptions",
+    "Caller",
     "Conditions",
     "Connection",
+    "Counts",
     "Endpoint",
     "FrameReader",
     "IrohTransport",
+    "Kind",
+    "Layer",
+    "Line",
     "Liveness",
     "MemoryNetwork",
+    "Mode",
+    "NetworkSettings",
     "Path",
     "PeerAddress",
+    "Peers",
+    "Ping",
+    "Pong",
+    "Received",
+    "Rules",
+    "Standing",
+    "StaticBook",
     "Stream",
     "StreamClosedError",
+    "StreamKind",
+    "TextMessage",
     "Transport",
+    "Who",
+    "checked_address",
     "copying_state",
     "framed",
+    "may_use",
     "missing_network",
     "owned",
+    "printable",
     "send_frame",
 ]

@@ -1,0 +1,101 @@
+"""The node among others, as its owner has it: off at first, peers written into the settings, a failed start said and survived."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+
+from crofter.api import NewPeer
+from crofter.core import CrofterError, ErrorCode
+from crofter.node import Home
+from crofter.node.administration import NodeAdministration
+from crofter.node.config import load_config, read_file
+from crofter.node.parts import make_parts
+from crofter.trust import Identity, fingerprint, readable_id
+
+pytestmark = pytest.mark.anyio
+PEER = Identity(bytes(32)).node_id
+
+
+@asynccontextmanager
+async def owned_node(home: Home, **settings: object) -> AsyncGenerator[NodeAdministration]:
+    home.prepare()
+    flags = {"api.port": 0} | {f"network.{name}": value for name, value in settings.items()}
+    loaded = load_config(home.config_file, {}, flags)
+    parts = make_parts(home, loaded.config, Identity.make())
+    async with parts.engine:
+        yield NodeAdministration(parts, loaded, flags)
+    parts.database.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+async def code_of_ping(node: NodeAdministration, name: str) -> ErrorCode:
+    with pytest.raises(CrofterError) as caught:
+        await node.network.ping(name)
+    return caught.value.code
+
+
+async def test_fresh_node_binds_nothing(home: Home) -> None:
+    async with owned_node(home) as node:
+        await node.network.run()
+        status = node.network.status()
+        assert (status.mode, status.state, status.addresses, status.connections) == ("off", "off", (), 0)
+        assert await code_of_ping(node, readable_id(PEER)) is ErrorCode.OFFLINE
+
+
+async def test_peer_that_is_added_is_trusted_at_once_and_after_a_restart(home: Home) -> None:
+    async with owned_node(home) as node:
+        added = node.network.add_peer(NewPeer(id=readable_id(PEER), addresses=("192.0.2.1:7412",)))
+        assert (added.standing, added.known_addresses, added.path) == ("trusted", ("192.0.2.1:7412",), "")
+    assert read_file(home.config_file)["network.peers"] == [f"{readable_id(PEER)}@192.0.2.1:7412"]
+    async with owned_node(home) as node:
+        assert node.network.peers() == [added]
+
+
+async def test_peers_that_a_flag_decides_cannot_be_added_to(home: Home) -> None:
+    async with owned_node(home, peers=()) as node:
+        with pytest.raises(CrofterError) as caught:
+            node.network.add_peer(NewPeer(id=readable_id(PEER)))
+        assert caught.value.code is ErrorCode.CONFLICT
+
+
+async def test_peers_are_named_by_fingerprint_or_id(home: Home) -> None:
+    async with owned_node(home) as node:
+        assert await code_of_ping(node, fingerprint(PEER)) is ErrorCode.NOT_FOUND
+        node.network.add_peer(NewPeer(id=readable_id(PEER)))
+        assert await code_of_ping(node, fingerprint(PEER)) is ErrorCode.OFFLINE
+        assert await code_of_ping(node, readable_id(PEER)[:-1]) is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize("addresses", [("somewhere:1",), ("192.0.2.1",), ("192.0.2.1:99999",)])
+async def test_what_is_no_address_is_refused_and_not_kept(home: Home, addresses: tuple[str, ...]) -> None:
+    async with owned_node(home) as node:
+        with pytest.raises(CrofterError) as caught:
+            node.network.add_peer(NewPeer(id=readable_id(PEER), addresses=addresses))
+        assert caught.value.code is ErrorCode.INVALID_REQUEST
+        assert node.network.peers() == []
+
+
+async def test_network_that_cannot_start_is_said_and_ends_nothing_else(home: Home) -> None:
+    async with owned_node(home, mode="private", listen=("192.0.2.99:1",)) as node:
+        with anyio.fail_after(20):
+            await node.network.run()
+        status = node.network.status()
+        assert status.state == "failed"
+        assert status.problem
+
+
+async def test_system_without_the_library_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: object) -> None:
+        raise CrofterError(ErrorCode.UNSUPPORTED, "this system has no network to other nodes")
+
+    monkeypatch.setattr("crofter.network.IrohTransport.load", missing)
+    async with owned_node(home, mode="private") as node:
+        await node.network.run()
+        assert node.network.status().problem == "this system has no network to other nodes"
