@@ -78,5 +78,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             secret text not null
         ) strict""",
     ),
+    (
+        """create table people (
+            node_id blob primary key,
+            facts text not null
+        ) strict""",
+        """create table pools (
+            pool_id blob primary key,
+            facts text not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""
