@@ -1,17 +1,28 @@
 """Who a node is: its key, what it signs, how its id is written, and the file it is kept in. And whom it knows and trusts."""
 
+from .code import may_be_of, parse_code
+from .code_desk import CodeDesk, ShownCode
+from .code_exchange import CodeExchange, CodeHello, CodeProof
 from .identity import Identity, is_signed
 from .identity_file import export_identity, import_identity, make_identity, read_identity, reseal_identity
 from .identity_format import StoredIdentity
 from .names import did_key, fingerprint, parse_node_id, readable_id
+from .pairing import Pairing, Stance
 from .people import People, shown_name
 from .plan import Decision, Person, Standing, clean_name, radius_of
 
 __all__ = [
+    "CodeDesk",
+    "CodeExchange",
+    "CodeHello",
+    "CodeProof",
     "Decision",
     "Identity",
+    "Pairing",
     "People",
     "Person",
+    "ShownCode",
+    "Stance",
     "Standing",
     "StoredIdentity",
     "clean_name",
@@ -21,6 +32,8 @@ __all__ = [
     "import_identity",
     "is_signed",
     "make_identity",
+    "may_be_of",
+    "parse_code",
     "parse_node_id",
     "radius_of",
     "read_identity",
