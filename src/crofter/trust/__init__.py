@@ -10,6 +10,9 @@ from .names import did_key, fingerprint, parse_node_id, readable_id
 from .pairing import Pairing, Stance
 from .people import People, shown_name
 from .plan import Decision, Person, Standing, clean_name, radius_of
+from .pool_book import Pool
+from .pool_messages import PoolAsk, PoolInvite, PoolJoin, PoolLeave, PoolNews
+from .pools import Mail, Pools
 
 __all__ = [
     "CodeDesk",
@@ -18,9 +21,17 @@ __all__ = [
     "CodeProof",
     "Decision",
     "Identity",
+    "Mail",
     "Pairing",
     "People",
     "Person",
+    "Pool",
+    "PoolAsk",
+    "PoolInvite",
+    "PoolJoin",
+    "PoolLeave",
+    "PoolNews",
+    "Pools",
     "ShownCode",
     "Stance",
     "Standing",
