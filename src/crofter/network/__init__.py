@@ -1,10 +1,17 @@
-"""Nodes that find and know each other. So far: connections with proven identities, and what goes over them."""
+"""Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
+from .counts import Counts
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
+from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
+from .line import Line
+from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
 from .owning import ABANDONED, owned
+from .peers import Peers
+from .plan import Layer, Mode, may_use
+from .rules import Rules
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -21,25 +28,41 @@ from .transport import (
 
 __all__ = [
     "ABANDONED",
+    "BULK",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
     "NODE_ID_BYTES",
+    "ORDINARY",
+    "URGENT",
+    "AddressSource",
     "BindOptions",
+    "Caller",
     "Conditions",
     "Connection",
+    "Counts",
     "Endpoint",
     "FrameReader",
     "IrohTransport",
+    "Kind",
+    "Layer",
+    "Line",
     "Liveness",
     "MemoryNetwork",
+    "Mode",
     "Path",
     "PeerAddress",
+    "Peers",
+    "Rules",
+    "Standing",
     "Stream",
     "StreamClosedError",
+    "StreamKind",
     "Transport",
+    "Who",
     "copying_state",
     "framed",
+    "may_use",
     "missing_network",
     "owned",
     "send_frame",
