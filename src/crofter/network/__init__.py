@@ -25,6 +25,7 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
+from .wire import PAIR, PAIR_CODE, PAIR_PROOF, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
 
 __all__ = [
     "ABANDONED",
@@ -34,6 +35,14 @@ __all__ = [
     "MAXIMUM_STREAMS",
     "NODE_ID_BYTES",
     "ORDINARY",
+    "PAIR",
+    "PAIR_CODE",
+    "PAIR_PROOF",
+    "POOL_ASK",
+    "POOL_INVITE",
+    "POOL_JOIN",
+    "POOL_LEAVE",
+    "POOL_NEWS",
     "URGENT",
     "AddressSource",
     "BindOptions",

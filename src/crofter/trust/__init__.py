@@ -11,7 +11,7 @@ from .pairing import Pairing, Stance
 from .people import People, shown_name
 from .plan import Decision, Person, Standing, clean_name, radius_of
 from .pool_book import Pool
-from .pool_messages import PoolAsk, PoolInvite, PoolJoin, PoolLeave, PoolNews
+from .pool_messages import PoolAsk, PoolHeard, PoolInvite, PoolJoin, PoolLeave, PoolNews
 from .pools import Mail, Pools
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Person",
     "Pool",
     "PoolAsk",
+    "PoolHeard",
     "PoolInvite",
     "PoolJoin",
     "PoolLeave",

@@ -33,3 +33,7 @@ class PoolLeave(msgspec.Struct, frozen=True, kw_only=True):
     """From a member to the owner."""
 
     pool_id: PoolId
+
+
+class PoolHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """It was heard."""

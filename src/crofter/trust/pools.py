@@ -41,7 +41,7 @@ class Mail(NamedTuple):
     """A message that should reach somebody, if they can be reached."""
 
     to: NodeId
-    message: PoolInvite | PoolJoin | PoolNews | PoolLeave
+    message: PoolInvite | PoolNews | PoolLeave
 
 
 class Pools:
@@ -91,15 +91,15 @@ class Pools:
         self.book.keep(msgspec.structs.replace(pool, invited=pool.invited | {member.hex(): invitation}))
         return Mail(member, PoolInvite(invitation=invitation))
 
-    def accept(self, pool: Pool) -> Mail:
-        """Say yes to an invitation; the owner answers with the list. Raises CONFLICT if there is none, or it has expired."""
+    def accept(self, pool: Pool) -> PoolJoin:
+        """Say yes to an invitation: to be said to the owner, who answers with the list. Raises CONFLICT if there is none, or it has expired."""
         if pool.role != "invited" or pool.invitation is None:
             message = f"there is no invitation to {pool.name!r} to accept."
             raise CrofterError(ErrorCode.CONFLICT, message, parameter="name")
         if self._clock() >= read_invitation(pool.invitation).expires_at:
             message = f"the invitation to {pool.name!r} has expired: ask for another."
             raise CrofterError(ErrorCode.CONFLICT, message, parameter="name")
-        return Mail(pool.owner, PoolJoin(membership=accepted_invitation(self._identity, pool.invitation)))
+        return PoolJoin(membership=accepted_invitation(self._identity, pool.invitation))
 
     def leave(self, pool: Pool) -> list[Mail]:
         """Be in a pool no more, or refuse an invitation; a pool of our own ends for everybody."""
