@@ -17,6 +17,7 @@ from .installing import (
 )
 from .keys import CreatedKey, DayUsage, KeyChange, KeyRequest, KeySummary
 from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, TuneProgress
+from .networking import NetworkAdministration
 from .people import PeopleAdministration, PoolAdministration
 from .providing import ProviderAdministration
 
@@ -116,6 +117,8 @@ class Administration(Protocol):
     def people(self) -> PeopleAdministration: ...
     @property
     def pools(self) -> PoolAdministration: ...
+    @property
+    def network(self) -> NetworkAdministration: ...
 
     def keys_exist(self) -> bool: ...
     def account(self, secret: str) -> Account | None:

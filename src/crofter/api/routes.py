@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
+from .admin import AdminRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -139,6 +139,7 @@ def routes(services: Services) -> Table:
         "/crofter/v1/usage": endpoint(GET=admin.all_usage),
         **_providers(services),
         **_people(services),
+        **_network(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
@@ -176,6 +177,19 @@ def _people(services: Services) -> dict[str, App]:
         "/crofter/v1/pools/{name}/accept": endpoint(POST=pools.accept),
         "/crofter/v1/pools/{name}/invite": endpoint(POST=pools.invite),
         "/crofter/v1/pools/{name}/remove": endpoint(POST=pools.remove),
+    }
+
+
+def _network(services: Services) -> dict[str, App]:
+    """The owner's addresses for other nodes."""
+    endpoint = partial(Endpoint, services.settings)
+    network = NetworkRoutes(services)
+    return {
+        "/crofter/v1/network": endpoint(GET=network.status),
+        "/crofter/v1/peers": endpoint(GET=network.peers, POST=network.add_peer),
+        "/crofter/v1/peers/{name}/ping": endpoint(POST=network.ping),
+        "/crofter/v1/peers/{name}/messages": endpoint(POST=network.send),
+        "/crofter/v1/messages": endpoint(GET=network.messages),
     }
 
 

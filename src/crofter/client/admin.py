@@ -21,14 +21,18 @@ from crofter.api import (
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NetworkStatus,
+    NewPeer,
     NewPerson,
     NewPool,
     NewProvider,
     NodeIdentity,
     NodeStatus,
     PairingCode,
+    PeerSummary,
     PersonChange,
     PersonSummary,
+    PingResult,
     PoolSummary,
     ProviderChange,
     ProviderSummary,
@@ -36,6 +40,8 @@ from crofter.api import (
     PullProgress,
     PullRequest,
     QuantizeRequest,
+    ReceivedMessage,
+    SentMessage,
     Setting,
     TuneProgress,
     TypedCode,
@@ -330,6 +336,36 @@ class Admin(Generic[C]):
     def remove_from_pool(self, name: str, member: str) -> Question[PoolSummary]:
         """Have a node in it no more."""
         return _send("POST", f"/pools/{_part(name)}/remove", PoolSummary, {"member": member})
+
+    @Operation
+    def network(self) -> Question[NetworkStatus]:
+        """Whether other nodes can reach this one."""
+        return _get("/network", NetworkStatus)
+
+    @Operation
+    def peers(self) -> Question[list[PeerSummary]]:
+        """The nodes that are known or connected."""
+        return _get("/peers", list[PeerSummary])
+
+    @Operation
+    def add_peer(self, new: NewPeer) -> Question[PeerSummary]:
+        """Trust a node from now on, or say anew where it is."""
+        return _send("POST", "/peers", PeerSummary, new)
+
+    @Operation
+    def ping(self, peer: str) -> Question[PingResult]:
+        """Ask a node, by its id or fingerprint, whether it is there; connects if need be."""
+        return _send("POST", f"/peers/{_part(peer)}/ping", PingResult)
+
+    @Operation
+    def send_message(self, peer: str, text: str) -> Question[SentMessage]:
+        """Say something to the owner of another node."""
+        return _send("POST", f"/peers/{_part(peer)}/messages", SentMessage, {"text": text})
+
+    @Operation
+    def messages(self) -> Question[list[ReceivedMessage]]:
+        """The newest of what other owners said, oldest first."""
+        return _get("/messages", list[ReceivedMessage])
 
 
 def _get(path: str, kind: type[T], *, query: Mapping[str, str] | None = None) -> Question[T]:

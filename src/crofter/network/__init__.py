@@ -1,6 +1,7 @@
 """Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
 from .counts import Counts
+from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
 from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
@@ -8,10 +9,13 @@ from .line import Line
 from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
+from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
 from .rules import Rules
+from .settings import NetworkSettings
+from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -25,19 +29,22 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
-from .wire import PAIR, PAIR_CODE, PAIR_PROOF, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
+from .wire import MESSAGE, PAIR, PAIR_CODE, PAIR_PROOF, PING, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
 
 __all__ = [
     "ABANDONED",
     "BULK",
+    "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
+    "MESSAGE",
     "NODE_ID_BYTES",
     "ORDINARY",
     "PAIR",
     "PAIR_CODE",
     "PAIR_PROOF",
+    "PING",
     "POOL_ASK",
     "POOL_INVITE",
     "POOL_JOIN",
@@ -59,20 +66,28 @@ __all__ = [
     "Liveness",
     "MemoryNetwork",
     "Mode",
+    "NetworkSettings",
     "Path",
     "PeerAddress",
     "Peers",
+    "Ping",
+    "Pong",
+    "Received",
     "Rules",
     "Standing",
+    "StaticBook",
     "Stream",
     "StreamClosedError",
     "StreamKind",
+    "TextMessage",
     "Transport",
     "Who",
+    "checked_address",
     "copying_state",
     "framed",
     "may_use",
     "missing_network",
     "owned",
+    "printable",
     "send_frame",
 ]

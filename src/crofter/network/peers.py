@@ -6,10 +6,9 @@ from typing import Any
 
 import anyio
 import msgspec
-from anyio import TASK_STATUS_IGNORED
-from anyio.abc import TaskStatus
 
 from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.trust import fingerprint
 
 from .answering import Answering
 from .asking import Question
@@ -58,9 +57,9 @@ class Peers:
         secret_key: bytes,
         options: BindOptions,
         *,
-        task_status: TaskStatus[None] = TASK_STATUS_IGNORED,
+        ready: Callable[[], object] = lambda: None,
     ) -> None:
-        """Be on the network until cancelled; started when others can reach this node. Raises what `Transport.bind` raises.
+        """Be on the network until cancelled; `ready` is called when others can reach this node. Raises what `Transport.bind` raises.
 
         Whom to admit is decided here; the rest of `options` is the caller's.
         """
@@ -69,7 +68,7 @@ class Peers:
             self._endpoint = endpoint
             self._lines = Lines(endpoint, tasks, self._attend, self._rules, self._sources, self.counts)
             tasks.start_soon(self._lines.sweep, name="idle connections")
-            task_status.started()
+            ready()
             try:
                 while True:
                     self._lines.hold(await endpoint.accept(), dialled=False)
@@ -139,26 +138,26 @@ class Peers:
             self.counts.bytes[kind.name, "out"] += size_bytes
 
         try:
+            if self._lines is None:
+                message = "this node is not on the network; `crofter network status` says why."
+                raise CrofterError(ErrorCode.OFFLINE, message)
             self._rules.check(kind, node_id)
-            line = await self._line(node_id, deadline, insist=insist)
+            line = await self._line(self._lines, node_id, deadline, insist=insist)
             self._rules.check(kind, node_id, near=line.near)
             with line.asked():
                 yield Question(await _stream(line, deadline), kind, deadline, count_bytes)
         except CrofterError as error:
             failure = error
-            raise
+            raise _naming(error, node_id) from error
         finally:
             self.counts.ended(kind.name, "out", failure)
 
-    async def _line(self, node_id: NodeId, deadline: float, *, insist: bool) -> Line:
-        if self._lines is None or self._endpoint is None:
-            message = "this node is not on the network; `crofter network status` says why"
-            raise CrofterError(ErrorCode.OFFLINE, message)
-        if node_id == self._endpoint.node_id:
+    async def _line(self, lines: Lines, node_id: NodeId, deadline: float, *, insist: bool) -> Line:
+        if node_id == self.node_id:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "that is this node itself", parameter="id")
         try:
             with anyio.fail_after(deadline - anyio.current_time()):
-                return await self._lines.to(node_id, insist=insist)
+                return await lines.to(node_id, insist=insist)
         except TimeoutError:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "the peer could not be reached in time") from None
 
@@ -198,3 +197,13 @@ async def _stream(line: Line, deadline: float) -> Stream:
             return await line.connection.open_stream()
     except TimeoutError:
         raise CrofterError(ErrorCode.TIMED_OUT, "too much is asked of this peer at once") from None
+
+
+def _naming(error: CrofterError, node_id: NodeId) -> CrofterError:
+    """The same, saying which peer."""
+    return CrofterError(
+        error.code,
+        f"{fingerprint(node_id)}: {error.message}",
+        parameter=error.parameter,
+        retry_after_seconds=error.retry_after_seconds,
+    )

@@ -18,9 +18,12 @@ from crofter.trust import (
 )
 
 from .kinds import Kind
-from .messages import Ping, Pong
+from .messages import Ping, Pong, Received, TextMessage
 
 PING = Kind(name="ping", request=Ping, reply=Pong, who="anyone", most_bytes=1_000, per_minute=120)
+MESSAGE = Kind(
+    name="message", request=TextMessage, reply=Received, who="trusted", most_bytes=20_000, per_minute=60
+)  # fmt: skip
 
 PAIR = Kind(name="pair", request=Stance, reply=Stance, who="anyone", most_bytes=1_000, per_minute=12)
 PAIR_CODE = Kind(name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8)
@@ -37,6 +40,7 @@ POOL_LEAVE = Kind(name="pool-leave", request=PoolLeave, reply=PoolHeard, who="an
 
 KINDS: tuple[Kind[Any, Any], ...] = (
     PING,
+    MESSAGE,
     PAIR,
     PAIR_CODE,
     PAIR_PROOF,

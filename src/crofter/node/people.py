@@ -42,7 +42,12 @@ class NodePeople:
     """Decisions are kept at once; whoever they concern is told now if they can be reached, else as soon as they can."""
 
     def __init__(
-        self, people: People, own_id: NodeId, peers: Peers, own_name: Callable[[], str], nearby: Callable[[], Iterable[NodeId]]
+        self,
+        people: People,
+        own_id: NodeId,
+        peers: Peers,
+        own_name: Callable[[], str],
+        nearby: Callable[[], Iterable[NodeId]],
     ) -> None:
         """`nearby` are nodes that a code may be of, beside those that are known or connected."""
         self._people = people

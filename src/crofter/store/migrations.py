@@ -88,5 +88,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             facts text not null
         ) strict""",
     ),
+    (
+        """create table messages (
+            node_id blob not null,
+            message_id blob not null,
+            text text not null,
+            received_at real not null,
+            unique (node_id, message_id)
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -11,6 +11,7 @@ from crofter.api import (
     KeyChange,
     ModelChange,
     ModelSearch,
+    NewPeer,
     NewProvider,
     ProviderChange,
     PullRequest,
@@ -80,6 +81,12 @@ OPERATIONS: dict[tuple[str, str], Ask] = {
     ("POST", "/pools/{name}/invite"): lambda admin: admin.invite_to_pool(NAME, "c"),
     ("POST", "/pools/{name}/remove"): lambda admin: admin.remove_from_pool(NAME, "c"),
     ("POST", "/providers/{name}/test"): lambda admin: admin.try_provider(NAME, "m"),
+    ("GET", "/network"): lambda admin: admin.network(),
+    ("GET", "/peers"): lambda admin: admin.peers(),
+    ("POST", "/peers"): lambda admin: admin.add_peer(NewPeer(id=NAME)),
+    ("POST", "/peers/{name}/ping"): lambda admin: admin.ping(NAME),
+    ("POST", "/peers/{name}/messages"): lambda admin: admin.send_message(NAME, "hello"),
+    ("GET", "/messages"): lambda admin: admin.messages(),
 }
 SERVED = {
     (method, address.path.removeprefix("/crofter/v1")): operation

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import anyio
 import msgspec
@@ -21,6 +22,7 @@ from crofter.network import (
     Transport,
     Who,
 )
+from crofter.network.kinds import Direction
 from tests.unit.network.conftest import PATIENCE_SECONDS, secret
 
 
@@ -127,7 +129,9 @@ async def running(
             for node in nodes:
                 tasks = await stack.enter_async_context(anyio.create_task_group())
                 stack.callback(tasks.cancel_scope.cancel)
-                await tasks.start(node.peers.run, transport, node.secret, BindOptions())
+                ready = anyio.Event()
+                tasks.start_soon(partial(node.peers.run, transport, node.secret, BindOptions(), ready=ready.set))
+                await ready.wait()
             for node in nodes:
                 node.id = node.peers.node_id
             for node in nodes:
@@ -135,7 +139,7 @@ async def running(
             yield
 
 
-def outcomes(node: Node) -> dict[tuple[str, str, str], int]:
+def outcomes(node: Node) -> dict[tuple[str, Direction, str], int]:
     """How many requests ended how."""
     return dict(node.peers.counts.requests)
 

@@ -65,14 +65,16 @@ class World:
             match message:
                 case PoolInvite():
                     receiver.pools.invited(sender.node_id, msgspec.msgpack.decode(packed, type=PoolInvite))
-                case PoolJoin():
-                    news, others = receiver.pools.joined(sender.node_id, msgspec.msgpack.decode(packed, type=PoolJoin))
-                    sender.pools.heard(news)
-                    self.carry(receiver, others)
                 case PoolNews():
                     receiver.pools.heard(msgspec.msgpack.decode(packed, type=PoolNews))
                 case PoolLeave():
                     self.carry(receiver, receiver.pools.left(sender.node_id, message))
+
+    def join(self, member: Node, accepted: PoolJoin) -> None:
+        packed = msgspec.msgpack.encode(accepted)
+        news, others = self.ada.pools.joined(member.node_id, msgspec.msgpack.decode(packed, type=PoolJoin))
+        member.pools.heard(news)
+        self.carry(self.ada, others)
 
     def admit(self, *members: Node) -> None:
         """Ada's pool, with these in it."""
@@ -80,7 +82,7 @@ class World:
             self.ada.pools.create("home")
         for member in members:
             self.carry(self.ada, [self.ada.pools.invite(self.ada.pools.book.find("home"), member.node_id)])
-            self.carry(member, [member.pools.accept(member.pools.book.find("home"))])
+            self.join(member, member.pools.accept(member.pools.book.find("home")))
 
     def ask(self, asker: Node) -> None:
         for whom, question in asker.pools.asking():
@@ -193,7 +195,7 @@ def test_an_invitation_taken_back_is_gone_here_and_there(world: World) -> None:
     accepted = world.bob.pools.accept(world.bob.pools.book.find("home"))
     world.carry(world.ada, world.ada.pools.remove(world.ada.pools.book.find("home"), world.bob.node_id))
     assert world.bob.pools.book.all() == []
-    refused(lambda: world.carry(world.bob, [accepted]))
+    refused(lambda: world.join(world.bob, accepted))
     assert not world.ada.trusts(world.bob)
 
 
@@ -201,12 +203,12 @@ def test_an_acceptance_said_again_after_the_removal_lets_nobody_in(world: World)
     world.ada.pools.create("home")
     world.carry(world.ada, [world.ada.pools.invite(world.ada.pools.book.find("home"), world.bob.node_id)])
     accepted = world.bob.pools.accept(world.bob.pools.book.find("home"))
-    world.carry(world.bob, [accepted])
+    world.join(world.bob, accepted)
     # Its answer may have been lost: said again while it holds, it is answered again.
-    world.carry(world.bob, [accepted])
+    world.join(world.bob, accepted)
     assert world.ada.trusts(world.bob)
     world.carry(world.ada, world.ada.pools.remove(world.ada.pools.book.find("home"), world.bob.node_id))
-    refused(lambda: world.carry(world.bob, [accepted]))
+    refused(lambda: world.join(world.bob, accepted))
     assert not world.ada.trusts(world.bob)
 
 
@@ -245,7 +247,7 @@ def test_expired_invitations_are_refused_wherever_they_turn_up(world: World) -> 
     accepted = world.bob.pools.accept(world.bob.pools.book.find("home"))
     world.clock.now += INVITATION_SECONDS
     refused(lambda: world.bob.pools.accept(world.bob.pools.book.find("home")), ErrorCode.CONFLICT)
-    refused(lambda: world.carry(world.bob, [accepted]))
+    refused(lambda: world.join(world.bob, accepted))
     refused(lambda: world.carry(world.ada, [late]))
 
 
