@@ -4,6 +4,9 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+Addresses = Annotated[tuple[str, ...], msgspec.Meta(max_length=16)]
+"""`ip:port` or `[ip]:port`; none: the node is found in other ways, or connects by itself."""
+
 
 class PersonSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A node that this one knows."""
@@ -30,6 +33,7 @@ class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
     """Its id in either form."""
     name: str = ""
     """What to call it; empty: what it calls itself once it is paired."""
+    addresses: Addresses = ()
 
 
 class PersonChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,10 @@ class TypedCode(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     id: str = ""
     """Whose it is; empty: of a node that is known or connected."""
+    name: str = ""
+    """What to call it."""
+    addresses: Addresses = ()
+    """Where the node with `id` is."""
 
 
 class PoolMember(msgspec.Struct, frozen=True, kw_only=True):

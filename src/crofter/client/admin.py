@@ -253,9 +253,9 @@ class Admin(Generic[C]):
         return _get(f"/people/{_part(name)}", PersonSummary)
 
     @Operation
-    def pair(self, node_id: str, name: str = "") -> Question[PersonSummary]:
+    def pair(self, new: NewPerson) -> Question[PersonSummary]:
         """Say yes to a node, known or not, and tell it."""
-        return _send("POST", "/people", PersonSummary, NewPerson(id=node_id, name=name))
+        return _send("POST", "/people", PersonSummary, new)
 
     @Operation
     def rename_person(self, name: str, new_name: str) -> Question[PersonSummary]:
@@ -298,9 +298,9 @@ class Admin(Generic[C]):
         return _send("DELETE", "/pairing-code", PairingCode)
 
     @Operation
-    def pair_by_code(self, code: str, node_id: str = "") -> Question[PersonSummary]:
+    def pair_by_code(self, typed: TypedCode) -> Question[PersonSummary]:
         """Pair with the node that shows this code."""
-        return _send("POST", "/pairing-code/typed", PersonSummary, TypedCode(code=code, id=node_id))
+        return _send("POST", "/pairing-code/typed", PersonSummary, typed)
 
     @Operation
     def pools(self) -> Question[list[PoolSummary]]:

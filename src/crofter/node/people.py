@@ -29,6 +29,8 @@ from crofter.trust import (
     readable_id,
 )
 
+from .whereabouts import Whereabouts
+
 _logger = logging.getLogger("crofter.node")
 
 _EVERY_SECONDS = 20.0
@@ -46,6 +48,7 @@ class NodePeople:
         people: People,
         own_id: NodeId,
         peers: Peers,
+        whereabouts: Whereabouts,
         own_name: Callable[[], str],
         nearby: Callable[[], Iterable[NodeId]],
     ) -> None:
@@ -53,6 +56,7 @@ class NodePeople:
         self._people = people
         self._own_id = own_id
         self._peers = peers
+        self._whereabouts = whereabouts
         self._nearby = nearby
         self._pairing = Pairing(people, own_name)
         self._desk = CodeDesk(people, own_id)
@@ -81,7 +85,9 @@ class NodePeople:
         return _summary(self._people.find(name))
 
     async def add(self, new: NewPerson) -> PersonSummary:
-        return await self._decided(self._people.agree(parse_node_id(new.id), new.name))
+        node_id = parse_node_id(new.id)
+        addresses = self._whereabouts.say(node_id, new.addresses)
+        return await self._decided(self._people.agree(node_id, new.name, addresses))
 
     async def accept(self, name: str) -> PersonSummary:
         person = self._people.find(name)
@@ -96,12 +102,12 @@ class NodePeople:
     async def forget(self, name: str) -> PersonSummary:
         person = self._people.find(name)
         forgotten = self._people.forget(person.node_id)
-        problem = await self._tell(person.node_id)
+        problem = await self._tell(person.node_id, insist=True)
         self._peers.hang_up(person.node_id)
         return _summary(msgspec.structs.replace(forgotten, name=person.name), problem)
 
     async def block(self, name: str) -> PersonSummary:
-        person = self._people.block(self._anyone(name))
+        person = self._people.block(self._people.find_id(name))
         self._peers.hang_up(person.node_id)
         return _summary(person)
 
@@ -129,18 +135,20 @@ class NodePeople:
             "no node that is known, connected or near shows this code; say whose it is (`--id ID`).",
             parameter="code",
         )
-        for node_id in self._candidates(code, typed.id)[:_MOST_TRIED]:
+        candidates = self._candidates(code, typed.id)[:_MOST_TRIED]
+        addresses = self._whereabouts.say(candidates[0], typed.addresses) if typed.id else ()
+        for node_id in candidates:
             try:
                 await self._prove(node_id, code)
             except CrofterError as error:
                 failure = error
                 continue
-            return await self._decided(self._people.agree(node_id))
+            return await self._decided(self._people.agree(node_id, typed.name, addresses))
         raise failure
 
     def _candidates(self, code: str, id_text: str) -> list[NodeId]:
         if id_text:
-            node_id = self._anyone(id_text)
+            node_id = self._people.find_id(id_text)
             if not may_be_of(code, node_id):
                 message = f"this code is not one of {fingerprint(node_id)}."
                 raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="code")
@@ -162,14 +170,14 @@ class NodePeople:
 
     async def _decided(self, person: Person) -> PersonSummary:
         """How it stands once the other has been told, or could not be."""
-        problem = await self._tell(person.node_id)
+        problem = await self._tell(person.node_id, insist=True)
         return _summary(self._people.get(person.node_id) or person, problem)
 
-    async def _tell(self, node_id: NodeId) -> str:
+    async def _tell(self, node_id: NodeId, *, insist: bool = False) -> str:
         """Tell a node what we have decided, and hear what it has; returns why not, if so."""
         stance = self._pairing.stance(node_id)
         try:
-            answer = await self._peers.call(node_id, PAIR, stance, timeout_seconds=_TELLING_SECONDS, insist=True)
+            answer = await self._peers.call(node_id, PAIR, stance, timeout_seconds=_TELLING_SECONDS, insist=insist)
         except CrofterError as error:
             return error.message
         self._told[node_id] = stance
@@ -188,15 +196,6 @@ class NodePeople:
 
     async def _answer_proof(self, caller: Caller, proof: CodeProof) -> CodeProof:
         return self._desk.prove(caller.node_id, proof)
-
-    def _anyone(self, name: str) -> NodeId:
-        """Someone who is known, or whose id is given whole. Raises NOT_FOUND, INVALID_REQUEST."""
-        try:
-            return self._people.find(name).node_id
-        except CrofterError as error:
-            if error.code is not ErrorCode.NOT_FOUND or len(name) < len(fingerprint(self._own_id)) + 1:
-                raise
-            return parse_node_id(name)
 
 
 def _summary(person: Person, problem: str = "") -> PersonSummary:

@@ -3,18 +3,28 @@
 The one implementation of `api.PoolAdministration`.
 """
 
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
 import anyio
 
-from crofter.api import NewPool, PoolSummary
+from crofter.api import NewPool, PoolMember, PoolSummary
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.network import POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS, Peers
+from crofter.network import POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS, Caller, Peers
 from crofter.trust import (
+    Mail,
     People,
+    Pool,
+    PoolAsk,
+    PoolHeard,
     PoolInvite,
     PoolJoin,
     PoolLeave,
     PoolNews,
     Pools,
+    fingerprint,
+    readable_id,
     shown_name,
 )
 
@@ -65,11 +75,11 @@ class NodePools:
         return self._summary(self._pools.create(new.name))
 
     async def invite(self, name: str, member: str) -> PoolSummary:
-        person, pool = self._people.find(member), self._pools.book.find(name)
-        if person.state != "trusted":
-            message = f"{shown_name(person)} is not paired with this node: do that first (`crofter pair ID`)."
+        pool, node_id = self._pools.book.find(name), self._people.find_id(member)
+        if self._people.standing(node_id) != "trusted":
+            message = f"{self._name(node_id)} is not paired with this node: do that first (`crofter pair ID`)."
             raise CrofterError(ErrorCode.CONFLICT, message, parameter="member")
-        return await self._sent(pool, [self._pools.invite(pool, person.node_id)])
+        return await self._sent(pool, [self._pools.invite(pool, node_id)])
 
     async def remove(self, name: str, member: str) -> PoolSummary:
         pool = self._pools.book.find(name)

@@ -24,13 +24,16 @@ class People:
         records: PeopleRecords,
         own_id: NodeId,
         *,
-        is_pool_member: Callable[[NodeId], bool] = lambda _: False,
+        is_vouched_for: Callable[[NodeId], bool] = lambda _: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` gives Unix seconds. Raises STORE_FAILED."""
+        """`is_vouched_for` says who is trusted without being paired, as members of pools are; `clock` gives Unix seconds.
+
+        Raises STORE_FAILED.
+        """
         self._records = records
         self._own_id = own_id
-        self._is_pool_member = is_pool_member
+        self._is_vouched_for = is_vouched_for
         self._clock = clock
         kept = (msgspec.json.decode(record.facts, type=Person) for record in records.all())
         self._people = {person.node_id: person for person in kept}
@@ -67,16 +70,25 @@ class People:
             raise _unknown(text)
         return found[0]
 
+    def find_id(self, text: str) -> NodeId:
+        """The same, or any whole id. Raises INVALID_REQUEST too, for an id that is mistyped."""
+        try:
+            return self.find(text).node_id
+        except CrofterError as error:
+            if error.code is not ErrorCode.NOT_FOUND or not _is_meant_as_id(text):
+                raise
+            return parse_node_id(text)
+
     def standing(self, node_id: NodeId) -> Standing:
         """What a node is to this one; asks nothing of the disk."""
-        return plan.standing(self._people.get(node_id), in_pool=self._is_pool_member(node_id))
+        return plan.standing(self._people.get(node_id), is_vouched_for=self._is_vouched_for(node_id))
 
     def decision(self, node_id: NodeId) -> Decision:
         """What we have decided about a node."""
         person = self._people.get(node_id)
         return person.ours if person else Decision()
 
-    def agree(self, node_id: NodeId, name: str = "") -> Person:
+    def agree(self, node_id: NodeId, name: str = "", addresses: tuple[str, ...] = ()) -> Person:
         """The owner wants to be paired with this node. Raises INVALID_REQUEST for ourselves, CONFLICT if the name is taken."""
         if node_id == self._own_id:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "this is the id of this node itself.", parameter="id")
@@ -86,6 +98,8 @@ class People:
                 ErrorCode.CONFLICT, f"{_MOST_PEOPLE} nodes are known: forget some first (`crofter peers`)."
             )
         person = plan.agreed(person or Person(node_id=node_id, known_at=self._clock()), self._clock())
+        if addresses:
+            person = msgspec.structs.replace(person, addresses=addresses)
         return self._keep(self._renamed(person, name) if name else self._named(person))
 
     def refuse(self, node_id: NodeId) -> Person:
@@ -180,9 +194,13 @@ def _node_id_or_unknown(text: str) -> NodeId:
         return parse_node_id(text)
     except CrofterError as error:
         # What begins as an id and is none was mistyped; anything else is a name that nobody has.
-        if text.strip().lower().startswith(("croft1", "did:")):
+        if _is_meant_as_id(text):
             raise
         raise _unknown(text) from error
+
+
+def _is_meant_as_id(text: str) -> bool:
+    return text.strip().lower().startswith(("croft1", "did:"))
 
 
 def _unknown(text: str) -> CrofterError:

@@ -44,6 +44,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The owner's name for it; from pairing on never empty, and no other person's."""
     their_name: str = ""
     """What it calls itself: to be shown, never to be looked up by."""
+    addresses: tuple[str, ...] = ()
+    """Where the owner said it is; there are other ways to find it."""
     ours: Decision = Decision()
     theirs: Decision = Decision()
     blocked: bool = False
@@ -59,12 +61,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "asked_us" if self.theirs.agrees else "forgotten"
 
 
-def standing(person: Person | None, *, in_pool: bool) -> Standing:
-    """Paired, or a member of one of our pools: trusted. A block beats everything."""
+def standing(person: Person | None, *, is_vouched_for: bool) -> Standing:
+    """Paired, or vouched for as members of our pools are: trusted. A block beats everything."""
     state = person.state if person else "forgotten"
     if state == "blocked":
         return "blocked"
-    if in_pool or state == "trusted":
+    if is_vouched_for or state == "trusted":
         return "trusted"
     return "stranger" if state == "forgotten" else "pending"
 
@@ -91,7 +93,9 @@ def declined(person: Person, now: float) -> Person:
 
 def forgotten(person: Person, now: float) -> Person:
     """No, and nothing else is kept of it; a block ends too."""
-    return msgspec.structs.replace(declined(person, now), name="", their_name="", blocked=False, seen_at=None)
+    return msgspec.structs.replace(
+        declined(person, now), name="", their_name="", addresses=(), blocked=False, seen_at=None
+    )
 
 
 def blocked(person: Person, now: float) -> Person:

@@ -92,7 +92,7 @@ class Pools:
         return Mail(member, PoolInvite(invitation=invitation))
 
     def accept(self, pool: Pool) -> PoolJoin:
-        """What to say to the owner of a pool we are invited to, who answers with the list. Raises CONFLICT without an invitation that holds."""
+        """What to say to the owner of a pool we are invited to. Raises CONFLICT without an invitation that holds."""
         if pool.role != "invited" or pool.invitation is None:
             message = f"there is no invitation to {pool.name!r} to accept."
             raise CrofterError(ErrorCode.CONFLICT, message, parameter="name")

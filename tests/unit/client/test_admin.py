@@ -12,10 +12,12 @@ from crofter.api import (
     ModelChange,
     ModelSearch,
     NewPeer,
+    NewPerson,
     NewProvider,
     ProviderChange,
     PullRequest,
     QuantizeRequest,
+    TypedCode,
 )
 from crofter.api.admin.routes import Done
 from crofter.api.openapi.document import ADDRESSES
@@ -63,7 +65,7 @@ OPERATIONS: dict[tuple[str, str], Ask] = {
     ("POST", "/providers/{name}/models"): lambda admin: admin.list_provider_models(NAME),
     ("GET", "/people"): lambda admin: admin.people(),
     ("GET", "/people/{name}"): lambda admin: admin.person(NAME),
-    ("POST", "/people"): lambda admin: admin.pair("croft1", NAME),
+    ("POST", "/people"): lambda admin: admin.pair(NewPerson(id="croft1")),
     ("PATCH", "/people/{name}"): lambda admin: admin.rename_person(NAME, "c"),
     ("DELETE", "/people/{name}"): lambda admin: admin.forget_person(NAME),
     ("POST", "/people/{name}/accept"): lambda admin: admin.accept_person(NAME),
@@ -72,7 +74,7 @@ OPERATIONS: dict[tuple[str, str], Ask] = {
     ("GET", "/pairing-code"): lambda admin: admin.pairing_code(),
     ("POST", "/pairing-code"): lambda admin: admin.show_pairing_code(),
     ("DELETE", "/pairing-code"): lambda admin: admin.withdraw_pairing_code(),
-    ("POST", "/pairing-code/typed"): lambda admin: admin.pair_by_code("1234", "croft1"),
+    ("POST", "/pairing-code/typed"): lambda admin: admin.pair_by_code(TypedCode(code="1234")),
     ("GET", "/pools"): lambda admin: admin.pools(),
     ("GET", "/pools/{name}"): lambda admin: admin.pool(NAME),
     ("POST", "/pools"): lambda admin: admin.create_pool(NAME),

@@ -73,7 +73,7 @@ def test_their_no_ends_the_pairing_here_too(people: People) -> None:
 
 def test_members_of_a_pool_are_trusted_unless_blocked(tmp_path: Path) -> None:
     records = PeopleRecords(Database.open(tmp_path / "pool.db", bytes(32)))
-    people = People(records, OWN, is_pool_member=lambda node_id: node_id == ADA)
+    people = People(records, OWN, is_vouched_for=lambda node_id: node_id == ADA)
     assert (people.standing(ADA), people.standing(BOB)) == ("trusted", "stranger")
     people.block(ADA)
     assert people.standing(ADA) == "blocked"

@@ -36,7 +36,7 @@ YES = Decision(True, 5)
 
 
 @pytest.mark.parametrize(
-    ("known", "in_pool", "expected"),
+    ("known", "is_vouched_for", "expected"),
     [
         (None, False, "stranger"),
         (None, True, "trusted"),
@@ -50,9 +50,9 @@ YES = Decision(True, 5)
     ],
 )
 def test_trust_takes_both_or_a_pool_and_a_block_beats_all(
-    known: Person | None, in_pool: bool, expected: Standing
+    known: Person | None, is_vouched_for: bool, expected: Standing
 ) -> None:
-    assert standing(known, in_pool=in_pool) == expected
+    assert standing(known, is_vouched_for=is_vouched_for) == expected
 
 
 def test_only_the_trusted_are_in_the_trusted_radius() -> None:
