@@ -13,6 +13,7 @@ from tests.e2e.commands import Commands
 
 pytestmark = pytest.mark.slow
 
+OTHER_ID = "croft1-8d4z-00xw-k6jz-6c4r-4rgz-5mcd-wdjn-y9th-rh3y-8f36-cpy2-rz6e-mg5s-qanl30"
 NOTICED_SECONDS = 15
 """3.5 s on a quiet machine; QUIC alone needs 30."""
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crofter.core import Chunk, Usage
@@ -106,3 +106,18 @@ class _NodeCollector(Collector):
         for model in loaded:
             restarts.add_metric([model.name], model.restarts)
         yield restarts
+        yield from self._network()
+
+    def _network(self) -> Iterator[Metric]:
+        network = self._administration.network.status()
+        yield GaugeMetricFamily("crofter_peer_connections", "Nodes connected", value=network.connections)
+        requests = CounterMetricFamily(
+            "crofter_peer_requests", "Requests between nodes", labels=["kind", "direction", "outcome"]
+        )
+        for each in network.traffic:
+            requests.add_metric([each.kind, each.direction, each.outcome], each.count)
+        yield requests
+        sizes = CounterMetricFamily("crofter_peer_bytes", "Bytes of messages between nodes", labels=["direction"])
+        sizes.add_metric(["in"], network.bytes_in)
+        sizes.add_metric(["out"], network.bytes_out)
+        yield sizes

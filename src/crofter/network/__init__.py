@@ -19,7 +19,6 @@ from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
-    NODE_ID_BYTES,
     BindOptions,
     Connection,
     Endpoint,
@@ -39,7 +38,6 @@ __all__ = [
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
     "MESSAGE",
-    "NODE_ID_BYTES",
     "ORDINARY",
     "PAIR",
     "PAIR_CODE",

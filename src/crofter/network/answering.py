@@ -25,7 +25,6 @@ _logger = logging.getLogger("crofter.network")
 Handler = Callable[[Caller, Any], Awaitable[Any] | AsyncGenerator[Any]]
 
 _OPENING_SECONDS = 10.0
-_LONGEST_SECONDS = 3600.0
 _QUICK_SECONDS = 0.05
 """An answer that comes sooner is not worth watching whether its caller is still there."""
 _AT_ONCE: dict[Standing, int] = {"trusted": 256, "pending": 8, "stranger": 8, "blocked": 0}
@@ -91,7 +90,7 @@ class Answering:
         try:
             message = await request.message(kind)
             work = _answered(handler, kind, _caller(line, standing), message, request)
-            await request.watched(work, min(opening.timeout_seconds, _LONGEST_SECONDS))
+            await request.watched(work, opening.timeout_seconds)
         finally:
             self._limits.charge(line.node_id, kind, request.size_bytes)
             self._counts.bytes[kind.name, "in"] += request.size_bytes
@@ -106,6 +105,7 @@ class _Request:
         self.kind_name = UNKNOWN
         self.error: CrofterError | None = None
         self.size_bytes = 0
+        self._replied = False
         self._reader = FrameReader(stream, MOST_OPENING_BYTES)
 
     async def opening(self) -> Opening:
@@ -119,6 +119,7 @@ class _Request:
 
     async def reply(self, kind: Kind[Any, Any], message: object) -> None:
         """One reply, no longer than the kind allows."""
+        self._replied = True
         frame = item_frame(message)
         await send_frame(self.stream, frame, kind.most_bytes + 1)
         self.size_bytes += len(frame)
@@ -150,6 +151,8 @@ class _Request:
                 # The caller keeps his side open, and silent, until he has all he wants.
                 if await self.stream.read(1):
                     self.error = CrofterError(ErrorCode.PEER_FAILED, "something came after the request")
+                elif not self._replied:
+                    self.error = CrofterError(ErrorCode.CANCELLED, "the caller ended his side before the answer")
             except CrofterError as error:
                 self.error = CrofterError(ErrorCode.CANCELLED, f"the caller is gone: {error.message}")
         work.cancel()

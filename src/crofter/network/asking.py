@@ -6,7 +6,7 @@ one that begins with 1 and says what went wrong; then the end of the stream. Bre
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import anyio
 import msgspec
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 MOST_OPENING_BYTES = 128
 MOST_ERROR_BYTES = 4096
+LONGEST_SECONDS = 3600.0
+"""A request that takes longer is asked anew."""
 DONE = 0
 """The code for the peer when nothing more is read because everything is there."""
 
@@ -31,7 +33,7 @@ class Opening(msgspec.Struct, frozen=True, array_like=True):
     """The first frame of a request."""
 
     kind: str
-    timeout_seconds: float
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_SECONDS)]
 
 
 class Question(Generic[Request, Reply]):
@@ -74,7 +76,8 @@ class Question(Generic[Request, Reply]):
         if len(body) > self._kind.most_bytes:
             message = f"this is too long: {len(body)} bytes where `{self._kind.name}` takes {self._kind.most_bytes}"
             raise CrofterError(ErrorCode.INVALID_REQUEST, message)
-        opening = Opening(self._kind.name, self._deadline - anyio.current_time())
+        left = max(0.001, min(self._deadline - anyio.current_time(), LONGEST_SECONDS))
+        opening = Opening(self._kind.name, left)
         frames = framed(encoded(opening)) + framed(body)
         if self._kind.priority:
             await self._stream.set_priority(self._kind.priority)

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 
 import anyio
 
-from crofter.core import NodeId
-
 from .liveness import Liveness
 from .plan import is_near
 from .transport import Connection, Path
@@ -20,7 +18,7 @@ class Line:
 
     def __init__(self, connection: Connection, *, dialled: bool) -> None:
         self.connection = connection
-        self.node_id = NodeId(connection.remote_id)
+        self.node_id = connection.remote_id
         self.dialled = dialled
         self.liveness = Liveness(connection)
         self.opened_at = self.used_at = anyio.current_time()

@@ -71,7 +71,12 @@ class Peers:
             ready()
             try:
                 while True:
-                    self._lines.hold(await endpoint.accept(), dialled=False)
+                    connection = await endpoint.accept()
+                    # Asked again: many may have been admitted at once, before any of them was counted.
+                    if self._admits(connection.remote_id):
+                        self._lines.hold(connection, dialled=False)
+                    else:
+                        connection.close(CrofterError(ErrorCode.PEER_REFUSED, "there are too many strangers here"))
             finally:
                 self._endpoint = self._lines = None
 
@@ -101,7 +106,10 @@ class Peers:
         timeout_seconds: float,
         insist: bool = False,
     ) -> AsyncGenerator[Reply]:
-        """The same for many replies, as they come. Close it (aclosing) to end the work there. `timeout_seconds` is for all of it."""
+        """The same for many replies, as they come. Close it (aclosing) to end the work there.
+
+        `timeout_seconds` is for all of it, and no more than an hour.
+        """
         async with (
             self._asked(node_id, kind, timeout_seconds, insist=insist) as question,
             aclosing(question.replies(request)) as replies,
@@ -112,7 +120,7 @@ class Peers:
     @property
     def node_id(self) -> NodeId:
         """This node's own id, while it is on the network; else empty."""
-        return NodeId(self._endpoint.node_id if self._endpoint else b"")
+        return self._endpoint.node_id if self._endpoint else NodeId(b"")
 
     def lines(self) -> tuple[Line, ...]:
         """The open connections, one for each node."""
@@ -131,6 +139,9 @@ class Peers:
     async def _asked(
         self, node_id: NodeId, kind: Kind[Request, Reply], timeout_seconds: float, *, insist: bool
     ) -> AsyncGenerator[Question[Request, Reply]]:
+        if self._lines is None:
+            message = "this node is not on the network; `crofter network status` says why."
+            raise CrofterError(ErrorCode.OFFLINE, message)
         deadline = anyio.current_time() + timeout_seconds
         failure: CrofterError | None = None
 
@@ -138,9 +149,6 @@ class Peers:
             self.counts.bytes[kind.name, "out"] += size_bytes
 
         try:
-            if self._lines is None:
-                message = "this node is not on the network; `crofter network status` says why."
-                raise CrofterError(ErrorCode.OFFLINE, message)
             self._rules.check(kind, node_id)
             line = await self._line(self._lines, node_id, deadline, insist=insist)
             self._rules.check(kind, node_id, near=line.near)
@@ -161,8 +169,8 @@ class Peers:
         except TimeoutError:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "the peer could not be reached in time") from None
 
-    def _admits(self, node_id: bytes) -> bool:
-        standing = self._rules.standing(NodeId(node_id))
+    def _admits(self, node_id: NodeId) -> bool:
+        standing = self._rules.standing(node_id)
         if standing in {"trusted", "blocked"}:
             return standing == "trusted"
         others = {line.node_id for line in self.lines() if self._rules.standing(line.node_id) != "trusted"}

@@ -42,7 +42,7 @@ class StaticBook:
 
     def entries_with(self, peer: PeerAddress) -> tuple[str, ...]:
         """The setting with one more node, or with its new addresses."""
-        return tuple(map(_entry, (self._addresses | {NodeId(peer.node_id): peer}).values()))
+        return tuple(map(_entry, (self._addresses | {peer.node_id: peer}).values()))
 
 
 def checked_address(text: str) -> str:
@@ -71,4 +71,4 @@ def _parsed(entry: str) -> tuple[NodeId, PeerAddress]:
 
 
 def _entry(peer: PeerAddress) -> str:
-    return "@".join((readable_id(NodeId(peer.node_id)), *peer.addresses))
+    return "@".join((readable_id(peer.node_id), *peer.addresses))

@@ -65,6 +65,7 @@ class NodeNetwork:
         self._peers = parts.peers
         self._book = parts.peer_book
         self._people = parts.people
+        self._whereabouts = parts.whereabouts
         self._messages = parts.messages
         self._identity = parts.identity
         self._settings = settings
@@ -177,16 +178,17 @@ class NodeNetwork:
     def _named(self, name: str) -> NodeId:
         """Whom the owner means. Raises NOT_FOUND, CONFLICT, INVALID_REQUEST."""
         wanted = name.strip().lower()
-        found = [peer for peer in self._book.all() if fingerprint(NodeId(peer.node_id)) == wanted]
+        found = [peer for peer in self._book.all() if fingerprint(peer.node_id) == wanted]
         if len(found) == 1:
-            return NodeId(found[0].node_id)
+            return found[0].node_id
         return self._people.find_id(name)
 
     def _line(self, node_id: NodeId) -> Line | None:
         return next((line for line in self._peers.lines() if line.node_id == node_id), None)
 
     def _summary(self, node_id: NodeId, line: Line | None) -> PeerSummary:
-        known, person = self._book.addresses_of(node_id), self._people.get(node_id)
+        person = self._people.get(node_id)
+        known = self._book.addresses_of(node_id) or self._whereabouts.addresses_of(node_id)
         path = line.path() if line else None
         return PeerSummary(
             id=readable_id(node_id),
