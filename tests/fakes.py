@@ -27,11 +27,18 @@ from crofter.api import (
     ModelSummary,
     NetworkStatus,
     NewPeer,
+    NewPerson,
+    NewPool,
     NewProvider,
     NodeIdentity,
     NodeStatus,
+    PairingCode,
     PeerSummary,
+    PersonChange,
+    PersonSummary,
     PingResult,
+    PoolMember,
+    PoolSummary,
     ProviderChange,
     ProviderSummary,
     ProviderTrial,
@@ -43,6 +50,7 @@ from crofter.api import (
     Setting,
     Traffic,
     TuneProgress,
+    TypedCode,
 )
 from crofter.core import (
     ChatPrompt,
@@ -258,6 +266,85 @@ class FakeNetwork:
         return self.known_one
 
 
+class FakePeople:
+    """One node that is trusted, and one code; remembers nothing."""
+
+    known_one = PersonSummary(
+        id="croft1-ada", fingerprint="ada-ada", name="Ada", their_name="laptop", state="trusted", known_at=1.0
+    )
+    shown = PairingCode(code="1234-5678-9012", expires_at=2.0, wrong_guesses=0, ended=False, paired_with="")
+
+    def all(self) -> list[PersonSummary]:
+        return [self.known_one]
+
+    def get(self, name: str) -> PersonSummary:
+        if name != self.known_one.name:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"no node called {name}", parameter="name")
+        return self.known_one
+
+    async def add(self, new: NewPerson) -> PersonSummary:
+        return msgspec.structs.replace(self.known_one, id=new.id, name=new.name, state="asked")
+
+    async def accept(self, name: str) -> PersonSummary:
+        return self.get(name)
+
+    async def refuse(self, name: str) -> PersonSummary:
+        return msgspec.structs.replace(self.get(name), state="stranger")
+
+    async def forget(self, name: str) -> PersonSummary:
+        return msgspec.structs.replace(self.get(name), state="stranger")
+
+    async def block(self, name: str) -> PersonSummary:
+        return msgspec.structs.replace(self.get(name), state="blocked")
+
+    def rename(self, name: str, change: PersonChange) -> PersonSummary:
+        return msgspec.structs.replace(self.get(name), name=change.name)
+
+    def show_code(self) -> PairingCode:
+        return self.shown
+
+    def code(self) -> PairingCode:
+        return self.shown
+
+    def withdraw_code(self) -> PairingCode:
+        return msgspec.structs.replace(self.shown, ended=True)
+
+    async def use_code(self, typed: TypedCode) -> PersonSummary:
+        if typed.code != self.shown.code:
+            raise CrofterError(ErrorCode.FORBIDDEN, "the code is another.", parameter="code")
+        return self.known_one
+
+
+class FakePools:
+    """One pool; remembers nothing."""
+
+    known_one = PoolSummary(id="00ff", name="home", role="owner", owner="croft1-fake", members=(), expires_at=None)
+
+    def all(self) -> list[PoolSummary]:
+        return [self.known_one]
+
+    def get(self, name: str) -> PoolSummary:
+        if name != self.known_one.name:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"no pool is called {name}", parameter="name")
+        return self.known_one
+
+    def create(self, new: NewPool) -> PoolSummary:
+        return msgspec.structs.replace(self.known_one, name=new.name)
+
+    async def invite(self, name: str, member: str) -> PoolSummary:
+        one = PoolMember(id="croft1-bob", fingerprint="bob-bob", name=member, state="invited")
+        return msgspec.structs.replace(self.get(name), members=(one,))
+
+    async def remove(self, name: str, member: str) -> PoolSummary:
+        return self.get(name)
+
+    async def accept(self, name: str) -> PoolSummary:
+        return self.get(name)
+
+    async def leave(self, name: str) -> PoolSummary:
+        return self.get(name)
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -268,6 +355,8 @@ class FakeAdministration:
         self.stopped = False
         self.providers = FakeProviders()
         self.network = FakeNetwork()
+        self.people = FakePeople()
+        self.pools = FakePools()
         self.kept: list[tuple[str, float | None]] = []
         self.installed = [
             ModelSummary(

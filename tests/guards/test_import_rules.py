@@ -21,6 +21,7 @@ VIOLATIONS = {
     "library-keyring": ("node/a.py", "import keyring"),
     "library-blake3": ("store/a.py", "from blake3 import blake3"),
     "library-cryptography": ("store/a.py", "from cryptography.hazmat.primitives import hashes"),
+    "library-spake2": ("store/a.py", "from spake2 import SPAKE2_A"),
     "library-click": ("node/a.py", "import rich.table"),
     "library-httpx2": ("models/a.py", "import httpx2"),
     "library-huggingface-hub": ("node/a.py", "from huggingface_hub import HfApi"),

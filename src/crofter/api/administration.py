@@ -18,6 +18,7 @@ from .installing import (
 from .keys import CreatedKey, DayUsage, KeyChange, KeyRequest, KeySummary
 from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, TuneProgress
 from .networking import NetworkAdministration
+from .people import PeopleAdministration, PoolAdministration
 from .providing import ProviderAdministration
 
 
@@ -112,6 +113,10 @@ class Administration(Protocol):
     def revoke_key(self, name: str) -> KeySummary: ...
     @property
     def providers(self) -> ProviderAdministration: ...
+    @property
+    def people(self) -> PeopleAdministration: ...
+    @property
+    def pools(self) -> PoolAdministration: ...
     @property
     def network(self) -> NetworkAdministration: ...
 

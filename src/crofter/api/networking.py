@@ -44,7 +44,11 @@ class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     fingerprint: str
+    name: str = ""
+    """The owner's, once it is paired or named."""
     standing: Literal["trusted", "pending", "stranger", "blocked"]
+    asked_us: bool = False
+    """Whether it asks to be paired, and waits for this node's owner."""
     known_addresses: tuple[str, ...]
     path: PathKind
     address: str = ""

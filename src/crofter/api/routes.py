@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes, NetworkRoutes, ProviderRoutes
+from .admin import AdminRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -138,6 +138,7 @@ def routes(services: Services) -> Table:
         "/crofter/v1/keys/{name}/usage": endpoint(GET=admin.key_usage),
         "/crofter/v1/usage": endpoint(GET=admin.all_usage),
         **_providers(services),
+        **_people(services),
         **_network(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
@@ -156,6 +157,26 @@ def _providers(services: Services) -> dict[str, App]:
         "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
         "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
         "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+    }
+
+
+def _people(services: Services) -> dict[str, App]:
+    """The owner's addresses for other nodes and pools."""
+    endpoint = partial(Endpoint, services.settings)
+    people, pools = PeopleRoutes(services), PoolRoutes(services)
+    return {
+        "/crofter/v1/people": endpoint(GET=people.all, POST=people.add),
+        "/crofter/v1/people/{name}": endpoint(GET=people.get, PATCH=people.rename, DELETE=people.forget),
+        "/crofter/v1/people/{name}/accept": endpoint(POST=people.accept),
+        "/crofter/v1/people/{name}/refuse": endpoint(POST=people.refuse),
+        "/crofter/v1/people/{name}/block": endpoint(POST=people.block),
+        "/crofter/v1/pairing-code": endpoint(GET=people.code, POST=people.show_code, DELETE=people.withdraw_code),
+        "/crofter/v1/pairing-code/typed": endpoint(POST=people.use_code),
+        "/crofter/v1/pools": endpoint(GET=pools.all, POST=pools.create),
+        "/crofter/v1/pools/{name}": endpoint(GET=pools.get, DELETE=pools.leave),
+        "/crofter/v1/pools/{name}/accept": endpoint(POST=pools.accept),
+        "/crofter/v1/pools/{name}/invite": endpoint(POST=pools.invite),
+        "/crofter/v1/pools/{name}/remove": endpoint(POST=pools.remove),
     }
 
 

@@ -23,11 +23,17 @@ from crofter.api import (
     ModelSummary,
     NetworkStatus,
     NewPeer,
+    NewPerson,
+    NewPool,
     NewProvider,
     NodeIdentity,
     NodeStatus,
+    PairingCode,
     PeerSummary,
+    PersonChange,
+    PersonSummary,
     PingResult,
+    PoolSummary,
     ProviderChange,
     ProviderSummary,
     ProviderTrial,
@@ -38,6 +44,7 @@ from crofter.api import (
     SentMessage,
     Setting,
     TuneProgress,
+    TypedCode,
 )
 
 from .async_connection import AsyncConnection
@@ -234,6 +241,101 @@ class Admin(Generic[C]):
     def try_provider(self, name: str, model: str = "") -> Question[ProviderTrial]:
         """Send it a request of two words; a service may charge for it. Without `model` the first it lists is asked."""
         return _send("POST", f"/providers/{_part(name)}/test", ProviderTrial, {"model": model})
+
+    @Operation
+    def people(self) -> Question[list[PersonSummary]]:
+        """The nodes this one knows, and what they are to it."""
+        return _get("/people", list[PersonSummary])
+
+    @Operation
+    def person(self, name: str) -> Question[PersonSummary]:
+        """One of them, by name, id or fingerprint."""
+        return _get(f"/people/{_part(name)}", PersonSummary)
+
+    @Operation
+    def pair(self, new: NewPerson) -> Question[PersonSummary]:
+        """Say yes to a node, known or not, and tell it."""
+        return _send("POST", "/people", PersonSummary, new)
+
+    @Operation
+    def rename_person(self, name: str, new_name: str) -> Question[PersonSummary]:
+        """Call a node something else."""
+        return _send("PATCH", f"/people/{_part(name)}", PersonSummary, PersonChange(name=new_name))
+
+    @Operation
+    def forget_person(self, name: str) -> Question[PersonSummary]:
+        """Be a stranger to it again; ends a pairing for both, and a block."""
+        return _send("DELETE", f"/people/{_part(name)}", PersonSummary)
+
+    @Operation
+    def accept_person(self, name: str) -> Question[PersonSummary]:
+        """Say yes to its request."""
+        return _send("POST", f"/people/{_part(name)}/accept", PersonSummary)
+
+    @Operation
+    def refuse_person(self, name: str) -> Question[PersonSummary]:
+        """Say no to its request."""
+        return _send("POST", f"/people/{_part(name)}/refuse", PersonSummary)
+
+    @Operation
+    def block_person(self, name: str) -> Question[PersonSummary]:
+        """Answer it nothing any more."""
+        return _send("POST", f"/people/{_part(name)}/block", PersonSummary)
+
+    @Operation
+    def pairing_code(self) -> Question[PairingCode]:
+        """The code shown last, and what came of it."""
+        return _get("/pairing-code", PairingCode)
+
+    @Operation
+    def show_pairing_code(self) -> Question[PairingCode]:
+        """A new code, good for one node and some minutes."""
+        return _send("POST", "/pairing-code", PairingCode)
+
+    @Operation
+    def withdraw_pairing_code(self) -> Question[PairingCode]:
+        """Let it be used no more."""
+        return _send("DELETE", "/pairing-code", PairingCode)
+
+    @Operation
+    def pair_by_code(self, typed: TypedCode) -> Question[PersonSummary]:
+        """Pair with the node that shows this code."""
+        return _send("POST", "/pairing-code/typed", PersonSummary, typed)
+
+    @Operation
+    def pools(self) -> Question[list[PoolSummary]]:
+        """Those it owns, is in, or is invited to."""
+        return _get("/pools", list[PoolSummary])
+
+    @Operation
+    def pool(self, name: str) -> Question[PoolSummary]:
+        """One of them, by name or id."""
+        return _get(f"/pools/{_part(name)}", PoolSummary)
+
+    @Operation
+    def create_pool(self, name: str) -> Question[PoolSummary]:
+        """A pool of this node's own."""
+        return _send("POST", "/pools", PoolSummary, NewPool(name=name))
+
+    @Operation
+    def leave_pool(self, name: str) -> Question[PoolSummary]:
+        """Be in it no more, or refuse the invitation; one's own ends for everybody."""
+        return _send("DELETE", f"/pools/{_part(name)}", PoolSummary)
+
+    @Operation
+    def accept_pool(self, name: str) -> Question[PoolSummary]:
+        """Accept the invitation to it."""
+        return _send("POST", f"/pools/{_part(name)}/accept", PoolSummary)
+
+    @Operation
+    def invite_to_pool(self, name: str, member: str) -> Question[PoolSummary]:
+        """Ask a node to join a pool of one's own."""
+        return _send("POST", f"/pools/{_part(name)}/invite", PoolSummary, {"member": member})
+
+    @Operation
+    def remove_from_pool(self, name: str, member: str) -> Question[PoolSummary]:
+        """Have a node in it no more."""
+        return _send("POST", f"/pools/{_part(name)}/remove", PoolSummary, {"member": member})
 
     @Operation
     def network(self) -> Question[NetworkStatus]:

@@ -28,7 +28,7 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
-from .wire import MESSAGE, PING
+from .wire import MESSAGE, PAIR, PAIR_CODE, PAIR_PROOF, PING, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
 
 __all__ = [
     "ABANDONED",
@@ -39,7 +39,15 @@ __all__ = [
     "MAXIMUM_STREAMS",
     "MESSAGE",
     "ORDINARY",
+    "PAIR",
+    "PAIR_CODE",
+    "PAIR_PROOF",
     "PING",
+    "POOL_ASK",
+    "POOL_INVITE",
+    "POOL_JOIN",
+    "POOL_LEAVE",
+    "POOL_NEWS",
     "URGENT",
     "AddressSource",
     "BindOptions",

@@ -36,6 +36,10 @@ class StaticBook:
         """Everybody who is in it."""
         return list(self._addresses.values())
 
+    def ids(self) -> list[NodeId]:
+        """Their ids."""
+        return list(self._addresses)
+
     def entries_with(self, peer: PeerAddress) -> tuple[str, ...]:
         """The setting with one more node, or with its new addresses."""
         return tuple(map(_entry, (self._addresses | {peer.node_id: peer}).values()))

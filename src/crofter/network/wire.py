@@ -5,6 +5,18 @@ Requests and replies are declared where their meaning lives. A row never changes
 
 from typing import Any
 
+from crofter.trust import (
+    CodeHello,
+    CodeProof,
+    PoolAsk,
+    PoolHeard,
+    PoolInvite,
+    PoolJoin,
+    PoolLeave,
+    PoolNews,
+    Stance,
+)
+
 from .kinds import Kind
 from .messages import Ping, Pong, Received, TextMessage
 
@@ -13,4 +25,28 @@ MESSAGE = Kind(
     name="message", request=TextMessage, reply=Received, who="trusted", most_bytes=20_000, per_minute=60
 )  # fmt: skip
 
-KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE)
+PAIR = Kind(name="pair", request=Stance, reply=Stance, who="anyone", most_bytes=1_000, per_minute=12)
+PAIR_CODE = Kind(name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8)
+PAIR_PROOF = Kind(name="pair-proof", request=CodeProof, reply=CodeProof, who="anyone", most_bytes=200, per_minute=8)
+
+POOL_INVITE = Kind(
+    name="pool-invite", request=PoolInvite, reply=PoolHeard, who="trusted", most_bytes=1_000, per_minute=12
+)
+# From anyone: who is in a pool is checked where pools are known, and an owner whose list has expired is a stranger to its members.
+POOL_JOIN = Kind(name="pool-join", request=PoolJoin, reply=PoolNews, who="anyone", most_bytes=64_000, per_minute=12)
+POOL_ASK = Kind(name="pool-ask", request=PoolAsk, reply=PoolNews, who="anyone", most_bytes=64_000, per_minute=12)
+POOL_NEWS = Kind(name="pool-news", request=PoolNews, reply=PoolHeard, who="anyone", most_bytes=64_000, per_minute=12)
+POOL_LEAVE = Kind(name="pool-leave", request=PoolLeave, reply=PoolHeard, who="anyone", most_bytes=200, per_minute=12)
+
+KINDS: tuple[Kind[Any, Any], ...] = (
+    PING,
+    MESSAGE,
+    PAIR,
+    PAIR_CODE,
+    PAIR_PROOF,
+    POOL_INVITE,
+    POOL_JOIN,
+    POOL_ASK,
+    POOL_NEWS,
+    POOL_LEAVE,
+)

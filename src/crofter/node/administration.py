@@ -1,6 +1,7 @@
 """What the owner can ask of this node: the one implementation of `api.Administration`."""
 
 import os
+import platform
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -48,6 +49,8 @@ from .keys import Account, new_secret, same_secret
 from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
 from .networking import NodeNetwork
 from .parts import Parts
+from .people import NodePeople
+from .pools import NodePools
 from .providing import NodeProviders
 from .pulling import Report, pulled
 from .quantizing import quantized
@@ -64,13 +67,15 @@ class NodeAdministration:
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
         self.network = NodeNetwork(
-            parts.peers,
-            parts.peer_book,
-            parts.messages,
-            parts.identity,
+            parts,
             loaded.config.network,
             lambda entries: self.change_setting("network.peers", ",".join(entries)),
         )
+        own_id = parts.identity.node_id
+        self.people = NodePeople(
+            parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, parts.peer_book.ids
+        )
+        self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -87,6 +92,9 @@ class NodeAdministration:
             return self._parts.router.resolve("").name
         except CrofterError:
             return ""
+
+    def _own_name(self) -> str:
+        return self._config.config.node.name or platform.node()
 
     def status(self) -> NodeStatus:
         running = self._running

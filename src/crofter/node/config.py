@@ -31,6 +31,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     default_model: str = ""
     """The model that answers when a request names none. Empty: the chat model added last, else the embedded seedling."""
+    name: str = ""
+    """What this node calls itself to the nodes it is paired with, or asks to be. Empty: as the machine is called."""
     log_level: LogLevel = "info"
     """How much goes into logs/node.log: debug, info, warning or error. Prompts and secrets are never logged."""
 

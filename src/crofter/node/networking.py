@@ -33,25 +33,23 @@ from crofter.network import (
     Line,
     NetworkSettings,
     PeerAddress,
-    Peers,
     Ping,
     Pong,
     Received,
-    StaticBook,
     TextMessage,
     checked_address,
     printable,
 )
-from crofter.store import MessageRecord, MessageRecords
-from crofter.trust import Identity, fingerprint, parse_node_id, readable_id
+from crofter.store import MessageRecord
+from crofter.trust import fingerprint, parse_node_id, readable_id
 
+from .parts import Parts
 from .release import crofter_version
 
 _logger = logging.getLogger("crofter.node")
 
 _START_SECONDS = 15.0
 _SHOWN_MESSAGES = 200
-_FINGERPRINT_CHARACTERS = 9
 
 
 class NodeNetwork:
@@ -59,24 +57,23 @@ class NodeNetwork:
 
     def __init__(
         self,
-        peers: Peers,
-        book: StaticBook,
-        messages: MessageRecords,
-        identity: Identity,
+        parts: Parts,
         settings: NetworkSettings,
         keep_peers: Callable[[tuple[str, ...]], object],
     ) -> None:
         """`keep_peers` writes the setting `network.peers`."""
-        self._peers = peers
-        self._book = book
-        self._messages = messages
-        self._identity = identity
+        self._peers = parts.peers
+        self._book = parts.peer_book
+        self._people = parts.people
+        self._whereabouts = parts.whereabouts
+        self._messages = parts.messages
+        self._identity = parts.identity
         self._settings = settings
         self._keep_peers = keep_peers
         self._state: NetworkState = "off" if settings.mode == "off" else "starting"
         self._problem = ""
-        peers.serve(PING, self._answer_ping)
-        peers.serve(MESSAGE, self._take_message)
+        self._peers.serve(PING, self._answer_ping)
+        self._peers.serve(MESSAGE, self._take_message)
 
     async def run(self) -> None:
         """Be on the network until cancelled. What goes wrong is said in `status` and the log; the rest of the node works without."""
@@ -115,7 +112,7 @@ class NodeNetwork:
 
     def peers(self) -> list[PeerSummary]:
         lines = {line.node_id: line for line in self._peers.lines()}
-        known = [peer.node_id for peer in self._book.all()]
+        known = [*(person.node_id for person in self._people.all()), *self._book.ids()]
         return [self._summary(node_id, lines.get(node_id)) for node_id in dict.fromkeys((*known, *lines))]
 
     def add_peer(self, new: NewPeer) -> PeerSummary:
@@ -182,28 +179,26 @@ class NodeNetwork:
         return Received()
 
     def _named(self, name: str) -> NodeId:
-        """Whom the owner means. Raises NOT_FOUND, INVALID_REQUEST."""
+        """Whom the owner means. Raises NOT_FOUND, CONFLICT, INVALID_REQUEST."""
         wanted = name.strip().lower()
         found = [peer for peer in self._book.all() if fingerprint(peer.node_id) == wanted]
         if len(found) == 1:
             return found[0].node_id
-        if len(wanted) <= _FINGERPRINT_CHARACTERS:
-            message = (
-                f"no known node has the fingerprint {name!r}; `crofter peers` lists them, and any node goes by its id."
-            )
-            raise CrofterError(ErrorCode.NOT_FOUND, message, parameter="id")
-        return parse_node_id(name)
+        return self._people.find_id(name)
 
     def _line(self, node_id: NodeId) -> Line | None:
         return next((line for line in self._peers.lines() if line.node_id == node_id), None)
 
     def _summary(self, node_id: NodeId, line: Line | None) -> PeerSummary:
-        known = self._book.addresses_of(node_id)
+        person = self._people.get(node_id)
+        known = self._book.addresses_of(node_id) or self._whereabouts.addresses_of(node_id)
         path = line.path() if line else None
         return PeerSummary(
             id=readable_id(node_id),
             fingerprint=fingerprint(node_id),
-            standing=self._book.standing(node_id),
+            name=person.name if person else "",
+            standing=self._people.standing(node_id),
+            asked_us=person is not None and person.state == "asked_us",
             known_addresses=known.addresses if known else (),
             path=_path_kind(line),
             address=_address(line),

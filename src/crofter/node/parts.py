@@ -14,12 +14,14 @@ from crofter.store import (
     ModelRecords,
     ModelSettingRecords,
     OriginRecords,
+    PeopleRecords,
+    PoolRecords,
     ProviderRecords,
     TuningRecords,
     UsageRecords,
     store_key,
 )
-from crofter.trust import Identity
+from crofter.trust import Identity, People, Pools
 
 from .config import NodeConfig
 from .home import Home
@@ -28,6 +30,7 @@ from .machine import fingerprint
 from .model_view import NamedModels
 from .release import crofter_version, library_version
 from .tunings import Tunings
+from .whereabouts import Whereabouts
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Parts:
     peers: Peers
     peer_book: StaticBook
     messages: MessageRecords
+    people: People
+    whereabouts: Whereabouts
+    pools: Pools
 
 
 def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
@@ -62,6 +68,13 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
         providers = Providers(ProviderBook(ProviderRecords(database)), config.providers)
         book = StaticBook(config.network.peers)
+        pools = Pools(PoolRecords(database), identity)
+        people = People(
+            PeopleRecords(database),
+            identity.node_id,
+            is_vouched_for=lambda node_id: pools.is_member(node_id) or book.standing(node_id) == "trusted",
+        )
+        whereabouts = Whereabouts(people)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -75,9 +88,12 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
-            peers=Peers(Rules(mode=config.network.mode, standing=book.standing), [book]),
+            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [book, whereabouts]),
             peer_book=book,
             messages=MessageRecords(database),
+            people=people,
+            whereabouts=whereabouts,
+            pools=pools,
         )
     except BaseException:
         database.close()

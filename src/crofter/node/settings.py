@@ -15,7 +15,15 @@ from .descriptions import field_descriptions
 from .home import Home
 
 LIVE_KEYS = frozenset(
-    {"node.default_model", "hub.offline", "hub.endpoint", "router.radius", "router.ceiling", "network.peers"}
+    {
+        "node.default_model",
+        "node.name",
+        "hub.offline",
+        "hub.endpoint",
+        "router.radius",
+        "router.ceiling",
+        "network.peers",
+    }
 )
 """Settings a running node follows at once."""
 

@@ -21,6 +21,7 @@ from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .os_keyring import OsKeyring
+from .people_records import PeopleRecords, PersonRecord, PoolRecord, PoolRecords
 from .provider_records import ProviderRecord, ProviderRecords
 from .tuning_records import TuningRecord, TuningRecords
 from .usage_records import KeyUse, UsageRecord, UsageRecords
@@ -42,6 +43,10 @@ __all__ = [
     "OriginRecord",
     "OriginRecords",
     "OsKeyring",
+    "PeopleRecords",
+    "PersonRecord",
+    "PoolRecord",
+    "PoolRecords",
     "Progress",
     "ProviderRecord",
     "ProviderRecords",

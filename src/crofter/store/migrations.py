@@ -79,6 +79,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) strict""",
     ),
     (
+        """create table people (
+            node_id blob primary key,
+            facts text not null
+        ) strict""",
+        """create table pools (
+            pool_id blob primary key,
+            facts text not null
+        ) strict""",
+    ),
+    (
         """create table messages (
             node_id blob not null,
             message_id blob not null,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crofter.api import administration as values
-from crofter.api import installing, keys, model_values, networking, providing
+from crofter.api import installing, keys, model_values, networking, people, providing
 from crofter.api.admin import routes as admin
 from crofter.api.health import Health
 
@@ -176,6 +176,73 @@ _PROVIDERS = (
     ),
 )
 
+_PEOPLE = (
+    _own(
+        "/people",
+        GET=Operation(summary="The nodes that this one knows.", reply=list[people.PersonSummary]),
+        POST=Operation(
+            summary="Pair with a node by its id.",
+            body=people.NewPerson,
+            reply=people.PersonSummary,
+            status=201,
+            refusals=(409,),
+        ),
+    ),
+    _own(
+        "/people/{name}",
+        GET=Operation(summary="One of them.", reply=people.PersonSummary),
+        PATCH=Operation(
+            summary="Call it something else.", body=people.PersonChange, reply=people.PersonSummary, refusals=(409,)
+        ),
+        DELETE=Operation(summary="Be a stranger to it again.", reply=people.PersonSummary),
+    ),
+    _own("/people/{name}/accept", POST=Operation(summary="Say yes to its request.", reply=people.PersonSummary)),
+    _own("/people/{name}/refuse", POST=Operation(summary="Say no to its request.", reply=people.PersonSummary)),
+    _own("/people/{name}/block", POST=Operation(summary="Answer it nothing any more.", reply=people.PersonSummary)),
+    _own(
+        "/pairing-code",
+        GET=Operation(summary="The code shown last, and what came of it.", reply=people.PairingCode, refusals=(404,)),
+        POST=Operation(summary="Show a new code.", reply=people.PairingCode, status=201),
+        DELETE=Operation(summary="Let the code be used no more.", reply=people.PairingCode, refusals=(404,)),
+    ),
+    _own(
+        "/pairing-code/typed",
+        POST=Operation(
+            summary="Pair by a code that another node shows.",
+            body=people.TypedCode,
+            reply=people.PersonSummary,
+            refusals=(404, 502, 504),
+        ),
+    ),
+)
+
+_POOLS = (
+    _own(
+        "/pools",
+        GET=Operation(summary="The pools of this node.", reply=list[people.PoolSummary]),
+        POST=Operation(
+            summary="Make a pool.", body=people.NewPool, reply=people.PoolSummary, status=201, refusals=(409,)
+        ),
+    ),
+    _own(
+        "/pools/{name}",
+        GET=Operation(summary="One pool and who is in it.", reply=people.PoolSummary),
+        DELETE=Operation(summary="Leave a pool; one's own ends.", reply=people.PoolSummary),
+    ),
+    _own(
+        "/pools/{name}/accept",
+        POST=Operation(summary="Accept an invitation.", reply=people.PoolSummary, refusals=(409, 502, 504)),
+    ),
+    _own(
+        "/pools/{name}/invite",
+        POST=Operation(summary="Invite a node.", body=people.PoolMemberName, reply=people.PoolSummary, refusals=(409,)),
+    ),
+    _own(
+        "/pools/{name}/remove",
+        POST=Operation(summary="Remove a member.", body=people.PoolMemberName, reply=people.PoolSummary),
+    ),
+)
+
 _OF_PEERS = (400, 429, 499, 502, 504)
 
 _NETWORK = (
@@ -211,4 +278,4 @@ _NETWORK = (
     _own("/messages", GET=Operation(summary="Messages of other owners.", reply=list[networking.ReceivedMessage])),
 )
 
-OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _REST
+OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _PEOPLE + _POOLS + _REST

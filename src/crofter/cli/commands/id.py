@@ -1,6 +1,5 @@
 """`crofter id`: who this node is to others, its backup, its move to another machine, its passphrase."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ from crofter.api import NodeIdentity
 from crofter.cli.client import NodeClient
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.passphrases import Passphrases
+from crofter.cli.qr import print_qr
 from crofter.node import (
     Home,
     change_identity_passphrase,
@@ -41,7 +41,7 @@ def id_command(context: click.Context, qr: bool, as_json: bool) -> None:
         return
     print_facts([("id", identity.id), ("did", identity.did), ("fingerprint", identity.fingerprint)])
     if qr:
-        _print_qr(identity)
+        print_qr(identity.id)
 
 
 @id_command.command("export")
@@ -95,11 +95,3 @@ def _identity(home: Home) -> NodeIdentity:
         return stored_identity(home)
     with NodeClient(node) as client:
         return client.admin.identity()
-
-
-def _print_qr(identity: NodeIdentity) -> None:
-    """In capitals and without dashes, which makes the smallest code; any reader of ids takes it so."""
-    import segno
-
-    code = segno.make_qr(identity.id.replace("-", "").upper(), error="m")
-    code.terminal(sys.stdout, compact=True)

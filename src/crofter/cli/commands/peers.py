@@ -7,6 +7,8 @@ from crofter.cli.client import connect
 from crofter.cli.output import duration, print_json, print_table, say
 from crofter.node import Home
 
+from .people import COMMANDS
+
 
 @click.group("peers", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -20,8 +22,8 @@ def peers_command(context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(peers)
         return
-    titles = ("NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
-    print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter peers add ID ADDRESS` trusts one.")
+    titles = ("NAME", "NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
+    print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter pair` says how to get one.")
 
 
 @peers_command.command("add")
@@ -44,6 +46,10 @@ def add(id_text: str, addresses: tuple[str, ...], as_json: bool) -> None:
         say("this node is not on the network yet: `crofter config set network.mode private`, then start it again.")
 
 
+for _command in COMMANDS:
+    peers_command.add_command(_command)
+
+
 @click.command("ping")
 @click.argument("peer")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -62,8 +68,9 @@ def ping_command(peer: str, as_json: bool) -> None:
 
 def _row(peer: PeerSummary) -> tuple[str, ...]:
     return (
+        peer.name,
         peer.fingerprint,
-        peer.standing,
+        "asks you" if peer.asked_us else "asked" if peer.standing == "pending" else peer.standing,
         peer.path or "not connected",
         peer.address or " ".join(peer.known_addresses),
         "" if peer.round_trip_ms is None else f"{peer.round_trip_ms:.0f} ms",

@@ -1,0 +1,28 @@
+"""Where owners said that nodes are, when they paired with them."""
+
+from collections.abc import Sequence
+
+from crofter.core import NodeId
+from crofter.network import PeerAddress, checked_address
+from crofter.trust import People
+
+
+class Whereabouts:
+    """An AddressSource: what the book of people has, and what was said in this run of nodes that are not in it yet."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._said: dict[NodeId, tuple[str, ...]] = {}
+
+    def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
+        """See `AddressSource`."""
+        person = self._people.get(node_id)
+        addresses = self._said.get(node_id) or (person.addresses if person else ())
+        return PeerAddress(node_id=node_id, addresses=addresses) if addresses else None
+
+    def say(self, node_id: NodeId, addresses: Sequence[str]) -> tuple[str, ...]:
+        """The owner says where a node is; returns it checked. Raises INVALID_REQUEST for what is no address."""
+        checked = tuple(map(checked_address, addresses))
+        if checked:
+            self._said[node_id] = checked
+        return checked

@@ -1,0 +1,76 @@
+"""Nodes with their people and pools, on a network in memory."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from crofter.api import NewPerson
+from crofter.core import NodeId
+from crofter.network import BindOptions, MemoryNetwork, Peers, Rules
+from crofter.node.people import NodePeople
+from crofter.node.pools import NodePools
+from crofter.node.whereabouts import Whereabouts
+from crofter.store import Database, PeopleRecords, PoolRecords
+from crofter.trust import Identity, People, Pools, readable_id
+
+PATIENCE_SECONDS = 30.0
+
+
+class Neighbour:
+    """One node and its owner's side."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        identity = Identity.make()
+        self.identity = identity
+        self.node_id = identity.node_id
+        self.id = readable_id(self.node_id)
+        database = Database.open(folder / f"{name}.db", bytes(32))
+        self.groups = Pools(PoolRecords(database), identity)
+        self.book = People(PeopleRecords(database), self.node_id, is_vouched_for=self.groups.is_member)
+        self.whereabouts = Whereabouts(self.book)
+        self.peers = Peers(Rules(mode="private", standing=self.book.standing), [self.whereabouts])
+        self.people = NodePeople(self.book, self.node_id, self.peers, self.whereabouts, lambda: name, lambda: self.near)
+        self.pools = NodePools(self.groups, self.book, self.node_id, self.peers)
+        self.near: list[NodeId] = []
+
+    def knows(self, *others: "Neighbour") -> None:
+        """Where they are."""
+        for other in others:
+            self.whereabouts.say(other.node_id, other.peers.addresses())
+
+
+@asynccontextmanager
+async def street(*nodes: Neighbour) -> AsyncGenerator[MemoryNetwork]:
+    """All of them on one network, knowing where the others are; nothing is told by itself unless a test runs it."""
+    network = MemoryNetwork(public_key=lambda seed: Identity(seed).node_id)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with AsyncExitStack() as stack:
+            for node in nodes:
+                await stack.enter_async_context(on(network, node))
+            for node in nodes:
+                node.knows(*(other for other in nodes if other is not node))
+            yield network
+
+
+@asynccontextmanager
+async def on(network: MemoryNetwork, node: Neighbour) -> AsyncGenerator[None]:
+    """One node on the network while this is open."""
+    async with anyio.create_task_group() as tasks:
+        ready = anyio.Event()
+
+        async def run() -> None:
+            await node.peers.run(network, node.identity.seed, BindOptions(), ready=ready.set)
+
+        tasks.start_soon(run)
+        await ready.wait()
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def paired(one: Neighbour, other: Neighbour) -> None:
+    """Both owners have said yes."""
+    await one.people.add(NewPerson(id=other.id))
+    await other.people.accept(one.id)
