@@ -5,6 +5,17 @@ from .iroh import IrohTransport, copying_state, missing_network
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
 from .owning import ABANDONED, owned
+from .records import (
+    LIFETIME_SECONDS,
+    PeerRecord,
+    Reach,
+    SignedRecord,
+    accept_record,
+    dialable,
+    network_tag,
+    read_record,
+    sign_record,
+)
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -21,6 +32,7 @@ from .transport import (
 
 __all__ = [
     "ABANDONED",
+    "LIFETIME_SECONDS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
@@ -35,12 +47,20 @@ __all__ = [
     "MemoryNetwork",
     "Path",
     "PeerAddress",
+    "PeerRecord",
+    "Reach",
+    "SignedRecord",
     "Stream",
     "StreamClosedError",
     "Transport",
+    "accept_record",
     "copying_state",
+    "dialable",
     "framed",
     "missing_network",
+    "network_tag",
     "owned",
+    "read_record",
     "send_frame",
+    "sign_record",
 ]
