@@ -1,5 +1,6 @@
 """How nodes find each other: what is remembered, seen on the local network, handed over, and asked of others."""
 
 from .cache import Here, PeerCache
+from .invite import Invite, read_invite, write_invite
 
-__all__ = ["Here", "PeerCache"]
+__all__ = ["Here", "Invite", "PeerCache", "read_invite", "write_invite"]
