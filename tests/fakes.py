@@ -25,16 +25,23 @@ from crofter.api import (
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NetworkStatus,
+    NewPeer,
     NewProvider,
     NodeIdentity,
     NodeStatus,
+    PeerSummary,
+    PingResult,
     ProviderChange,
     ProviderSummary,
     ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
+    ReceivedMessage,
+    SentMessage,
     Setting,
+    Traffic,
     TuneProgress,
 )
 from crofter.core import (
@@ -203,6 +210,54 @@ class FakeProviders:
         )
 
 
+class FakeNetwork:
+    """A node with one peer, which is there."""
+
+    known_one = PeerSummary(id="croft1-peer", fingerprint="peer-peer", standing="trusted", known_addresses=(), path="")
+
+    def status(self) -> NetworkStatus:
+        done = Traffic(kind="ping", direction="in", outcome="ok", count=3)
+        return NetworkStatus(
+            mode="private",
+            state="ready",
+            id="croft1-fake",
+            addresses=("192.0.2.1:7412",),
+            connections=1,
+            traffic=(done,),
+            bytes_in=40,
+            bytes_out=50,
+        )
+
+    def peers(self) -> list[PeerSummary]:
+        return [self.known_one]
+
+    def add_peer(self, new: NewPeer) -> PeerSummary:
+        return msgspec.structs.replace(self.known_one, id=new.id, known_addresses=new.addresses)
+
+    async def ping(self, name: str) -> PingResult:
+        return PingResult(
+            id=self._known(name).id,
+            fingerprint=self.known_one.fingerprint,
+            milliseconds=1.5,
+            connect_milliseconds=None,
+            path="direct",
+            address="192.0.2.2:7412",
+            version="0",
+            seen_at="192.0.2.1:7412",
+        )
+
+    async def send(self, name: str, text: str) -> SentMessage:
+        return SentMessage(id=self._known(name).id, fingerprint=self.known_one.fingerprint)
+
+    def messages(self) -> list[ReceivedMessage]:
+        return [ReceivedMessage(id="croft1-peer", fingerprint="peer-peer", text="Hello.", received_at=1.0)]
+
+    def _known(self, name: str) -> PeerSummary:
+        if name != self.known_one.fingerprint:
+            raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known")
+        return self.known_one
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -212,6 +267,7 @@ class FakeAdministration:
         self.pull_steps: list[PullProgress | CrofterError] = []
         self.stopped = False
         self.providers = FakeProviders()
+        self.network = FakeNetwork()
         self.kept: list[tuple[str, float | None]] = []
         self.installed = [
             ModelSummary(

@@ -17,6 +17,7 @@ from .installing import (
 )
 from .keys import CreatedKey, DayUsage, KeyChange, KeyRequest, KeySummary
 from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, TuneProgress
+from .networking import NetworkAdministration
 from .providing import ProviderAdministration
 
 
@@ -111,6 +112,8 @@ class Administration(Protocol):
     def revoke_key(self, name: str) -> KeySummary: ...
     @property
     def providers(self) -> ProviderAdministration: ...
+    @property
+    def network(self) -> NetworkAdministration: ...
 
     def keys_exist(self) -> bool: ...
     def account(self, secret: str) -> Account | None:

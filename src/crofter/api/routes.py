@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes, ProviderRoutes
+from .admin import AdminRoutes, NetworkRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -138,6 +138,7 @@ def routes(services: Services) -> Table:
         "/crofter/v1/keys/{name}/usage": endpoint(GET=admin.key_usage),
         "/crofter/v1/usage": endpoint(GET=admin.all_usage),
         **_providers(services),
+        **_network(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
@@ -155,6 +156,19 @@ def _providers(services: Services) -> dict[str, App]:
         "/crofter/v1/providers/{name}": endpoint(GET=providers.get, PATCH=providers.change, DELETE=providers.remove),
         "/crofter/v1/providers/{name}/models": endpoint(POST=providers.list_models),
         "/crofter/v1/providers/{name}/test": endpoint(POST=providers.try_out),
+    }
+
+
+def _network(services: Services) -> dict[str, App]:
+    """The owner's addresses for other nodes."""
+    endpoint = partial(Endpoint, services.settings)
+    network = NetworkRoutes(services)
+    return {
+        "/crofter/v1/network": endpoint(GET=network.status),
+        "/crofter/v1/peers": endpoint(GET=network.peers, POST=network.add_peer),
+        "/crofter/v1/peers/{name}/ping": endpoint(POST=network.ping),
+        "/crofter/v1/peers/{name}/messages": endpoint(POST=network.send),
+        "/crofter/v1/messages": endpoint(GET=network.messages),
     }
 
 

@@ -21,15 +21,21 @@ from crofter.api import (
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    NetworkStatus,
+    NewPeer,
     NewProvider,
     NodeIdentity,
     NodeStatus,
+    PeerSummary,
+    PingResult,
     ProviderChange,
     ProviderSummary,
     ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
+    ReceivedMessage,
+    SentMessage,
     Setting,
     TuneProgress,
 )
@@ -228,6 +234,36 @@ class Admin(Generic[C]):
     def try_provider(self, name: str, model: str = "") -> Question[ProviderTrial]:
         """Send it a request of two words; a service may charge for it. Without `model` the first it lists is asked."""
         return _send("POST", f"/providers/{_part(name)}/test", ProviderTrial, {"model": model})
+
+    @Operation
+    def network(self) -> Question[NetworkStatus]:
+        """Whether other nodes can reach this one."""
+        return _get("/network", NetworkStatus)
+
+    @Operation
+    def peers(self) -> Question[list[PeerSummary]]:
+        """The nodes that are known or connected."""
+        return _get("/peers", list[PeerSummary])
+
+    @Operation
+    def add_peer(self, new: NewPeer) -> Question[PeerSummary]:
+        """Trust a node from now on, or say anew where it is."""
+        return _send("POST", "/peers", PeerSummary, new)
+
+    @Operation
+    def ping(self, peer: str) -> Question[PingResult]:
+        """Ask a node, by its id or fingerprint, whether it is there; connects if need be."""
+        return _send("POST", f"/peers/{_part(peer)}/ping", PingResult)
+
+    @Operation
+    def send_message(self, peer: str, text: str) -> Question[SentMessage]:
+        """Say something to the owner of another node."""
+        return _send("POST", f"/peers/{_part(peer)}/messages", SentMessage, {"text": text})
+
+    @Operation
+    def messages(self) -> Question[list[ReceivedMessage]]:
+        """The newest of what other owners said, oldest first."""
+        return _get("/messages", list[ReceivedMessage])
 
 
 def _get(path: str, kind: type[T], *, query: Mapping[str, str] | None = None) -> Question[T]:

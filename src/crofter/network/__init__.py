@@ -1,10 +1,18 @@
-"""Nodes that find and know each other. So far: connections with proven identities, and what goes over them."""
+"""Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
+from .counts import Counts
+from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
+from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
+from .line import Line
+from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
+from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
+from .peers import Peers
+from .plan import Layer, Mode, may_use
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -16,6 +24,9 @@ from .records import (
     read_record,
     sign_record,
 )
+from .rules import Rules
+from .settings import NetworkSettings
+from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -29,37 +40,65 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
+from .wire import MESSAGE, PING
 
 __all__ = [
     "ABANDONED",
+    "BULK",
     "LIFETIME_SECONDS",
+    "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
+    "MESSAGE",
     "NODE_ID_BYTES",
+    "ORDINARY",
+    "PING",
+    "URGENT",
+    "AddressSource",
     "BindOptions",
+    "Caller",
     "Conditions",
     "Connection",
+    "Counts",
     "Endpoint",
     "FrameReader",
     "IrohTransport",
+    "Kind",
+    "Layer",
+    "Line",
     "Liveness",
     "MemoryNetwork",
+    "Mode",
+    "NetworkSettings",
     "Path",
     "PeerAddress",
     "PeerRecord",
+    "Peers",
+    "Ping",
+    "Pong",
     "Reach",
+    "Received",
+    "Rules",
     "SignedRecord",
+    "Standing",
+    "StaticBook",
     "Stream",
     "StreamClosedError",
+    "StreamKind",
+    "TextMessage",
     "Transport",
+    "Who",
     "accept_record",
+    "checked_address",
     "copying_state",
     "dialable",
     "framed",
+    "may_use",
     "missing_network",
     "network_tag",
     "owned",
+    "printable",
     "read_record",
     "send_frame",
     "sign_record",

@@ -21,7 +21,7 @@ class FrameCutter:
     """Cuts bytes, as they come, into frames. Holds at most one frame and one read."""
 
     def __init__(self, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
-        self._maximum_bytes = maximum_bytes
+        self.maximum_bytes = maximum_bytes
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -43,8 +43,8 @@ class FrameCutter:
         if len(self._buffer) < _LENGTH.size:
             return None
         (size,) = _LENGTH.unpack_from(self._buffer)
-        if size > self._maximum_bytes:
-            message = f"the peer announced {size} bytes where {self._maximum_bytes} are allowed"
+        if size > self.maximum_bytes:
+            message = f"the peer announced {size} bytes where {self.maximum_bytes} are allowed"
             raise CrofterError(ErrorCode.PEER_FAILED, message)
         return size
 
@@ -60,6 +60,10 @@ class FrameReader:
     def __init__(self, stream: Stream, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
         self._stream = stream
         self._cutter = FrameCutter(maximum_bytes)
+
+    def limit(self, maximum_bytes: int) -> None:
+        """From the next frame on this is the largest."""
+        self._cutter.maximum_bytes = maximum_bytes
 
     async def receive(self) -> bytes | None:
         """The next frame; None at the end of the stream. Waits for its first byte as long as the caller lets it.
@@ -106,9 +110,14 @@ async def send_frame(
     stream: Stream, payload: bytes | bytearray | memoryview, maximum_bytes: int = MAXIMUM_FRAME_BYTES
 ) -> None:
     """Write one frame. Raises PEER_TOO_SLOW if the peer does not take it in time, and what writing raises."""
-    allowed = frame_seconds(len(payload))
+    await send_frames(stream, framed(payload, maximum_bytes))
+
+
+async def send_frames(stream: Stream, frames: bytes) -> None:
+    """Write frames that are framed already, as one. Raises what `send_frame` raises."""
+    allowed = frame_seconds(len(frames))
     try:
         with anyio.fail_after(allowed):
-            await stream.write(framed(payload, maximum_bytes))
+            await stream.write(frames)
     except TimeoutError:
         raise CrofterError(ErrorCode.PEER_TOO_SLOW, f"the peer did not take a message within {allowed:.0f} s") from None

@@ -46,6 +46,7 @@ from .identity import identity_values
 from .importing import Imports
 from .keys import Account, new_secret, same_secret
 from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
+from .networking import NodeNetwork
 from .parts import Parts
 from .providing import NodeProviders
 from .pulling import Report, pulled
@@ -62,6 +63,14 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
+        self.network = NodeNetwork(
+            parts.peers,
+            parts.peer_book,
+            parts.messages,
+            parts.identity,
+            loaded.config.network,
+            lambda entries: self.change_setting("network.peers", ",".join(entries)),
+        )
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -216,6 +225,7 @@ class NodeAdministration:
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
+        self._parts.peer_book.update(self._config.config.network.peers)
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

@@ -15,6 +15,7 @@ from crofter.api import ApiSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import EngineSettings
 from crofter.models import HubSettings
+from crofter.network import NetworkSettings
 from crofter.providers import ProviderSettings
 from crofter.router import RouterSettings
 
@@ -43,6 +44,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     hub: HubSettings = HubSettings()
     router: RouterSettings = RouterSettings()
     providers: ProviderSettings = ProviderSettings()
+    network: NetworkSettings = NetworkSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -52,6 +54,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "hub": HubSettings,
     "router": RouterSettings,
     "providers": ProviderSettings,
+    "network": NetworkSettings,
 }
 
 

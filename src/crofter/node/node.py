@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 import anyio
+from anyio.abc import TaskGroup
 
 from crofter.api import Server, create_app
 from crofter.core import CrofterError
@@ -52,11 +53,11 @@ class Node:
                 tasks.start_soon(self._watch_signals, tasks.cancel_scope, name="signals")
                 tasks.start_soon(self._finish_installations, name="interrupted installations")
                 tasks.start_soon(self._parts.keys.save_regularly, name="usage of keys")
-                await self._serve(address.url, announce)
+                await self._serve(address.url, announce, tasks)
                 tasks.cancel_scope.cancel()
             _logger.info("node stopped")
 
-    async def _serve(self, url: str, announce: Callable[[str, str], None] | None) -> None:
+    async def _serve(self, url: str, announce: Callable[[str, str], None] | None, background: TaskGroup) -> None:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._server.run, name="http server")
             running = RunningNode(
@@ -71,6 +72,7 @@ class Node:
                 _logger.info("node started", extra={"url": url, "version": running.version})
                 if announce is not None:
                     announce(url, self._administration.default_model())
+                background.start_soon(self._administration.network.run, name="network")
                 await self._administration.stopping.wait()
             cancelled = await self._parts.router.drain(self._drain_seconds)
             if cancelled:

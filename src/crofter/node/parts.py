@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
+from crofter.network import Peers, Rules, StaticBook
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
     Database,
     KeyRecords,
+    MessageRecords,
     ModelRecords,
     ModelSettingRecords,
     OriginRecords,
@@ -43,6 +45,9 @@ class Parts:
     engine: Engine
     providers: Providers
     router: Router
+    peers: Peers
+    peer_book: StaticBook
+    messages: MessageRecords
 
 
 def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
@@ -56,6 +61,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         registry.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
         providers = Providers(ProviderBook(ProviderRecords(database)), config.providers)
+        book = StaticBook(config.network.peers)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -69,6 +75,9 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
+            peers=Peers(Rules(mode=config.network.mode, standing=book.standing), [book]),
+            peer_book=book,
+            messages=MessageRecords(database),
         )
     except BaseException:
         database.close()

@@ -14,7 +14,9 @@ from .config_file import write_setting
 from .descriptions import field_descriptions
 from .home import Home
 
-LIVE_KEYS = frozenset({"node.default_model", "hub.offline", "hub.endpoint", "router.radius", "router.ceiling"})
+LIVE_KEYS = frozenset(
+    {"node.default_model", "hub.offline", "hub.endpoint", "router.radius", "router.ceiling", "network.peers"}
+)
 """Settings a running node follows at once."""
 
 

@@ -16,6 +16,7 @@ from .files import (
 )
 from .key import KeyPlace, move_store_key, store_key, store_key_place
 from .key_records import KeyRecord, KeyRecords
+from .message_records import MessageRecord, MessageRecords
 from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
@@ -33,6 +34,8 @@ __all__ = [
     "KeyRecord",
     "KeyRecords",
     "KeyUse",
+    "MessageRecord",
+    "MessageRecords",
     "ModelName",
     "ModelRecord",
     "ModelRecords",

@@ -79,6 +79,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) strict""",
     ),
     (
+        """create table messages (
+            node_id blob not null,
+            message_id blob not null,
+            text text not null,
+            received_at real not null,
+            unique (node_id, message_id)
+        ) strict""",
+    ),
+    (
         """create table peers (
             node_id blob primary key,
             content blob not null,

@@ -11,6 +11,7 @@ from crofter.api import (
     KeyChange,
     ModelChange,
     ModelSearch,
+    NewPeer,
     NewProvider,
     ProviderChange,
     PullRequest,
@@ -61,6 +62,12 @@ OPERATIONS: dict[tuple[str, str], Ask] = {
     ("DELETE", "/providers/{name}"): lambda admin: admin.remove_provider(NAME),
     ("POST", "/providers/{name}/models"): lambda admin: admin.list_provider_models(NAME),
     ("POST", "/providers/{name}/test"): lambda admin: admin.try_provider(NAME, "m"),
+    ("GET", "/network"): lambda admin: admin.network(),
+    ("GET", "/peers"): lambda admin: admin.peers(),
+    ("POST", "/peers"): lambda admin: admin.add_peer(NewPeer(id=NAME)),
+    ("POST", "/peers/{name}/ping"): lambda admin: admin.ping(NAME),
+    ("POST", "/peers/{name}/messages"): lambda admin: admin.send_message(NAME, "hello"),
+    ("GET", "/messages"): lambda admin: admin.messages(),
 }
 SERVED = {
     (method, address.path.removeprefix("/crofter/v1")): operation

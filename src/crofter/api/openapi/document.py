@@ -36,7 +36,7 @@ _OTHER_STATUS = {
     406: "The client accepts none of what could be sent",
     409: "Something is in the way",
     415: "Not a type that is read",
-    502: "The hub cannot be reached",
+    502: "Another machine cannot be reached, or does not do what is asked",
     507: "The disk is full",
 }
 _RADIUS = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crofter.api import administration as values
-from crofter.api import installing, keys, model_values, providing
+from crofter.api import installing, keys, model_values, networking, providing
 from crofter.api.admin import routes as admin
 from crofter.api.health import Health
 
@@ -176,4 +176,33 @@ _PROVIDERS = (
     ),
 )
 
-OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _REST
+_OF_PEERS = (400, 429, 499, 502, 504)
+
+_NETWORK = (
+    _own("/network", GET=Operation(summary="Whether other nodes can reach this one.", reply=networking.NetworkStatus)),
+    _own(
+        "/peers",
+        GET=Operation(summary="The nodes that are known or connected.", reply=list[networking.PeerSummary]),
+        POST=Operation(summary="Trust a node.", body=networking.NewPeer, reply=networking.PeerSummary, status=201),
+    ),
+    _own(
+        "/peers/{name}/ping",
+        POST=Operation(
+            summary="Ask a node whether it is there, and how far away.",
+            reply=networking.PingResult,
+            refusals=_OF_PEERS,
+        ),
+    ),
+    _own(
+        "/peers/{name}/messages",
+        POST=Operation(
+            summary="Send a message to a node's owner.",
+            body=networking.MessageText,
+            reply=networking.SentMessage,
+            refusals=_OF_PEERS,
+        ),
+    ),
+    _own("/messages", GET=Operation(summary="Messages of other owners.", reply=list[networking.ReceivedMessage])),
+)
+
+OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _REST

@@ -38,6 +38,10 @@ class IrohTransport:
     and has no switch for that (decision 19). A node that must not be noticed must not bind.
     """
 
+    def load(self) -> None:
+        """Load the library, if it is not there yet: about 0.15 s, in a thread if others wait. Raises UNSUPPORTED."""
+        _load()
+
     def bind(self, secret_key: bytes, options: BindOptions) -> AbstractAsyncContextManager[Endpoint]:
         """See `Transport`. The first call loads the library."""
         _load()

@@ -1,0 +1,119 @@
+"""The network of other nodes as this node's owner sees it."""
+
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+
+PathKind = Literal["direct", "relayed", ""]
+"""How packets go now; empty: not connected."""
+NetworkState = Literal["off", "starting", "ready", "failed"]
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one kind of message ended in one way since the start."""
+
+    kind: str
+    """As in the table of messages; `unknown` for what is not in it."""
+    direction: Literal["in", "out"]
+    """Whether a peer asked this node or this node a peer."""
+    outcome: str
+    """`ok`, or the code of the error."""
+    count: int
+
+
+class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether other nodes can reach this one."""
+
+    mode: Literal["off", "private", "lan", "offline", "public"]
+    state: NetworkState
+    problem: str = ""
+    """Why it failed; empty: it did not."""
+    id: str
+    addresses: tuple[str, ...]
+    """Where this node can be dialled, as far as it knows."""
+    connections: int
+    traffic: tuple[Traffic, ...]
+    bytes_in: int
+    """Of requests that peers made, and of what they were answered."""
+    bytes_out: int
+    """Of requests of this node."""
+
+
+class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that is known or connected."""
+
+    id: str
+    fingerprint: str
+    standing: Literal["trusted", "pending", "stranger", "blocked"]
+    known_addresses: tuple[str, ...]
+    path: PathKind
+    address: str = ""
+    """Where its packets come from now."""
+    round_trip_ms: float | None = None
+    """Of the path, as the transport sees it; whole milliseconds."""
+    connected_seconds: float | None = None
+
+
+class NewPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """A node to trust from now on."""
+
+    id: str
+    addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = ()
+    """`ip:port` or `[ip]:port`; none: it is reached when it connects by itself."""
+
+
+class PingResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer answered."""
+
+    id: str
+    fingerprint: str
+    milliseconds: float
+    """There and back, over a connection that was there already."""
+    connect_milliseconds: float | None
+    """What it took to connect before; None: it was connected."""
+    path: PathKind
+    address: str
+    version: str
+    """Of its Crofter; empty: it does not say."""
+    seen_at: str
+    """The address this node has for it."""
+
+
+class MessageText(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be said."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=4_000)]
+
+
+class SentMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The peer has kept it."""
+
+    id: str
+    fingerprint: str
+
+
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner of another node said."""
+
+    id: str
+    """That node's."""
+    fingerprint: str
+    text: str
+    received_at: float
+    """Unix seconds."""
+
+
+class NetworkAdministration(Protocol):
+    """A peer is named by its id, or by the fingerprint of one that is known. Every method raises CrofterError when it cannot."""
+
+    def status(self) -> NetworkStatus: ...
+    def peers(self) -> list[PeerSummary]: ...
+    def add_peer(self, new: NewPeer) -> PeerSummary: ...
+    async def ping(self, name: str) -> PingResult:
+        """Connects if need be."""
+        ...
+
+    async def send(self, name: str, text: str) -> SentMessage: ...
+    def messages(self) -> list[ReceivedMessage]:
+        """The newest of what was received, oldest first."""
+        ...

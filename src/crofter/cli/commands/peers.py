@@ -1,0 +1,71 @@
+"""`crofter peers` and `crofter ping`."""
+
+import click
+
+from crofter.api import NewPeer, PeerSummary
+from crofter.cli.client import connect
+from crofter.cli.output import duration, print_json, print_table, say
+from crofter.node import Home
+
+
+@click.group("peers", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def peers_command(context: click.Context, as_json: bool) -> None:
+    """The nodes this one knows or is connected to."""
+    if context.invoked_subcommand is not None:
+        return
+    with connect(Home.from_environment()) as client:
+        peers = client.admin.peers()
+    if as_json:
+        print_json(peers)
+        return
+    titles = ("NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
+    print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter peers add ID ADDRESS` trusts one.")
+
+
+@peers_command.command("add")
+@click.argument("id_text", metavar="ID")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def add(id_text: str, addresses: tuple[str, ...], as_json: bool) -> None:
+    """Trust a node from now on; its owner shows its id with `crofter id`. Its owner has to trust this one too.
+
+    An ADDRESS is ip:port, as `crofter network status` shows it over there. Without one the node is reached when it connects by itself.
+    """
+    with connect(Home.from_environment()) as client:
+        peer = client.admin.add_peer(NewPeer(id=id_text, addresses=addresses))
+        state = client.admin.network().state
+    if as_json:
+        print_json(peer)
+        return
+    say(f"{peer.fingerprint} is trusted now.")
+    if state == "off":
+        say("this node is not on the network yet: `crofter config set network.mode private`, then start it again.")
+
+
+@click.command("ping")
+@click.argument("peer")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def ping_command(peer: str, as_json: bool) -> None:
+    """Ask another node, by its id or fingerprint, whether it is there, and over which path."""
+    with connect(Home.from_environment()) as client:
+        result = client.admin.ping(peer)
+    if as_json:
+        print_json(result)
+        return
+    version = f", Crofter {result.version}" if result.version else ""
+    say(f"{result.fingerprint}: {result.milliseconds:.1f} ms, {result.path} at {result.address}{version}.")
+    if result.connect_milliseconds is not None:
+        say(f"connecting took {result.connect_milliseconds:.0f} ms before.")
+
+
+def _row(peer: PeerSummary) -> tuple[str, ...]:
+    return (
+        peer.fingerprint,
+        peer.standing,
+        peer.path or "not connected",
+        peer.address or " ".join(peer.known_addresses),
+        "" if peer.round_trip_ms is None else f"{peer.round_trip_ms:.0f} ms",
+        "" if peer.connected_seconds is None else duration(peer.connected_seconds),
+    )

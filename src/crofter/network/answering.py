@@ -1,0 +1,195 @@
+"""The answering side: who may ask what, how often, how long and how large; then the handler, which ends with its caller."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import anyio
+
+from crofter.core import CrofterError, ErrorCode
+
+from .asking import DONE, MOST_OPENING_BYTES, Opening
+from .counts import UNKNOWN, Counts
+from .encoding import decoded, error_frame, item_frame
+from .frames import FrameReader, send_frame
+from .kinds import Caller, Kind, Standing
+from .limits import Limits
+from .line import Line
+from .owning import ABANDONED, owned
+from .rules import Rules
+from .transport import Stream
+
+_logger = logging.getLogger("crofter.network")
+
+Handler = Callable[[Caller, Any], Awaitable[Any] | AsyncGenerator[Any]]
+
+_OPENING_SECONDS = 10.0
+_QUICK_SECONDS = 0.05
+"""An answer that comes sooner is not worth watching whether its caller is still there."""
+_AT_ONCE: dict[Standing, int] = {"trusted": 256, "pending": 8, "stranger": 8, "blocked": 0}
+"""Requests of one peer that may run."""
+
+
+class Answering:
+    """Serves the streams that peers open."""
+
+    def __init__(self, kinds: tuple[Kind[Any, Any], ...], rules: Rules, counts: Counts) -> None:
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._handlers: dict[str, Handler] = {}
+        self._rules = rules
+        self._counts = counts
+        self._limits = Limits(anyio.current_time)
+
+    def serve(self, kind: Kind[Any, Any], handler: Handler) -> None:
+        """Answer this kind. Raises ValueError if it is not in the table, or answered already."""
+        if self._kinds.get(kind.name) is not kind or kind.name in self._handlers:
+            raise ValueError(f"`{kind.name}` is not in the table of messages, or has a handler already")
+        self._handlers[kind.name] = handler
+
+    def full(self, line: Line) -> bool:
+        """Whether this peer has as many requests running as it may."""
+        return line.answering >= _AT_ONCE[self._rules.standing(line.node_id)]
+
+    async def turn_away(self, stream: Stream) -> None:
+        """One too many. It is not read, and costs the peer more than this node."""
+        self._counts.ended(UNKNOWN, "in", CrofterError(ErrorCode.OVERLOADED, ""))
+        await stream.reset(ABANDONED)
+        await stream.stop(ABANDONED)
+
+    async def answer(self, stream: Stream, line: Line) -> None:
+        """One request, from its opening to its end. Raises nothing."""
+        request = _Request(stream, line)
+        with suppress(CrofterError):  # the peer, or his connection, is gone: there is nobody to tell
+            async with owned(stream):
+                try:
+                    await self._handle(request)
+                except CrofterError as error:
+                    request.error = error
+                    await send_frame(stream, error_frame(error))
+            await stream.stop(DONE)
+        self._counts.ended(request.kind_name, "in", request.error)
+
+    async def _handle(self, request: "_Request") -> None:
+        opening = await request.opening()
+        kind = self._kinds.get(opening.kind)
+        if kind is None:
+            raise CrofterError(ErrorCode.UNSUPPORTED, "this node does not know this kind of message; it may be older")
+        request.kind_name = kind.name
+        line = request.line
+        standing = self._rules.standing(line.node_id)
+        self._rules.check(kind, line.node_id, near=line.near)
+        handler = self._handlers.get(kind.name)
+        if handler is None:
+            raise CrofterError(ErrorCode.UNSUPPORTED, f"this node does not answer `{kind.name}`")
+        if wait := self._limits.ask(line.node_id, standing, kind):
+            message = f"too many `{kind.name}`; try again in {wait:.1f} s"
+            raise CrofterError(ErrorCode.RATE_LIMITED, message, retry_after_seconds=wait)
+        if kind.priority:
+            await request.stream.set_priority(kind.priority)
+        try:
+            message = await request.message(kind)
+            work = _answered(handler, kind, _caller(line, standing), message, request)
+            await request.watched(work, opening.timeout_seconds)
+        finally:
+            self._limits.charge(line.node_id, kind, request.size_bytes)
+            self._counts.bytes[kind.name, "in"] += request.size_bytes
+
+
+class _Request:
+    """One stream that a peer opened."""
+
+    def __init__(self, stream: Stream, line: Line) -> None:
+        self.stream = stream
+        self.line = line
+        self.kind_name = UNKNOWN
+        self.error: CrofterError | None = None
+        self.size_bytes = 0
+        self._replied = False
+        self._reader = FrameReader(stream, MOST_OPENING_BYTES)
+
+    async def opening(self) -> Opening:
+        """What he wants. Raises PEER_TOO_SLOW, PEER_FAILED."""
+        return decoded(Opening, await self._frame())
+
+    async def message(self, kind: Kind[Any, Any]) -> Any:  # noqa: ANN401 - of the kind's type
+        """The request itself, no longer than the kind allows."""
+        self._reader.limit(kind.most_bytes)
+        return decoded(kind.request, await self._frame())
+
+    async def reply(self, kind: Kind[Any, Any], message: object) -> None:
+        """One reply, no longer than the kind allows."""
+        self._replied = True
+        frame = item_frame(message)
+        await send_frame(self.stream, frame, kind.most_bytes + 1)
+        self.size_bytes += len(frame)
+
+    async def watched(self, work: Callable[[], Awaitable[None]], timeout_seconds: float) -> None:
+        """Do the work until the deadline, and only as long as the caller waits for it."""
+        failure: CrofterError | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, tasks.cancel_scope, name="is the caller still there")
+            try:
+                with anyio.fail_after(timeout_seconds):
+                    await work()
+            except TimeoutError:
+                failure = CrofterError(ErrorCode.TIMED_OUT, "the answer took longer than the caller wanted to wait")
+            except CrofterError as error:
+                failure = error
+            except Exception:
+                _logger.exception("the handler of a peer's message failed", extra={"kind": self.kind_name})
+                failure = CrofterError(ErrorCode.INTERNAL, "something went wrong; the log of that node says what")
+            tasks.cancel_scope.cancel()
+        failure = failure or self.error
+        if failure is not None:
+            raise failure
+
+    async def _watch(self, work: anyio.CancelScope) -> None:
+        await anyio.sleep(_QUICK_SECONDS)
+        with self.line.liveness.used():
+            try:
+                # The caller keeps his side open, and silent, until he has all he wants.
+                if await self.stream.read(1):
+                    self.error = CrofterError(ErrorCode.PEER_FAILED, "something came after the request")
+                elif not self._replied:
+                    self.error = CrofterError(ErrorCode.CANCELLED, "the caller ended his side before the answer")
+            except CrofterError as error:
+                self.error = CrofterError(ErrorCode.CANCELLED, f"the caller is gone: {error.message}")
+        work.cancel()
+
+    async def _frame(self) -> bytes:
+        try:
+            with anyio.fail_after(_OPENING_SECONDS):
+                frame = await self._reader.receive()
+        except TimeoutError:
+            raise CrofterError(ErrorCode.PEER_TOO_SLOW, "the request did not come") from None
+        if frame is None:
+            raise CrofterError(ErrorCode.PEER_FAILED, "the stream ended before the request")
+        self.size_bytes += len(frame)
+        return frame
+
+
+def _answered(
+    handler: Handler, kind: Kind[Any, Any], caller: Caller, message: object, request: _Request
+) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        answer = handler(caller, message)
+        if isinstance(answer, AsyncGenerator):
+            async with aclosing(answer) as items:
+                async for item in items:
+                    await request.reply(kind, item)
+        else:
+            await request.reply(kind, await answer)
+
+    return work
+
+
+def _caller(line: Line, standing: Standing) -> Caller:
+    path = line.path()
+    return Caller(
+        node_id=line.node_id,
+        standing=standing,
+        radius="trusted" if standing == "trusted" else "public",
+        address=path.remote_address if path else "",
+        relayed=path is not None and path.relayed,
+    )

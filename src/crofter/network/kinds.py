@@ -1,0 +1,54 @@
+"""What a row of the table of messages says, and who asks."""
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from crofter.core import NodeId, Radius
+
+Request = TypeVar("Request")
+Reply = TypeVar("Reply")
+
+Standing = Literal["trusted", "pending", "stranger", "blocked"]
+"""What a node is to this one."""
+Who = Literal["anyone", "public", "known", "trusted"]
+"""Whoever can reach this node; the same, but only in mode `public`, elsewhere as `trusted`; who has asked to be paired or is; who is."""
+Direction = Literal["in", "out"]
+"""Whether a peer asked this node or this node a peer."""
+
+URGENT, ORDINARY, BULK = 1, 0, -1
+"""Priorities: what somebody waits for token by token; questions; what may take its time."""
+
+
+class Kind(msgspec.Struct, Generic[Request, Reply], frozen=True, kw_only=True):
+    """One question that nodes ask each other, and its one answer."""
+
+    name: str
+    request: type[Request]
+    """A msgspec Struct, as msgpack; or bytes, which go as they are."""
+    reply: type[Reply]
+    who: Who
+    """Who may send it, and to whom it may be sent."""
+    most_bytes: int
+    """Of one message, whether request or reply; a longer one is refused before it is read."""
+    per_minute: int
+    """Requests of one peer; a quarter of it at once."""
+    bytes_per_minute: int = 0
+    """What serving it may cost for one peer, both directions; 0: no more than the two limits above give."""
+    priority: int = ORDINARY
+
+
+class StreamKind(Kind[Request, Reply], Generic[Request, Reply], frozen=True, kw_only=True):
+    """A question that has many answers, as they come."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose request it is: the id is proven, and whether he may ask has been decided."""
+
+    node_id: NodeId
+    standing: Standing
+    radius: Radius
+    """How near he is: `trusted` or `public`."""
+    address: str
+    """Where his packets come from now; empty if unknown."""
+    relayed: bool

@@ -1,0 +1,17 @@
+"""The `[network]` section of the configuration."""
+
+import msgspec
+
+from .plan import Mode
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether other nodes can reach this one, and which."""
+
+    mode: Mode = "off"
+    """off: not on the network; private: for nodes you trust; lan: the same, and seen on the local network; offline: nothing beyond the
+    local network; public: for everybody, within what each kind of message allows."""
+    listen: tuple[str, ...] = ("0.0.0.0:7412", "[::]:7412")
+    """UDP addresses other nodes reach this one at, as ip:port or [ip]:port."""
+    peers: tuple[str, ...] = ()
+    """Nodes you trust: an id each, with the addresses it is reached at if you know them: ID@ip:port@ip:port."""

@@ -1,0 +1,16 @@
+"""Every message between nodes, and who may send it. One screen: what is not here does not exist.
+
+Requests and replies are declared where their meaning lives. A row never changes its meaning: a new meaning gets a new name.
+"""
+
+from typing import Any
+
+from .kinds import Kind
+from .messages import Ping, Pong, Received, TextMessage
+
+PING = Kind(name="ping", request=Ping, reply=Pong, who="anyone", most_bytes=1_000, per_minute=120)
+MESSAGE = Kind(
+    name="message", request=TextMessage, reply=Received, who="trusted", most_bytes=20_000, per_minute=60
+)  # fmt: skip
+
+KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE)

@@ -1,0 +1,230 @@
+"""This node among others: on the network while it runs, and what its owner can ask about it and of other nodes.
+
+The one implementation of `api.NetworkAdministration`.
+"""
+
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable
+
+import anyio
+import anyio.to_thread
+
+from crofter.api import (
+    NetworkState,
+    NetworkStatus,
+    NewPeer,
+    PathKind,
+    PeerSummary,
+    PingResult,
+    ReceivedMessage,
+    SentMessage,
+    Traffic,
+)
+from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.network import (
+    MESSAGE,
+    PING,
+    BindOptions,
+    Caller,
+    IrohTransport,
+    Line,
+    NetworkSettings,
+    PeerAddress,
+    Peers,
+    Ping,
+    Pong,
+    Received,
+    StaticBook,
+    TextMessage,
+    checked_address,
+    printable,
+)
+from crofter.store import MessageRecord, MessageRecords
+from crofter.trust import Identity, fingerprint, parse_node_id, readable_id
+
+from .release import crofter_version
+
+_logger = logging.getLogger("crofter.node")
+
+_START_SECONDS = 15.0
+_SHOWN_MESSAGES = 200
+_FINGERPRINT_CHARACTERS = 9
+
+
+class NodeNetwork:
+    """Answers `ping` and `message`; everything else that nodes ask each other is registered by whoever answers it."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        book: StaticBook,
+        messages: MessageRecords,
+        identity: Identity,
+        settings: NetworkSettings,
+        keep_peers: Callable[[tuple[str, ...]], object],
+    ) -> None:
+        """`keep_peers` writes the setting `network.peers`."""
+        self._peers = peers
+        self._book = book
+        self._messages = messages
+        self._identity = identity
+        self._settings = settings
+        self._keep_peers = keep_peers
+        self._state: NetworkState = "off" if settings.mode == "off" else "starting"
+        self._problem = ""
+        peers.serve(PING, self._answer_ping)
+        peers.serve(MESSAGE, self._take_message)
+
+    async def run(self) -> None:
+        """Be on the network until cancelled. What goes wrong is said in `status` and the log; the rest of the node works without."""
+        if self._settings.mode == "off":
+            return
+        transport = IrohTransport()
+        try:
+            await anyio.to_thread.run_sync(transport.load)
+            with anyio.fail_after(_START_SECONDS) as limit:
+                options = BindOptions(addresses=self._settings.listen)
+                await self._peers.run(transport, self._identity.seed, options, ready=lambda: self._ready(limit))
+        except CrofterError as error:
+            self._failed(error.message)
+        except TimeoutError:
+            self._failed(f"it was not ready after {_START_SECONDS:g} s")
+        except Exception:
+            _logger.exception("the network failed")
+            self._failed("something went wrong; `crofter logs` says what")
+
+    def status(self) -> NetworkStatus:
+        counts = self._peers.counts
+        return NetworkStatus(
+            mode=self._settings.mode,
+            state=self._state,
+            problem=self._problem,
+            id=readable_id(self._identity.node_id),
+            addresses=self._peers.addresses(),
+            connections=len(self._peers.lines()),
+            traffic=tuple(
+                Traffic(kind=kind, direction=direction, outcome=outcome, count=count)
+                for (kind, direction, outcome), count in sorted(counts.requests.items())
+            ),
+            bytes_in=sum(count for (_, direction), count in counts.bytes.items() if direction == "in"),
+            bytes_out=sum(count for (_, direction), count in counts.bytes.items() if direction == "out"),
+        )
+
+    def peers(self) -> list[PeerSummary]:
+        lines = {line.node_id: line for line in self._peers.lines()}
+        known = [NodeId(peer.node_id) for peer in self._book.all()]
+        return [self._summary(node_id, lines.get(node_id)) for node_id in dict.fromkeys((*known, *lines))]
+
+    def add_peer(self, new: NewPeer) -> PeerSummary:
+        node_id = parse_node_id(new.id)
+        if node_id == self._identity.node_id:
+            raise CrofterError(ErrorCode.INVALID_REQUEST, "that is this node's own id", parameter="id")
+        addresses = tuple(map(checked_address, new.addresses))
+        self._keep_peers(self._book.entries_with(PeerAddress(node_id=node_id, addresses=addresses)))
+        return self._summary(node_id, self._line(node_id))
+
+    async def ping(self, name: str) -> PingResult:
+        node_id = self._named(name)
+        connect_milliseconds = None
+        if self._line(node_id) is None:
+            connect_milliseconds, _ = await self._timed_ping(node_id)
+        milliseconds, pong = await self._timed_ping(node_id)
+        line = self._line(node_id)
+        return PingResult(
+            id=readable_id(node_id),
+            fingerprint=fingerprint(node_id),
+            milliseconds=milliseconds,
+            connect_milliseconds=connect_milliseconds,
+            path=_path_kind(line),
+            address=_address(line),
+            version=printable(pong.version),
+            seen_at=printable(pong.seen_at),
+        )
+
+    async def send(self, name: str, text: str) -> SentMessage:
+        node_id = self._named(name)
+        message = TextMessage(message_id=secrets.token_bytes(16), text=text)
+        await self._peers.call(node_id, MESSAGE, message, insist=True)
+        return SentMessage(id=readable_id(node_id), fingerprint=fingerprint(node_id))
+
+    def messages(self) -> list[ReceivedMessage]:
+        return [
+            ReceivedMessage(
+                id=readable_id(record.node_id),
+                fingerprint=fingerprint(record.node_id),
+                text=record.text,
+                received_at=record.received_at,
+            )
+            for record in self._messages.newest(_SHOWN_MESSAGES)
+        ]
+
+    async def _timed_ping(self, node_id: NodeId) -> tuple[float, Pong]:
+        began = time.perf_counter()
+        pong = await self._peers.call(node_id, PING, Ping(), insist=True)
+        return round((time.perf_counter() - began) * 1000, 2), pong
+
+    async def _answer_ping(self, caller: Caller, _: Ping) -> Pong:
+        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=caller.address)
+
+    async def _take_message(self, caller: Caller, message: TextMessage) -> Received:
+        # What steers a terminal goes before anybody can see it.
+        text = printable(message.text)
+        record = MessageRecord(
+            node_id=caller.node_id, message_id=message.message_id, text=text, received_at=time.time()
+        )
+        await anyio.to_thread.run_sync(self._messages.add, record)
+        return Received()
+
+    def _named(self, name: str) -> NodeId:
+        """Whom the owner means. Raises NOT_FOUND, INVALID_REQUEST."""
+        wanted = name.strip().lower()
+        found = [peer for peer in self._book.all() if fingerprint(NodeId(peer.node_id)) == wanted]
+        if len(found) == 1:
+            return NodeId(found[0].node_id)
+        if len(wanted) <= _FINGERPRINT_CHARACTERS:
+            message = (
+                f"no known node has the fingerprint {name!r}; `crofter peers` lists them, and any node goes by its id."
+            )
+            raise CrofterError(ErrorCode.NOT_FOUND, message, parameter="id")
+        return parse_node_id(name)
+
+    def _line(self, node_id: NodeId) -> Line | None:
+        return next((line for line in self._peers.lines() if line.node_id == node_id), None)
+
+    def _summary(self, node_id: NodeId, line: Line | None) -> PeerSummary:
+        known = self._book.addresses_of(node_id)
+        path = line.path() if line else None
+        return PeerSummary(
+            id=readable_id(node_id),
+            fingerprint=fingerprint(node_id),
+            standing=self._book.standing(node_id),
+            known_addresses=known.addresses if known else (),
+            path=_path_kind(line),
+            address=_address(line),
+            round_trip_ms=path.round_trip_ms if path else None,
+            connected_seconds=round(anyio.current_time() - line.opened_at, 1) if line else None,
+        )
+
+    def _ready(self, limit: anyio.CancelScope) -> None:
+        limit.deadline = math.inf
+        self._state = "ready"
+        _logger.info("on the network", extra={"mode": self._settings.mode, "addresses": self._peers.addresses()})
+
+    def _failed(self, problem: str) -> None:
+        self._state, self._problem = "failed", problem
+        _logger.warning("this node is not on the network", extra={"reason": problem})
+
+
+def _path_kind(line: Line | None) -> PathKind:
+    path = line.path() if line else None
+    if path is None:
+        return ""
+    return "relayed" if path.relayed else "direct"
+
+
+def _address(line: Line | None) -> str:
+    path = line.path() if line else None
+    return path.remote_address if path else ""

@@ -1,0 +1,143 @@
+"""Two real nodes that trust each other, and one that they do not know: words arrive, a death is noticed, strangers get nothing."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import Commands
+
+pytestmark = pytest.mark.slow
+
+OTHER_ID = "croft1-8d4z-00xw-k6jz-6c4r-4rgz-5mcd-wdjn-y9th-rh3y-8f36-cpy2-rz6e-mg5s-qanl30"
+NOTICED_SECONDS = 15
+"""3.5 s on a quiet machine; QUIC alone needs 30."""
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class NetworkNode(Commands):
+    """A home whose node is on the network, on loopback only."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.address = f"127.0.0.1:{free_port()}"
+        self.environment |= {"CROFTER_NETWORK_MODE": "private", "CROFTER_NETWORK_LISTEN": self.address}
+
+    def up(self) -> None:
+        self.run("up", "-d")
+        deadline = time.monotonic() + 20
+        while (network := self.json("network", "status"))["state"] == "starting" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (network["state"], network["problem"]) == ("ready", "")
+        self.id = network["id"]
+
+    def trust(self, other: "NetworkNode") -> None:
+        self.run("peers", "add", other.id, other.address)
+
+    def kill(self) -> None:
+        os.kill(self.running()["pid"], signal.SIGKILL)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Generator[tuple[NetworkNode, NetworkNode]]:
+    """Two nodes that trust each other."""
+    pair = NetworkNode(tmp_path / "one"), NetworkNode(tmp_path / "other")
+    for node in pair:
+        node.up()
+    one, other = pair
+    one.trust(other)
+    other.trust(one)
+    yield pair
+    for node in pair:
+        node.clean_up()
+
+
+def test_nodes_that_trust_each_other_talk(nodes: tuple[NetworkNode, NetworkNode]) -> None:
+    one, other = nodes
+    ping = one.json("ping", other.id)
+    assert (ping["path"], ping["address"], ping["seen_at"]) == ("direct", other.address, one.address)
+    assert ping["milliseconds"] > 0
+    assert ping["version"]
+    assert one.json("ping", ping["fingerprint"])["connect_milliseconds"] is None
+
+    one.run("message", ping["fingerprint"], "Tea\x1b[2J", "at five?")
+    [message] = other.json("messages")
+    assert (message["id"], message["text"]) == (one.id, "Tea\ufffd[2J at five?")
+    assert "at five?" in other.run("messages").stdout
+    other.run("message", one.id, "Yes.")
+    assert [message["text"] for message in one.json("messages")] == ["Yes."]
+
+    [peer] = one.json("peers")
+    assert (peer["standing"], peer["path"], peer["known_addresses"]) == ("trusted", "direct", [other.address])
+    status = other.json("network", "status")
+    assert status["connections"] == 1
+    assert {"kind": "message", "direction": "in", "outcome": "ok", "count": 1} in status["traffic"]
+
+
+def test_death_of_a_peer_is_noticed_and_its_return_too(nodes: tuple[NetworkNode, NetworkNode]) -> None:
+    one, other = nodes
+    one.run("ping", other.id)
+    other.kill()
+    began = time.monotonic()
+    failed = one.run("ping", other.id, code=1)
+    assert time.monotonic() - began < NOTICED_SECONDS
+    assert "silent" in failed.stderr
+    assert one.json("peers")[0]["fingerprint"] in failed.stderr
+    [peer] = one.json("peers")
+    assert peer["path"] == ""
+    assert "did not answer" in one.run("message", other.id, "Are you there?", code=1).stderr
+
+    other.up()
+    assert one.json("ping", other.id)["path"] == "direct"
+    other.run("message", one.id, "I am back.")
+    assert one.json("messages")[-1]["text"] == "I am back."
+
+
+def test_strangers_get_nothing_but_an_echo(nodes: tuple[NetworkNode, NetworkNode], tmp_path: Path) -> None:
+    known, _ = nodes
+    stranger = NetworkNode(tmp_path / "stranger")
+    stranger.up()
+    try:
+        stranger.trust(known)
+        assert stranger.json("ping", known.id)["version"] == ""
+        refused = stranger.run("message", known.id, "Let me in.", code=1)
+        assert "refused" in refused.stderr
+        assert known.json("messages") == []
+        traffic = known.json("network", "status")["traffic"]
+        assert {"kind": "message", "direction": "in", "outcome": "peer_refused", "count": 1} in traffic
+    finally:
+        stranger.clean_up()
+
+
+def test_fresh_node_is_not_on_the_network(fresh: Commands) -> None:
+    fresh.run("up", "-d")
+    status = fresh.json("network", "status")
+    assert (status["mode"], status["state"], status["addresses"]) == ("off", "off", [])
+    assert "not on the network" in fresh.run("ping", status["id"], code=4).stderr
+    assert "network.mode" in fresh.run("peers", "add", OTHER_ID).stderr
+
+
+def test_taken_address_is_said_and_the_node_works(tmp_path: Path) -> None:
+    one, other = NetworkNode(tmp_path / "one"), NetworkNode(tmp_path / "other")
+    other.environment["CROFTER_NETWORK_LISTEN"] = one.address
+    try:
+        one.up()
+        other.run("up", "-d")
+        deadline = time.monotonic() + 20
+        while (status := other.json("network", "status"))["state"] == "starting" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert status["state"] == "failed"
+        assert "taken" in status["problem"]
+        assert other.json("status")["installed_models"] == 1
+    finally:
+        one.clean_up()
+        other.clean_up()
