@@ -114,9 +114,21 @@ def accept_record(
 
 def dialable(record: PeerRecord, reach: Reach) -> PeerAddress:
     """Where to look for the node, leaving out what lies beyond our reach: nobody makes us send packets where we never would."""
-    allowed = tuple(address for address in record.addresses if _within(address, reach))
+    allowed = tuple(address for address in record.addresses if within_reach(address, reach))
     relay = record.relay_url if reach == "internet" else None
     return PeerAddress(node_id=record.node_id, addresses=allowed, relay_url=relay)
+
+
+def within_reach(address: str, reach: Reach) -> bool:
+    """Whether it is an address where a node can be, and one our packets may go to."""
+    ip = _ip(address)
+    if ip is None:
+        return False
+    if ip.is_loopback:
+        return reach == "machine"
+    if reach == "machine":
+        return False
+    return reach == "internet" or ip.is_private or ip.is_link_local
 
 
 def _parsed(content: bytes) -> PeerRecord | Refusal:
@@ -159,17 +171,6 @@ def _ip(address: str) -> IPv4Address | IPv6Address | None:
     # Loopback ::1 lies in a block that Python calls reserved.
     reserved = ip.is_reserved and not ip.is_loopback
     return None if written != host or mapped or reserved or ip.is_unspecified or ip.is_multicast else ip
-
-
-def _within(address: str, reach: Reach) -> bool:
-    ip = _ip(address)
-    if ip is None:
-        return False
-    if ip.is_loopback:
-        return reach == "machine"
-    if reach == "machine":
-        return False
-    return reach == "internet" or ip.is_private or ip.is_link_local
 
 
 def _is_relay(url: str) -> bool:

@@ -2,5 +2,6 @@
 
 from .cache import Here, PeerCache
 from .invite import Invite, read_invite, write_invite
+from .lan import LocalNetwork, Nearby
 
-__all__ = ["Here", "Invite", "PeerCache", "read_invite", "write_invite"]
+__all__ = ["Here", "Invite", "LocalNetwork", "Nearby", "PeerCache", "read_invite", "write_invite"]
