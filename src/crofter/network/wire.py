@@ -5,6 +5,7 @@ Requests and replies are declared where their meaning lives. A row never changes
 
 from typing import Any
 
+from .discovery import PeersOffered, PeersWanted
 from .kinds import Kind
 from .messages import Ping, Pong, Received, TextMessage
 
@@ -12,5 +13,8 @@ PING = Kind(name="ping", request=Ping, reply=Pong, who="anyone", most_bytes=1_00
 MESSAGE = Kind(
     name="message", request=TextMessage, reply=Received, who="trusted", most_bytes=20_000, per_minute=60
 )  # fmt: skip
+PEERS = Kind(
+    name="peers", request=PeersWanted, reply=PeersOffered, who="public", most_bytes=20_000, per_minute=4
+)  # fmt: skip
 
-KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE)
+KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE, PEERS)

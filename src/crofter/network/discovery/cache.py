@@ -59,7 +59,7 @@ class PeerCache:
         return accepted
 
     def worked(self, node_id: NodeId, round_trip_ms: float | None = None) -> None:
-        """A connection to this node was made, by whichever side: it ends a tombstone, and shows that we are online."""
+        """This node was reached at an address known here. It ends a tombstone, and shows that we are online."""
         self._online_at = self._here.clock()
         if (peer := self._living(node_id)) is None:
             self.forget(node_id)

@@ -54,7 +54,7 @@ def test_a_dead_node_is_not_taught_again_until_it_shows_life(make_cache: MakeCac
     assert cache.candidates(10) == [node(1)]
 
 
-def test_a_node_given_up_that_calls_us_is_alive(make_cache: MakeCache, clock: Clock) -> None:
+def test_a_node_given_up_that_is_reached_all_the_same_is_alive(make_cache: MakeCache, clock: Clock) -> None:
     cache = make_cache()
     cache.learn(signed(1).content, TEACHER)
     cache.worked(node(2))
