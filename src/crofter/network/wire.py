@@ -5,7 +5,7 @@ Requests and replies are declared where their meaning lives. A row never changes
 
 from typing import Any
 
-from .discovery import PeersOffered, PeersWanted
+from .discovery import PeersOffered, PeersWanted, Told, Wanted
 from .kinds import Kind
 from .messages import Ping, Pong, Received, TextMessage
 
@@ -16,5 +16,6 @@ MESSAGE = Kind(
 PEERS = Kind(
     name="peers", request=PeersWanted, reply=PeersOffered, who="public", most_bytes=20_000, per_minute=4
 )  # fmt: skip
+GOSSIP = Kind(name="gossip", request=Told, reply=Wanted, who="public", most_bytes=25_000, per_minute=600)
 
-KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE, PEERS)
+KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE, PEERS, GOSSIP)

@@ -2,11 +2,14 @@
 
 from .cache import Here, PeerCache
 from .exchange import PeerExchange
+from .gossip import Gossip, Sending
 from .invite import Invite, read_invite, write_invite
 from .lan import LocalNetwork, Nearby
-from .messages import PeersOffered, PeersWanted
+from .messages import PeersOffered, PeersWanted, Told, Wanted
+from .rumours import Rumour
 
 __all__ = [
+    "Gossip",
     "Here",
     "Invite",
     "LocalNetwork",
@@ -15,6 +18,10 @@ __all__ = [
     "PeerExchange",
     "PeersOffered",
     "PeersWanted",
+    "Rumour",
+    "Sending",
+    "Told",
+    "Wanted",
     "read_invite",
     "write_invite",
 ]

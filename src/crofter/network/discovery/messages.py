@@ -7,9 +7,15 @@ from msgspec import Meta
 
 from crofter.network.records import MAXIMUM_RECORD_BYTES
 
+from .rumours import MAXIMUM_RUMOUR_BYTES, RUMOUR_ID_BYTES
+
 MOST_RECORDS = 16
+MOST_PUSHED = 16
+MOST_OFFERED = 64
 
 _Content = Annotated[bytes, Meta(max_length=MAXIMUM_RECORD_BYTES)]
+_Rumour = Annotated[bytes, Meta(max_length=MAXIMUM_RUMOUR_BYTES)]
+_Name = Annotated[bytes, Meta(min_length=RUMOUR_ID_BYTES, max_length=RUMOUR_ID_BYTES)]
 
 
 class PeersWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +31,16 @@ class PeersOffered(msgspec.Struct, frozen=True, kw_only=True):
     own: _Content = b""
     """The answerer's own record."""
     records: Annotated[tuple[_Content, ...], Meta(max_length=MOST_RECORDS)] = ()
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Rumours, and the names of others that are to be had here."""
+
+    rumours: Annotated[tuple[_Rumour, ...], Meta(max_length=MOST_PUSHED)] = ()
+    have: Annotated[tuple[_Name, ...], Meta(max_length=MOST_OFFERED)] = ()
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Of those offered, the ones that the other lacks."""
+
+    names: Annotated[tuple[_Name, ...], Meta(max_length=MOST_PUSHED)] = ()
