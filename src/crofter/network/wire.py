@@ -5,7 +5,7 @@ Requests and replies are declared where their meaning lives. A row never changes
 
 from typing import Any
 
-from .discovery import PeersOffered, PeersWanted, Told, Wanted
+from .discovery import Find, Found, PeersOffered, PeersWanted, Provide, Provided, Told, Wanted
 from .kinds import Kind
 from .messages import Ping, Pong, Received, TextMessage
 
@@ -17,5 +17,7 @@ PEERS = Kind(
     name="peers", request=PeersWanted, reply=PeersOffered, who="public", most_bytes=20_000, per_minute=4
 )  # fmt: skip
 GOSSIP = Kind(name="gossip", request=Told, reply=Wanted, who="public", most_bytes=25_000, per_minute=600)
+FIND = Kind(name="find", request=Find, reply=Found, who="public", most_bytes=40_000, per_minute=240)
+PROVIDE = Kind(name="provide", request=Provide, reply=Provided, who="public", most_bytes=2_000, per_minute=120)
 
-KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE, PEERS, GOSSIP)
+KINDS: tuple[Kind[Any, Any], ...] = (PING, MESSAGE, PEERS, GOSSIP, FIND, PROVIDE)
