@@ -35,6 +35,7 @@ from crofter.network.discovery import (
     Sending,
     node_key,
 )
+from crofter.network.discovery.dht import SETTLING_SECONDS
 from crofter.network.discovery.gossip import BEAT_SECONDS
 from crofter.network.discovery.plan import CAPACITY
 from crofter.store import Database, PeerRecords
@@ -160,6 +161,10 @@ async def _swarm(sizes: Sizes) -> dict[str, float]:
             await anyio.sleep(0.05)  # they come one after another, twenty a second
     figures["join_seconds_after_the_last_came"] = anyio.current_time() - started - 0.05 * len(others)
     figures["join_messages_a_node"] = swarm.messages / sizes.nodes
+    await anyio.sleep(SETTLING_SECONDS)
+    async with anyio.create_task_group() as tasks:
+        for node in swarm.alive.values():
+            tasks.start_soon(node.dht.join)  # as `Dht.run` does then
     figures["contacts_a_node"] = statistics.mean(len(node.dht.table.contacts()) for node in swarm.alive.values())
     figures |= await _lookups(swarm, sizes.lookups, "whole")
     figures |= await _rumours(swarm, sizes.rumours)
@@ -240,6 +245,10 @@ def _signed(identity: Identity, addresses: tuple[str, ...], at: float) -> Signed
     return sign_record(identity, record)
 
 
+def _nobody(_: NodeId) -> bool:
+    return False
+
+
 def _reconnect_ms() -> float:
     """From an encrypted store on disk to a connection with somebody met before, its import of iroh already paid."""
     with tempfile.TemporaryDirectory() as folder:
@@ -247,7 +256,7 @@ def _reconnect_ms() -> float:
 
 
 async def _returned(path: Path) -> float:
-    here = Here(Identity(bytes(32)).node_id, TAG, lambda: "machine", lambda _: False, lambda: NOW)
+    here = Here(Identity(bytes(32)).node_id, TAG, lambda: "machine", _nobody, lambda: NOW)
     friend = Identity(bytes([1]) * 32)
     transport, local = IrohTransport(), ("127.0.0.1:0",)
     async with transport.bind(friend.seed, BindOptions(addresses=local)) as there:

@@ -4,6 +4,7 @@ Every answer is records that their nodes have signed; a provider is always the n
 `public` only: the kinds say so for what comes in, and whoever makes a Dht for what goes out.
 """
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -17,14 +18,18 @@ from crofter.network.records import SignedRecord, accept_record
 
 from .messages import MOST_RECORDS, Find, Found, Provide, Provided
 from .providers import ProvidedKeys
-from .routing import BUCKET_SIZE, RoutingTable, closest, host_of, node_key
+from .routing import BUCKET_SIZE, KEY_BYTES, RoutingTable, closest, host_of, node_key
 
 PARALLEL = 3
-ASK_SECONDS = 4.0
+ASK_SECONDS = 2.5
 MOST_ASKED = 64
 """Nodes asked in one lookup at most, whatever they answer."""
+JOIN_TRIES = 3
+"""For a start where the few nodes known do not answer at once."""
 DEAD_SECONDS = 600.0
 MOST_DEAD = 512
+SETTLING_SECONDS = 60.0
+"""After so long those who came with us are there too."""
 REPUBLISH_SECONDS = 1_200.0
 """A third of what others keep it for."""
 
@@ -90,16 +95,18 @@ class Dht:
         return Provided(kept=self.provided.provide(request.key, caller.node_id, request.own, self._clock()))
 
     async def join(self) -> None:
-        """Look for ourselves, so that the nodes near us are known here."""
-        await self.lookup(node_key(self._own_id))
+        """Look for ourselves, so that the nodes near us are known here, and we there; and far off, where we know few."""
+        for _ in range(JOIN_TRIES):
+            if (await self.lookup(node_key(self._own_id))).nearest:
+                break
+        await self.lookup(secrets.token_bytes(KEY_BYTES))
 
     async def lookup(self, key: bytes) -> Result:
         """Ask ever nearer nodes, three at a time, until the nearest 16 have answered or there is nobody left."""
         search = _Search(key, self.table.closest(key))
-        while batch := search.next_batch(PARALLEL):
-            async with anyio.create_task_group() as tasks:
-                for whom in batch:
-                    tasks.start_soon(self._ask, search, whom)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(PARALLEL):
+                tasks.start_soon(self._search, search)
         nearest = closest(search.answered.values(), key, BUCKET_SIZE)
         return Result(nearest=tuple(nearest), providers=tuple(search.providers.values()), asked=len(search.asked))
 
@@ -128,13 +135,27 @@ class Dht:
         self._published.discard(key)
 
     async def run(self) -> None:
-        """Say again what is published, and know our neighbours anew, every twenty minutes until cancelled."""
+        """Know our neighbours anew after a minute, and every twenty minutes with saying again what is published, until cancelled."""
+        await anyio.sleep(SETTLING_SECONDS)
+        await self.join()
         while True:
             await anyio.sleep(REPUBLISH_SECONDS)
             self.provided.forget_old(self._clock())
             await self.join()
             for key in list(self._published):
                 await self.publish(key)
+
+    async def _search(self, search: "_Search") -> None:
+        """One of three that ask at the same time: a dead node holds up one of them only."""
+        while True:
+            progress = search.progress
+            if (whom := search.next()) is not None:
+                await self._ask(search, whom)
+                search.came_back()
+            elif search.out:
+                await progress.wait()
+            else:
+                return
 
     async def _ask(self, search: "_Search", whom: SignedRecord) -> None:
         node_id = whom.record.node_id
@@ -143,6 +164,7 @@ class Dht:
                 found = await self._asker.find(whom, Find(key=search.key, own=self._own_record()))
         except (CrofterError, TimeoutError):
             self._failed(node_id)
+            search.failed.add(node_id)
             return
         self.table.offer(whom)
         search.answered[node_id] = whom
@@ -192,6 +214,10 @@ class _Search:
         self.asked: set[NodeId] = set()
         self.answered: dict[NodeId, SignedRecord] = {}
         self.providers: dict[NodeId, SignedRecord] = {}
+        self.failed: set[NodeId] = set()
+        self.out = 0
+        """How many are being asked now."""
+        self.progress = anyio.Event()
         self.seen_near: set[bytes] = set()
         self.seen_providers: set[bytes] = set()
         self._known = {signed.record.node_id: signed for signed in start}
@@ -205,14 +231,20 @@ class _Search:
     def hear_of(self, signed: SignedRecord) -> None:
         self._known.setdefault(signed.record.node_id, signed)
 
-    def next_batch(self, most: int) -> list[SignedRecord]:
-        """The nearest that have not been asked, among the nearest that have answered or may; none: the lookup is over."""
-        if len(self.asked) + most > MOST_ASKED:
-            return []
-        hopeful = [
-            each for node_id, each in self._known.items() if node_id in self.answered or node_id not in self.asked
-        ]
+    def next(self) -> SignedRecord | None:
+        """The nearest that has not been asked, among the nearest that have answered or may; None: not now."""
+        if len(self.asked) >= MOST_ASKED:
+            return None
+        hopeful = [each for node_id, each in self._known.items() if node_id not in self.failed]
         near = closest(hopeful, self.key, BUCKET_SIZE)
-        batch = [each for each in near if each.record.node_id not in self.asked][:most]
-        self.asked.update(each.record.node_id for each in batch)
-        return batch
+        whom = next((each for each in near if each.record.node_id not in self.asked), None)
+        if whom is not None:
+            self.asked.add(whom.record.node_id)
+            self.out += 1
+        return whom
+
+    def came_back(self) -> None:
+        """One who was asked has answered or will not."""
+        self.out -= 1
+        self.progress.set()
+        self.progress = anyio.Event()

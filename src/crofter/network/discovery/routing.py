@@ -6,6 +6,7 @@ from one place cannot take the table over. Only nodes that have answered, or com
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
@@ -95,6 +96,7 @@ class RoutingTable:
         return near < MOST_OF_SUBNET_IN_BUCKET and everywhere < MOST_OF_SUBNET
 
 
+@lru_cache(maxsize=4_096)
 def node_key(node_id: NodeId) -> bytes:
     """Where a node stands, and under which key its record is to be found."""
     return hashlib.sha256(node_id).digest()
@@ -117,8 +119,10 @@ def host_of(address: str) -> str:
 
 def subnet_of(signed: SignedRecord) -> str | None:
     """The network of the first address that is not of a home or this machine: /24, or /48 of IPv6. None: at home anybody may be many."""
-    for address in signed.record.addresses:
-        ip = ip_address(host_of(address))
-        if ip.is_global:
-            return f"{ip.version}:{int(ip) >> (8 if ip.version == 4 else 80):x}"
-    return None
+    return next((subnet for address in signed.record.addresses if (subnet := _subnet(address)) is not None), None)
+
+
+@lru_cache(maxsize=4_096)
+def _subnet(address: str) -> str | None:
+    ip = ip_address(host_of(address))
+    return f"{ip.version}:{int(ip) >> (8 if ip.version == 4 else 80):x}" if ip.is_global else None
