@@ -8,7 +8,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-ROOMS = ("cli", "integrations", "client", "node", "api", "router", "engine", "models", "providers", "store", "core")
+ROOMS = (
+    "cli",
+    "integrations",
+    "client",
+    "node",
+    "api",
+    "router",
+    "engine",
+    "network",
+    "models",
+    "providers",
+    "trust",
+    "store",
+    "core",
+)
 
 Plant = Callable[[str, str], None]
 
