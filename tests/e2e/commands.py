@@ -17,6 +17,8 @@ class Commands:
             **{name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")},
             "CROFTER_HOME": str(home),
             "CROFTER_API_PORT": "0",
+            # Homes of one test are one user's.
+            "XDG_STATE_HOME": str(home.parent / "state"),
         }
 
     def run(self, *arguments: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:

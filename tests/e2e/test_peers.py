@@ -9,7 +9,7 @@ from collections.abc import Generator
 import anyio
 import pytest
 
-from crofter.core import ErrorCode
+from crofter.core import ErrorCode, NodeId
 from crofter.network import BindOptions, Connection, IrohTransport, Liveness, PeerAddress
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -36,7 +36,7 @@ class Peer:
         self.process = subprocess.Popen([sys.executable, "-c", _PEER], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         node_id, *addresses = self.process.stdout.readline().split()
-        self.address = PeerAddress(node_id=bytes.fromhex(node_id), addresses=tuple(addresses))
+        self.address = PeerAddress(node_id=NodeId(bytes.fromhex(node_id)), addresses=tuple(addresses))
 
     def signal(self, number: int) -> None:
         os.kill(self.process.pid, number)

@@ -105,8 +105,8 @@ def test_an_interrupted_pull_leaves_nothing_registered_and_goes_on(node: Command
 
 def test_the_catalogue_is_shown_without_asking_anybody(node: Commands, hub: FakeHub) -> None:
     listed = node.json("pull", "--list")
-    assert {"chat", "code", "embedding"} == {item["task"] for item in listed}
-    assert sum(item["recommended"] for item in listed) == 3
+    assert {"chat", "code", "embedding", "vision"} == {item["task"] for item in listed}
+    assert sum(item["recommended"] for item in listed) == 4
     assert "qwen3:4b" in node.run("pull", "--list").stdout
     assert hub.seen == []
 

@@ -39,7 +39,7 @@ class Passphrases:
         return given
 
     def to_start(self, home: Home) -> str | None:
-        """What a node on `home` needs besides its environment to start: None if nothing."""
+        """What a node on `home` needs to start: None if its identity has no passphrase."""
         if not identity_has_passphrase(home.identity_file):
             return None
         return self.current(str(home.identity_file))

@@ -30,7 +30,6 @@ from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
-    NODE_ID_BYTES,
     BindOptions,
     Connection,
     Endpoint,
@@ -51,7 +50,6 @@ __all__ = [
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
     "MESSAGE",
-    "NODE_ID_BYTES",
     "ORDINARY",
     "PING",
     "URGENT",

@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 
 from .transport import BindOptions, Connection
 
@@ -21,8 +21,8 @@ class Arrivals(Generic[ConnectionT]):
     def __init__(self, options: BindOptions) -> None:
         self._admit = options.admit
         self._limit = options.maximum_connections
-        self._open: dict[bytes, ConnectionT] = {}
-        self._waiting: dict[bytes, ConnectionT] = {}
+        self._open: dict[NodeId, ConnectionT] = {}
+        self._waiting: dict[NodeId, ConnectionT] = {}
         """Those of the open ones that nobody has taken yet."""
         self._changed = anyio.Event()
         self._closed = False

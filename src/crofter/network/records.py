@@ -20,13 +20,14 @@ from msgspec import Meta
 from crofter.core import NodeId
 from crofter.trust import Identity, is_signed
 
-from .transport import NODE_ID_BYTES, PeerAddress
+from .transport import PeerAddress
 
 MAXIMUM_RECORD_BYTES = 1024
 MAXIMUM_ADDRESSES = 8
 LIFETIME_SECONDS = 24 * 3600
 SKEW_SECONDS = 600
 """How far the clocks of two nodes may differ."""
+NODE_ID_BYTES = 32
 NETWORK_TAG_BYTES = 8
 
 _PURPOSE = "peer-record"

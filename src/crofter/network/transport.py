@@ -10,9 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 
-NODE_ID_BYTES = 32
 MAXIMUM_STREAMS = 1024
 """How many streams each side of a connection may have open; opening one more waits."""
 MAXIMUM_DATAGRAM_BYTES = 1000
@@ -22,8 +21,7 @@ MAXIMUM_DATAGRAM_BYTES = 1000
 class PeerAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to dial, and where he may be. The addresses are hints: the handshake proves the id."""
 
-    node_id: bytes
-    """Ed25519 public key, 32 bytes."""
+    node_id: NodeId
     addresses: tuple[str, ...] = ()
     """`ip:port` or `[ip]:port`."""
     relay_url: str | None = None
@@ -36,7 +34,7 @@ class BindOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`ip:port` or `[ip]:port`; port 0 takes a free one. Nothing else is opened."""
     relay_urls: tuple[str, ...] = ()
     """Relays of the owner's choice; none: connections are direct or not at all."""
-    admit: Callable[[bytes], bool] = lambda _: True
+    admit: Callable[[NodeId], bool] = lambda _: True
     """Asked for the proven id of each node that dials, before it can open a stream; False closes with PEER_REFUSED."""
     maximum_connections: int = 1024
     """Open connections that others dialled; who dials beyond that is refused."""
@@ -101,8 +99,8 @@ class Connection(Protocol):
     """A line to one node. Whoever dialled or accepted it closes it; closing drops what the peer has not received yet."""
 
     @property
-    def remote_id(self) -> bytes:
-        """The peer's proven public key."""
+    def remote_id(self) -> NodeId:
+        """Who the peer is, proven."""
         ...
 
     async def open_stream(self) -> Stream:
@@ -138,8 +136,8 @@ class Endpoint(Protocol):
     """This node on the network."""
 
     @property
-    def node_id(self) -> bytes:
-        """The public key others know it by."""
+    def node_id(self) -> NodeId:
+        """What others know it by."""
         ...
 
     def addresses(self) -> tuple[str, ...]:
@@ -165,6 +163,6 @@ class Transport(Protocol):
     def bind(self, secret_key: bytes, options: BindOptions) -> AbstractAsyncContextManager[Endpoint]:
         """Be on the network under this Ed25519 seed (32 bytes) while the context is open; its exit closes all connections.
 
-        Raises CONFLICT if an address is taken, CONFIG_INVALID if one cannot be used, UNSUPPORTED where there is no such network.
+        Raises CONFLICT if an address is taken, CONFIG_INVALID if one is unusable or none is given, UNSUPPORTED where iroh is missing.
         """
         ...

@@ -94,9 +94,7 @@ def identity_check(home: Home) -> Check:
         shown = stored_identity(home).fingerprint
         protection = "its passphrase" if identity_has_passphrase(home.identity_file) else "its file's mode only"
     except CrofterError as error:
-        return Check(
-            name="identity", verdict="problem", finding=error.message, advice="crofter id import BACKUP --replace"
-        )
+        return Check(name="identity", verdict="problem", finding=error.message)
     return Check(name="identity", verdict="ok", finding=f"{shown}, protected by {protection}")
 
 

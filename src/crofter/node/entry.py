@@ -24,7 +24,7 @@ def run_node(
 ) -> None:
     """Serve until asked to stop; blocks. `announce(url, default model)` is called when ready, None in the background.
 
-    `flags` are dotted settings from the command line; `passphrase` is the identity's, else the environment gives it if it has one.
+    `flags` are dotted settings from the command line; `passphrase` is the identity's, if it has one.
     Raises CrofterError when the node cannot start.
     """
     import importlib.util
@@ -32,7 +32,7 @@ def run_node(
     import anyio
 
     from .config import load_config
-    from .identity import forget_given_passphrase, given_passphrase, load_identity, only_holder
+    from .identity import forget_given_passphrase, load_identity, only_holder
     from .logs import configure_logging
     from .node import Node
     from .parts import make_parts
@@ -43,7 +43,7 @@ def run_node(
     loaded = load_config(home.config_file, os.environ, flags)
     with home.lock():
         configure_logging(home.log_file, loaded.config.node.log_level, foreground=announce is not None)
-        identity = load_identity(home, passphrase or given_passphrase())
+        identity = load_identity(home, passphrase)
         forget_given_passphrase()
 
         async def create_and_run() -> None:

@@ -94,7 +94,6 @@ def export_identity(home: Home, target: Path, passphrase: str | None) -> "NodeId
     """Write a copy that only a passphrase opens: `passphrase`, or the one the identity has. Raises what `trust` raises."""
     from crofter.trust import export_identity
 
-    stored_identity(home)
     return identity_values(export_identity(home.identity_file, target, passphrase).node_id)
 
 
@@ -112,14 +111,13 @@ def change_identity_passphrase(home: Home, current: str | None, new: str | None)
     """Protect the key with another passphrase, or with None by nothing but the file's mode; a running node goes on as it is."""
     from crofter.trust import reseal_identity
 
-    stored_identity(home)
     home.prepare()
     with _changing(home):
         reseal_identity(home.identity_file, current, new)
 
 
 def given_passphrase() -> str | None:
-    """The passphrase that the environment gives a service, or the file it names, up to the end of the first line; else None.
+    """The passphrase that the environment gives a service, or the first line of the file it names; else None.
 
     Raises CONFIG_INVALID if that file cannot be read.
     """

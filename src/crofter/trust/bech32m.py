@@ -34,7 +34,8 @@ def decode_bech32m(prefix: str, text: str) -> bytes:
         raise ValueError("its check characters do not fit, so something in it is mistyped")
     content = _regrouped(values[:-CHECKSUM_CHARACTERS], from_bits=_BITS, to_bits=8)
     spare_bits = len(values[:-CHECKSUM_CHARACTERS]) * _BITS % 8
-    if spare_bits >= _BITS or (spare_bits and content.pop()):
+    filling = content.pop() if spare_bits else 0
+    if filling or spare_bits >= _BITS:
         raise ValueError("it does not end where it should")
     return bytes(content)
 

@@ -37,16 +37,19 @@ def read_identity(path: Path) -> StoredIdentity:
 
 
 def make_identity(path: Path) -> StoredIdentity:
-    """A new one in a file that is not there yet. The caller lets nobody else make one at the same time. Raises DISK_FULL, OSError."""
+    """A new one in a file that is not there yet. The caller lets nobody else make one at the same time.
+
+    Raises DISK_FULL, IDENTITY_UNUSABLE.
+    """
     # A start that was killed in the middle left a key that nobody knows.
     remove_leftovers(path.parent)
-    write_atomically(path, encoded_identity(Identity.make(), None))
+    _write(path, encoded_identity(Identity.make(), None))
     return read_identity(path)
 
 
 def reseal_identity(path: Path, current: str | None, new: str | None) -> None:
     """Give the file another passphrase; with None none. Raises what reading and opening raise, INVALID_REQUEST, DISK_FULL."""
-    write_atomically(path, encoded_identity(read_identity(path).open(current), new))
+    _write(path, encoded_identity(read_identity(path).open(current), new))
 
 
 def export_identity(path: Path, target: Path, passphrase: str | None) -> StoredIdentity:
@@ -80,7 +83,7 @@ def import_identity(path: Path, source: Path, passphrase: str | None, *, replace
     """Take over an identity from a file, with the passphrase it has there. What `path` held before is kept as `identity.key.1`, `.2` …
 
     Raises what reading and opening raise, before anything is changed, CONFLICT if there is an identity and `replace` is not
-    given, DISK_FULL, OSError.
+    given, DISK_FULL.
     """
     stored = read_identity(source)
     stored.open(passphrase)
@@ -92,9 +95,16 @@ def import_identity(path: Path, source: Path, passphrase: str | None, *, replace
                 " beside it.",
             )
         beside = next(kept for number in count(1) if not (kept := path.with_name(f"{path.name}.{number}")).exists())
-        write_atomically(beside, path.read_bytes())
-    write_atomically(path, stored.content)
+        _write(beside, path.read_bytes())
+    _write(path, stored.content)
     return stored
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise _unusable(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _require_private(target: Path, mode: int) -> None:

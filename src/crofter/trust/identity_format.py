@@ -71,11 +71,7 @@ class StoredIdentity:
 
     def _unsealed(self, kept: _Sealed, passphrase: str | None) -> bytes:
         if not passphrase:
-            raise CrofterError(
-                ErrorCode.IDENTITY_LOCKED,
-                f"{self._place} has a passphrase: start the node at a terminal to be asked for it, or give it with"
-                " --passphrase-from-stdin, CROFTER_IDENTITY_PASSPHRASE or CROFTER_IDENTITY_PASSPHRASE_FILE.",
-            )
+            raise CrofterError(ErrorCode.IDENTITY_LOCKED, f"{self._place} has a passphrase, and none was given.")
         try:
             cipher = ChaCha20Poly1305(_sealing_key(passphrase, kept.salt, kept.scrypt_log2_n))
             return cipher.decrypt(kept.nonce, kept.sealed_seed, _bound(kept.public_key, kept.scrypt_log2_n))

@@ -360,10 +360,18 @@ async def test_nobody_dials_himself(transport: Transport) -> None:
 
 async def test_taken_address_is_a_conflict(transport: Transport) -> None:
     async with transport.bind(secret(1), BindOptions()) as endpoint:
+        taken = BindOptions(addresses=(endpoint.addresses()[0], "[::1]:0"))
         with pytest.raises(CrofterError) as caught:
-            async with transport.bind(secret(2), BindOptions(addresses=endpoint.addresses()[:1])):
+            async with transport.bind(secret(2), taken):
                 raise AssertionError("bound an address that is taken")
     assert caught.value.code is ErrorCode.CONFLICT
+
+
+async def test_nothing_to_listen_on_is_an_error(transport: Transport) -> None:
+    with pytest.raises(CrofterError) as caught:
+        async with transport.bind(secret(1), BindOptions(addresses=())):
+            raise AssertionError("bound nothing")
+    assert caught.value.code is ErrorCode.CONFIG_INVALID
 
 
 async def test_newer_connection_of_a_node_replaces_the_older(transport: Transport) -> None:

@@ -63,7 +63,7 @@ async def test_a_file_cannot_be_asked_for_in_another_quantization(
 
 async def test_the_catalogue_says_what_suits_this_machine(administration: NodeAdministration) -> None:
     items = administration.catalogue()
-    assert {item.task for item in items if item.recommended} == {"chat", "code", "embedding"}
+    assert {item.task for item in items if item.recommended} == {"chat", "code", "embedding", "vision"}
     assert not any(item.installed for item in items)
 
 

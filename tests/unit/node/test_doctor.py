@@ -9,8 +9,18 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.engine import LibraryFacts
 from crofter.models import ModelRegistry
 from crofter.node import Home, RunningNode
-from crofter.node.doctor import address_check, disk_check, library_checks, memory_check, models_check, permission_check
+from crofter.node.doctor import (
+    address_check,
+    disk_check,
+    identity_check,
+    library_checks,
+    memory_check,
+    models_check,
+    permission_check,
+)
+from crofter.node.identity import load_identity
 from crofter.store import Database, ModelRecords
+from crofter.trust import fingerprint
 from tests.gguf_files import write_tiny_llama
 
 NODE = RunningNode(pid=1, url="http://127.0.0.1:7411", administrator_token="t", started_at=0.0, version="0")
@@ -54,6 +64,19 @@ def test_a_private_home_is_ok_and_an_open_one_is_named(home: Home) -> None:
 
 def test_a_home_that_is_not_there_yet_is_ok(tmp_path: Path) -> None:
     assert permission_check(Home(tmp_path / "later")).verdict == "ok"
+
+
+def test_the_identity_is_named_with_what_protects_it_and_a_bad_one_is_a_problem(home: Home) -> None:
+    assert "first start" in identity_check(home).finding
+    made = load_identity(home, None)
+    check = identity_check(home)
+    assert check.verdict == "ok"
+    assert fingerprint(made.node_id) in check.finding
+    assert "mode only" in check.finding
+    home.identity_file.write_bytes(b"")
+    check = identity_check(home)
+    assert check.verdict == "problem"
+    assert "crofter id import" in check.finding
 
 
 def test_little_room_is_a_warning(home: Home) -> None:

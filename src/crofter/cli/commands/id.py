@@ -53,8 +53,10 @@ def export(file: Path, from_stdin: bool) -> None:
     own = identity_has_passphrase(home.identity_file)
     stored_identity(home)
     identity = export_identity(home, file, None if own else Passphrases(from_stdin).fresh(str(file)))
-    say(f"wrote {identity.fingerprint} to {file}. {'It opens with the passphrase the identity has.' if own else ''}")
-    say("Who has the file and its passphrase can be this node. `crofter id import` takes it up again.")
+    say(
+        f"wrote {identity.fingerprint} to {file}; it opens with {'the passphrase it has here' if own else 'this passphrase'}."
+    )
+    say("Who has both can be this node. `crofter id import` takes it up again.")
 
 
 @id_command.command("import")

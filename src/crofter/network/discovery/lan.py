@@ -15,8 +15,8 @@ import msgspec
 
 from crofter.core import NodeId
 from crofter.network.plan import Mode, may_use
-from crofter.network.records import MAXIMUM_ADDRESSES, NETWORK_TAG_BYTES, Reach, within_reach
-from crofter.network.transport import NODE_ID_BYTES, PeerAddress
+from crofter.network.records import MAXIMUM_ADDRESSES, NETWORK_TAG_BYTES, NODE_ID_BYTES, Reach, within_reach
+from crofter.network.transport import PeerAddress
 
 from .cache import Here
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from crofter.core import NodeId
-from crofter.network.transport import NODE_ID_BYTES
+from crofter.network.records import NODE_ID_BYTES
 from crofter.trust import Identity, is_signed
 
 MAXIMUM_RUMOUR_BYTES = 1_400

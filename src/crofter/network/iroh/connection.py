@@ -2,7 +2,7 @@
 
 from iroh import Connection, IrohError
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.transport import MAXIMUM_DATAGRAM_BYTES, MAXIMUM_STREAMS, Path
 
 from .stream import IrohStream
@@ -17,7 +17,7 @@ class IrohConnection:
     """See `Connection`."""
 
     def __init__(self, connection: Connection) -> None:
-        self.remote_id = connection.remote_id().to_bytes()
+        self.remote_id = NodeId(connection.remote_id().to_bytes())
         self._connection = connection
         self._error: CrofterError | None = None
         connection.set_max_concurrent_bi_streams(MAXIMUM_STREAMS)

@@ -10,7 +10,7 @@ import iroh
 from anyio.abc import TaskGroup
 from iroh import IrohError
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.arrivals import Arrivals
 from crofter.network.transport import BindOptions, PeerAddress
 
@@ -38,7 +38,7 @@ class IrohEndpoint:
 
     async def __aenter__(self) -> Self:
         self._endpoint = await _bound(self._secret_key, self._options)
-        self.node_id = self._endpoint.id().to_bytes()
+        self.node_id = NodeId(self._endpoint.id().to_bytes())
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._take_in, name="incoming connections")
         return self
@@ -106,23 +106,33 @@ class IrohEndpoint:
 
 async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
     """The endpoint on exactly these addresses. Raises CrofterError; nothing is left open then."""
-    relay = (
-        iroh.RelayMode.custom_from_urls(list(options.relay_urls)) if options.relay_urls else iroh.RelayMode.disabled()
-    )
-    failure: CrofterError | None = None
+    relay = _relay_mode(options.relay_urls)
+    failure = CrofterError(ErrorCode.INTERNAL, "no way to listen was tried")
     for plan in socket_plans(options.addresses):
         choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[ALPN])
         try:
             endpoint = await iroh.Endpoint.bind(choice)
         except IrohError as error:
             failure = bind_error(error)
+            if failure.code is ErrorCode.CONFLICT:
+                break
             continue
         opened = {host_of(address) for address in endpoint.bound_sockets()}
         if opened <= {host_of(address) for address in plan}:
             return endpoint
         await endpoint.close()
         failure = CrofterError(ErrorCode.INTERNAL, f"the network opened addresses nobody asked for: {sorted(opened)}")
-    raise failure or CrofterError(ErrorCode.CONFIG_INVALID, "the node has no address to listen on")
+    raise failure
+
+
+def _relay_mode(urls: tuple[str, ...]) -> iroh.RelayMode:
+    if not urls:
+        return iroh.RelayMode.disabled()
+    try:
+        return iroh.RelayMode.custom_from_urls(list(urls))
+    except IrohError as error:
+        message = f"the relay's address cannot be used: {error.message().splitlines()[0]}"
+        raise CrofterError(ErrorCode.CONFIG_INVALID, message) from error
 
 
 class _Preset(iroh.Preset):

@@ -22,12 +22,18 @@ def host_of(address: str) -> IPv4Address | IPv6Address:
 
 def socket_plans(addresses: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """What to try, best first: all addresses, with loopback in the place of a family that was not asked for; then, for machines
-    without that family, the addresses alone; then those of each family, for machines without the other."""
-    families = {host_of(address).version for address in addresses}
-    missing = tuple(_LOOPBACK[family] for family in sorted({4, 6} - families))
-    yield (*addresses, *missing)
-    if missing:
-        yield addresses
-        return
-    for family in sorted(families):
-        yield tuple(address for address in addresses if host_of(address).version == family)
+    that lack a family, without that one's loopback and wildcard. An address that somebody chose is never dropped."""
+    if not addresses:
+        raise CrofterError(ErrorCode.CONFIG_INVALID, "the node has no address to listen on")
+    missing = {4, 6} - {host_of(address).version for address in addresses}
+    yield (*addresses, *(_LOOPBACK[family] for family in sorted(missing)))
+    for family in (6, 4):
+        rest = tuple(address for address in addresses if not _needs_only(family, address))
+        if rest and (rest != addresses or family in missing):
+            yield rest
+
+
+def _needs_only(family: int, address: str) -> bool:
+    """Whether every machine with this family has the address."""
+    host = host_of(address)
+    return host.version == family and (host.is_loopback or host.is_unspecified)

@@ -5,7 +5,7 @@ from typing import Self
 
 import anyio
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.transport import MAXIMUM_DATAGRAM_BYTES, MAXIMUM_STREAMS, Path
 
 from .link import Link, Mail
@@ -17,7 +17,7 @@ _DATAGRAMS_KEPT = 64
 class MemoryConnection:
     """One end. `on_closed` is called once, when this end has learnt that it is over."""
 
-    def __init__(self, remote_id: bytes, remote_address: str, link: Link, on_closed: Callable[[Self], None]) -> None:
+    def __init__(self, remote_id: NodeId, remote_address: str, link: Link, on_closed: Callable[[Self], None]) -> None:
         self.remote_id = remote_id
         self._remote_address = remote_address
         self._link = link
@@ -100,7 +100,7 @@ class MemoryConnection:
         self._streams.fail(self._gone)
         self._datagrams.fail(self._gone)
         self._closed.set()
-        for _ in range(MAXIMUM_STREAMS):
+        for _ in range(self._may_open.statistics().tasks_waiting):
             self._may_open.release()
         self._on_closed(self)
 

@@ -8,7 +8,7 @@ from random import Random
 
 import anyio
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.arrivals import Arrivals
 from crofter.network.transport import BindOptions, PeerAddress
 
@@ -16,22 +16,24 @@ from .connection import MemoryConnection
 from .link import Conditions, Link
 
 
-def _hashed(secret_key: bytes) -> bytes:
-    return sha256(secret_key).digest()
+def _hashed(secret_key: bytes) -> NodeId:
+    return NodeId(sha256(secret_key).digest())
 
 
 class MemoryNetwork:
     """A Transport. `public_key` makes a node's id of its secret; the default only makes ids that differ."""
 
-    def __init__(self, *, seed: int = 0, public_key: Callable[[bytes], bytes] = _hashed) -> None:
+    def __init__(self, *, seed: int = 0, public_key: Callable[[bytes], NodeId] = _hashed) -> None:
         self._chance = Random(seed)  # noqa: S311 - losses in a simulation
         self._public_key = public_key
         self._addresses = count(1)
         self._listening: dict[str, MemoryEndpoint] = {}
-        self._links: dict[frozenset[bytes], Link] = {}
+        self._links: dict[frozenset[NodeId], Link] = {}
 
     @asynccontextmanager
     async def bind(self, secret_key: bytes, options: BindOptions) -> AsyncGenerator["MemoryEndpoint"]:
+        if not options.addresses:
+            raise CrofterError(ErrorCode.CONFIG_INVALID, "the node has no address to listen on")
         addresses = tuple(self._address(wanted) for wanted in options.addresses)
         taken = self._listening.keys() & set(addresses)
         if taken:
@@ -45,14 +47,14 @@ class MemoryNetwork:
                 del self._listening[address]
             endpoint.close()
 
-    def link(self, one: bytes, other: bytes) -> Link:
+    def link(self, one: NodeId, other: NodeId) -> Link:
         """What is between two nodes."""
         pair = frozenset((one, other))
         if pair not in self._links:
             self._links[pair] = Link(self._chance)
         return self._links[pair]
 
-    def set_link(self, one: bytes, other: bytes, conditions: Conditions) -> None:
+    def set_link(self, one: NodeId, other: NodeId, conditions: Conditions) -> None:
         """From now on the link between these nodes is like this."""
         self.link(one, other).change(conditions)
 
@@ -72,7 +74,7 @@ class MemoryEndpoint:
     """A node on a MemoryNetwork."""
 
     def __init__(
-        self, network: MemoryNetwork, node_id: bytes, addresses: tuple[str, ...], options: BindOptions
+        self, network: MemoryNetwork, node_id: NodeId, addresses: tuple[str, ...], options: BindOptions
     ) -> None:
         self.node_id = node_id
         self._network = network
@@ -110,9 +112,6 @@ class MemoryEndpoint:
             await anyio.sleep_forever()
         if there.node_id != peer.node_id:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "another node answers at the peer's address")
-        return self._joined(there, link, address)
-
-    def _joined(self, there: "MemoryEndpoint", link: Link, address: str) -> MemoryConnection:
         here_end = MemoryConnection(there.node_id, address, link, self._forget)
         there_end = MemoryConnection(self.node_id, self._addresses[0], link, there._forget)
         here_end.join(there_end)

@@ -50,6 +50,15 @@ async def test_address_of_no_interface_is_an_error() -> None:
     assert caught.value.code is ErrorCode.CONFIG_INVALID
 
 
+async def test_relay_that_does_not_answer_holds_nothing_up_and_a_wrong_address_is_an_error() -> None:
+    async with IrohTransport().bind(secret(1), BindOptions(relay_urls=("http://127.0.0.1:9",))) as endpoint:
+        assert endpoint.addresses()
+    with pytest.raises(CrofterError) as caught:
+        async with IrohTransport().bind(secret(1), BindOptions(relay_urls=("no relay",))):
+            raise AssertionError("took nonsense for a relay")
+    assert caught.value.code is ErrorCode.CONFIG_INVALID
+
+
 async def test_error_inside_the_context_leaves_it_as_it_is() -> None:
     with pytest.raises(KeyError):
         async with IrohTransport().bind(secret(1), BindOptions()):
