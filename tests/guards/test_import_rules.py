@@ -27,6 +27,7 @@ VIOLATIONS = {
     "library-huggingface-hub": ("node/a.py", "from huggingface_hub import HfApi"),
     "library-platformdirs": ("store/a.py", "import platformdirs"),
     "library-psutil": ("api/a.py", "import psutil"),
+    "library-zeroconf": ("node/a.py", "import zeroconf"),
     "library-iroh": ("network/a.py", "from iroh import Endpoint"),
     "library-frameworks": ("client/a.py", "import langchain_core.messages"),
 }

@@ -13,6 +13,17 @@ from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
+from .records import (
+    LIFETIME_SECONDS,
+    PeerRecord,
+    Reach,
+    SignedRecord,
+    accept_record,
+    dialable,
+    network_tag,
+    read_record,
+    sign_record,
+)
 from .rules import Rules
 from .settings import NetworkSettings
 from .static_book import StaticBook, checked_address
@@ -33,6 +44,7 @@ from .wire import MESSAGE, PAIR, PAIR_CODE, PAIR_PROOF, PING, POOL_ASK, POOL_INV
 __all__ = [
     "ABANDONED",
     "BULK",
+    "LIFETIME_SECONDS",
     "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
@@ -67,11 +79,14 @@ __all__ = [
     "NetworkSettings",
     "Path",
     "PeerAddress",
+    "PeerRecord",
     "Peers",
     "Ping",
     "Pong",
+    "Reach",
     "Received",
     "Rules",
+    "SignedRecord",
     "Standing",
     "StaticBook",
     "Stream",
@@ -80,12 +95,17 @@ __all__ = [
     "TextMessage",
     "Transport",
     "Who",
+    "accept_record",
     "checked_address",
     "copying_state",
+    "dialable",
     "framed",
     "may_use",
     "missing_network",
+    "network_tag",
     "owned",
     "printable",
+    "read_record",
     "send_frame",
+    "sign_record",
 ]

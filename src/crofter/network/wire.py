@@ -17,6 +17,7 @@ from crofter.trust import (
     Stance,
 )
 
+from .discovery import Find, Found, PeersOffered, PeersWanted, Provide, Provided, Told, Wanted
 from .kinds import Kind
 from .messages import Ping, Pong, Received, TextMessage
 
@@ -24,6 +25,12 @@ PING = Kind(name="ping", request=Ping, reply=Pong, who="anyone", most_bytes=1_00
 MESSAGE = Kind(
     name="message", request=TextMessage, reply=Received, who="trusted", most_bytes=20_000, per_minute=60
 )  # fmt: skip
+PEERS = Kind(
+    name="peers", request=PeersWanted, reply=PeersOffered, who="public", most_bytes=20_000, per_minute=4
+)  # fmt: skip
+GOSSIP = Kind(name="gossip", request=Told, reply=Wanted, who="public", most_bytes=25_000, per_minute=600)
+FIND = Kind(name="find", request=Find, reply=Found, who="public", most_bytes=40_000, per_minute=240)
+PROVIDE = Kind(name="provide", request=Provide, reply=Provided, who="public", most_bytes=2_000, per_minute=120)
 
 PAIR = Kind(name="pair", request=Stance, reply=Stance, who="anyone", most_bytes=1_000, per_minute=12)
 PAIR_CODE = Kind(name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8)
@@ -41,6 +48,10 @@ POOL_LEAVE = Kind(name="pool-leave", request=PoolLeave, reply=PoolHeard, who="an
 KINDS: tuple[Kind[Any, Any], ...] = (
     PING,
     MESSAGE,
+    PEERS,
+    GOSSIP,
+    FIND,
+    PROVIDE,
     PAIR,
     PAIR_CODE,
     PAIR_PROOF,

@@ -21,12 +21,14 @@ from .model_records import GroupRecord, ModelName, ModelRecord, ModelRecords
 from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .os_keyring import OsKeyring
+from .peer_records import CachedPeer, PeerRecords
 from .people_records import PeopleRecords, PersonRecord, PoolRecord, PoolRecords
 from .provider_records import ProviderRecord, ProviderRecords
 from .tuning_records import TuningRecord, TuningRecords
 from .usage_records import KeyUse, UsageRecord, UsageRecords
 
 __all__ = [
+    "CachedPeer",
     "Database",
     "GroupRecord",
     "KeyPlace",
@@ -43,6 +45,7 @@ __all__ = [
     "OriginRecord",
     "OriginRecords",
     "OsKeyring",
+    "PeerRecords",
     "PeopleRecords",
     "PersonRecord",
     "PoolRecord",

@@ -97,5 +97,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             unique (node_id, message_id)
         ) strict""",
     ),
+    (
+        """create table peers (
+            node_id blob primary key,
+            content blob not null,
+            sequence integer not null,
+            expires_at integer not null,
+            taught_by blob not null,
+            last_ok real,
+            fails integer not null,
+            round_trip_ms real,
+            dead_at real
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

@@ -1,0 +1,185 @@
+"""The one thing that discovery carries: what a node says of itself, signed by it, where it is and until when that holds.
+
+Only a hint: whoever is dialled proves its id again. A record comes as 64 bytes of signature and a body in MessagePack, one array in
+the order of the fields, everything in its shortest form. MessagePack because it has bytes and no freedom of spelling once forms are
+shortest (JSON has spaces, escapes and orders); an array so that no names travel. The signature holds for the bytes as they came, and
+they are passed on as they came. A body that is spelt in another way is refused, so that one record has one form and one hash. What a
+newer version appends is passed over, signed all the same.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from crofter.core import NodeId
+from crofter.trust import Identity, is_signed
+
+from .transport import PeerAddress
+
+MAXIMUM_RECORD_BYTES = 1024
+MAXIMUM_ADDRESSES = 8
+LIFETIME_SECONDS = 24 * 3600
+SKEW_SECONDS = 600
+"""How far the clocks of two nodes may differ."""
+NODE_ID_BYTES = 32
+NETWORK_TAG_BYTES = 8
+
+_PURPOSE = "peer-record"
+_SIGNATURE_BYTES = 64
+_KEY_BYTES = 32
+
+Refusal = Literal["too large", "malformed", "other network", "expired", "too far ahead", "not newer", "wrong signature"]
+Reach = Literal["machine", "lan", "internet"]
+"""Where a node's packets may go: addresses of this machine only, of its local networks too, or any."""
+
+_Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
+_Address = Annotated[str, Meta(min_length=9, max_length=47)]
+
+
+class PeerRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What a node says of itself. New fields are appended with a default; a changed meaning is a new version."""
+
+    version: Literal[1] = 1
+    node_id: Annotated[NodeId, Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+    sequence: Annotated[int, Meta(ge=0, lt=1 << 53)]
+    """When it was signed, in Unix milliseconds: the greater replaces the smaller, and none can lie ahead of every later one."""
+    expires_at: Annotated[int, Meta(ge=0, lt=1 << 53)]
+    """Unix seconds."""
+    network: Annotated[bytes, Meta(min_length=NETWORK_TAG_BYTES, max_length=NETWORK_TAG_BYTES)]
+    """`network_tag` of the secret that its network shares."""
+    addresses: Annotated[tuple[_Address, ...], Meta(max_length=MAXIMUM_ADDRESSES)] = ()
+    """`ip:port` or `[ip]:port`, best first."""
+    relay_url: Annotated[str, Meta(min_length=8, max_length=200)] | None = None
+    sealing_key: _Key | None = None
+    """X25519: what is meant for this node alone and passes others is sealed to it."""
+    capability_hash: _Key | None = None
+    """SHA-256 of what it offers, so that a change is noticed without asking."""
+
+
+class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record whose signature has been checked or made here, with the bytes that say so."""
+
+    record: PeerRecord
+    content: bytes
+    """Signature and body, as they travel."""
+
+
+def network_tag(secret: bytes) -> bytes:
+    """8 bytes that tell networks apart in public and say nothing of the secret; the open network has an empty secret."""
+    return hmac.digest(secret, b"crofter network tag", hashlib.sha256)[:NETWORK_TAG_BYTES]
+
+
+def sign_record(identity: Identity, record: PeerRecord) -> SignedRecord:
+    """Sign what this node says of itself. Raises ValueError if others would refuse it."""
+    body = msgspec.msgpack.encode(record)
+    content = identity.sign(_PURPOSE, body) + body
+    signed = read_record(content)
+    if isinstance(signed, str):
+        raise ValueError(f"no other node would take this record: {signed}")
+    return signed
+
+
+def read_record(content: bytes) -> SignedRecord | Refusal:
+    """A record as it travels, if it is one and signed by whom it speaks of; its age is not looked at. Never raises."""
+    record = _parsed(content)
+    return record if isinstance(record, str) else _verified(record, content)
+
+
+def accept_record(
+    content: bytes, *, network: bytes, now: float, known_sequence: Callable[[NodeId], int | None]
+) -> SignedRecord | Refusal:
+    """Decide on a record from another node. Pure and never raises; the signature, which costs most, comes last.
+
+    `network` is our tag, `now` is in Unix seconds, `known_sequence` has the newest sequence known of a node, or None.
+    """
+    record = _parsed(content)
+    if isinstance(record, str):
+        return record
+    if record.network != network:
+        return "other network"
+    if record.expires_at <= now:
+        return "expired"
+    if record.expires_at > now + LIFETIME_SECONDS + SKEW_SECONDS or record.sequence > (now + SKEW_SECONDS) * 1000:
+        return "too far ahead"
+    known = known_sequence(record.node_id)
+    if known is not None and record.sequence <= known:
+        return "not newer"
+    return _verified(record, content)
+
+
+def dialable(record: PeerRecord, reach: Reach) -> PeerAddress:
+    """Where to look for the node, leaving out what lies beyond our reach: nobody makes us send packets where we never would."""
+    allowed = tuple(address for address in record.addresses if within_reach(address, reach))
+    relay = record.relay_url if reach == "internet" else None
+    return PeerAddress(node_id=record.node_id, addresses=allowed, relay_url=relay)
+
+
+def within_reach(address: str, reach: Reach) -> bool:
+    """Whether it is an address where a node can be, and one our packets may go to."""
+    ip = _ip(address)
+    if ip is None:
+        return False
+    if ip.is_loopback:
+        return reach == "machine"
+    if reach == "machine":
+        return False
+    return reach == "internet" or ip.is_private or ip.is_link_local
+
+
+def _parsed(content: bytes) -> PeerRecord | Refusal:
+    if len(content) > MAXIMUM_RECORD_BYTES:
+        return "too large"
+    body = content[_SIGNATURE_BYTES:]
+    try:
+        record = msgspec.msgpack.decode(body, type=PeerRecord)
+        shortest = msgspec.msgpack.encode(msgspec.msgpack.decode(body))
+    # Text that is not UTF-8, arrays nested until the stack ends and maps as keys of maps are no decoding errors to msgspec.
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return "malformed"
+    plausible = (
+        shortest == body
+        and len(set(record.addresses)) == len(record.addresses)
+        and all(_ip(address) is not None for address in record.addresses)
+        and (record.relay_url is None or _is_relay(record.relay_url))
+    )
+    return record if plausible else "malformed"
+
+
+def _verified(record: PeerRecord, content: bytes) -> SignedRecord | Refusal:
+    signature, body = content[:_SIGNATURE_BYTES], content[_SIGNATURE_BYTES:]
+    if not is_signed(record.node_id, _PURPOSE, body, signature):
+        return "wrong signature"
+    return SignedRecord(record=record, content=content)
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
+    """The host of an address that one node can listen on and that is spelt in the one way; else None."""
+    host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16 and str(int(port)) == port):
+        return None
+    try:
+        ip = ip_address(host[1:-1] if host.startswith("[") else host)
+    except ValueError:
+        return None
+    written = f"[{ip}]" if ip.version == 6 else str(ip)
+    mapped = isinstance(ip, IPv6Address) and (ip.ipv4_mapped is not None or ip.scope_id is not None)
+    # Loopback ::1 lies in a block that Python calls reserved.
+    reserved = ip.is_reserved and not ip.is_loopback
+    return None if written != host or mapped or reserved or ip.is_unspecified or ip.is_multicast else ip
+
+
+def _is_relay(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url
+    bare = not (parts.query or parts.fragment or parts.username or parts.password) and port != 0
+    return plain and bare and parts.scheme in ("http", "https") and bool(parts.hostname)
