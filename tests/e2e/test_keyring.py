@@ -14,7 +14,7 @@ from tests.e2e.commands import Commands
 pytestmark = pytest.mark.slow
 
 NEEDED = ("dbus-daemon", "gnome-keyring-daemon")
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 60
 
 
 @pytest.fixture
