@@ -51,7 +51,7 @@ def test_an_unknown_setting_is_not_found(home: Home) -> None:
     assert "api.port" in refused.value.message
 
 
-def test_the_default_model_the_hub_and_the_radius_change_a_running_node(home: Home) -> None:
+def test_names_the_hub_peers_and_the_radius_change_a_running_node(home: Home) -> None:
     live = {setting.key for setting in stored_settings(home) if not setting.restart_needed}
     hub, router = {"hub.offline", "hub.endpoint"}, {"router.radius", "router.ceiling"}
-    assert live == {"node.default_model", "network.peers"} | hub | router
+    assert live == {"node.default_model", "node.name", "network.peers"} | hub | router
