@@ -1,10 +1,11 @@
 """Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
+from .addresses import Reach, checked_address
 from .counts import Counts
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
-from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
+from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, StreamKind, Who
 from .line import Line
 from .lines import AddressSource
 from .liveness import Liveness
@@ -16,7 +17,6 @@ from .plan import Layer, Mode, may_use
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
-    Reach,
     SignedRecord,
     accept_record,
     dialable,
@@ -26,7 +26,6 @@ from .records import (
 )
 from .rules import Rules
 from .settings import NetworkSettings
-from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -87,8 +86,6 @@ __all__ = [
     "Received",
     "Rules",
     "SignedRecord",
-    "Standing",
-    "StaticBook",
     "Stream",
     "StreamClosedError",
     "StreamKind",

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from .addresses import listening_address
 from .plan import Mode
 
 
@@ -13,5 +14,8 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     local network; public: for everybody, within what each kind of message allows."""
     listen: tuple[str, ...] = ("0.0.0.0:7412", "[::]:7412")
     """UDP addresses other nodes reach this one at, as ip:port or [ip]:port."""
-    peers: tuple[str, ...] = ()
-    """Nodes you trust: an id each, with the addresses it is reached at if you know them: ID@ip:port@ip:port."""
+
+    def __post_init__(self) -> None:
+        """Raises CONFIG_INVALID."""
+        for address in self.listen:
+            listening_address(address)

@@ -66,15 +66,9 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
-        self.network = NodeNetwork(
-            parts,
-            loaded.config.network,
-            lambda entries: self.change_setting("network.peers", ",".join(entries)),
-        )
+        self.network = NodeNetwork(parts, loaded.config.network)
         own_id = parts.identity.node_id
-        self.people = NodePeople(
-            parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, parts.peer_book.ids
-        )
+        self.people = NodePeople(parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, tuple)
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self._running: RunningNode | None = None
         self.token = new_secret()
@@ -233,7 +227,6 @@ class NodeAdministration:
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
-        self._parts.peer_book.update(self._config.config.network.peers)
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:
