@@ -67,14 +67,14 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
-        self.reachability = NodeReachability(parts, loaded.config.network)
+        own_id, network = parts.identity.node_id, loaded.config.network
+        self.reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing, network)
         self.network = NodeNetwork(
             parts,
-            loaded.config.network,
+            network,
             lambda entries: self.change_setting("network.peers", ",".join(entries)),
             self.reachability,
         )
-        own_id = parts.identity.node_id
         self.people = NodePeople(
             parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, parts.peer_book.ids
         )

@@ -1,6 +1,7 @@
 """How others reach this node: through which relay, under which addresses, and through the relay it serves for others itself."""
 
 import logging
+from collections.abc import Callable
 
 import anyio
 import msgspec
@@ -11,8 +12,10 @@ from crofter.core import CrofterError, NodeId
 from crofter.network import (
     PING,
     NetworkSettings,
+    Peers,
     Ping,
     RelayRules,
+    Relays,
     RelayServer,
     Sighting,
     Verdict,
@@ -23,8 +26,7 @@ from crofter.network import (
     observer_text,
     printable,
 )
-
-from .parts import Parts
+from crofter.trust import Standing
 
 _logger = logging.getLogger("crofter.node")
 
@@ -41,11 +43,18 @@ _PROBLEM_CHARACTERS = 300
 class NodeReachability:
     """Asks observers what they see, lets peers know, and serves a relay if its owner wants one."""
 
-    def __init__(self, parts: Parts, settings: NetworkSettings) -> None:
-        self._peers = parts.peers
-        self._people = parts.people
-        self._own_id = parts.identity.node_id
-        self._relays = parts.relays
+    def __init__(
+        self,
+        own_id: NodeId,
+        peers: Peers,
+        relays: Relays,
+        standing: Callable[[NodeId], Standing],
+        settings: NetworkSettings,
+    ) -> None:
+        self._own_id = own_id
+        self._peers = peers
+        self._relays = relays
+        self._standing = standing
         self._mode = settings.mode
         self._verdict = Verdict()
         self._problems: dict[str, str] = {}
@@ -91,7 +100,7 @@ class NodeReachability:
         if not settings.relay_listen or not may_use(settings.mode, "relays"):
             return None
         rules = RelayRules(
-            standing=self._people.standing,
+            standing=self._standing,
             for_everyone=settings.relay_for_everyone and settings.mode == "public",
             bytes_per_second=settings.relay_bytes_per_second,
         )
@@ -135,7 +144,7 @@ class NodeReachability:
         """If there are too few relays: nodes that are trusted and connected see as much."""
         missing = _ENOUGH_OBSERVERS - len(self._relays.urls)
         beside = {observer.node_id for observer in self._relays.observers.values()}
-        others = [line.node_id for line in self._peers.lines() if self._people.standing(line.node_id) == "trusted"]
+        others = [line.node_id for line in self._peers.lines() if self._standing(line.node_id) == "trusted"]
         for node_id in [other for other in others if other not in beside][: max(0, missing)]:
             tasks.start_soon(self._ask_other, node_id, found, name="observer")
 
