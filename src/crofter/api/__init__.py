@@ -36,8 +36,10 @@ from .networking import (
     PathKind,
     PeerSummary,
     PingResult,
+    Reachability,
     ReceivedMessage,
     SentMessage,
+    ServedRelay,
     Traffic,
 )
 from .people import (
@@ -122,9 +124,11 @@ __all__ = [
     "PullProgress",
     "PullRequest",
     "QuantizeRequest",
+    "Reachability",
     "ReceivedMessage",
     "Room",
     "SentMessage",
+    "ServedRelay",
     "Server",
     "Setting",
     "Traffic",

@@ -3,6 +3,7 @@
 from .addresses import Reach, checked_address
 from .counts import Counts
 from .directory import AddressSource, Seeker
+from .discovery import OwnRecord
 from .discovery.service import Discovered, Discovery
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
@@ -15,6 +16,7 @@ from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
+from .reachability import NatKind, Sighting, Verdict, explained, judged
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -25,6 +27,8 @@ from .records import (
     read_record,
     sign_record,
 )
+from .relay import RelayCounts, RelayRules, RelayServer, find_observer, observer_text
+from .relays import Relays
 from .rules import Rules
 from .settings import NetworkSettings
 from .transport import (
@@ -78,7 +82,9 @@ __all__ = [
     "Liveness",
     "MemoryNetwork",
     "Mode",
+    "NatKind",
     "NetworkSettings",
+    "OwnRecord",
     "Path",
     "PeerAddress",
     "PeerRecord",
@@ -87,23 +93,33 @@ __all__ = [
     "Pong",
     "Reach",
     "Received",
+    "RelayCounts",
+    "RelayRules",
+    "RelayServer",
+    "Relays",
     "Rules",
     "Seeker",
+    "Sighting",
     "SignedRecord",
     "Stream",
     "StreamClosedError",
     "StreamKind",
     "TextMessage",
     "Transport",
+    "Verdict",
     "Who",
     "accept_record",
     "checked_address",
     "copying_state",
     "dialable",
+    "explained",
+    "find_observer",
     "framed",
+    "judged",
     "may_use",
     "missing_network",
     "network_tag",
+    "observer_text",
     "owned",
     "printable",
     "read_record",

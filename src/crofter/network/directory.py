@@ -1,7 +1,9 @@
 """Where nodes are, as far as anybody here knows: asked before each dial, and told how it went."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 
@@ -33,8 +35,10 @@ class Seeker(AddressSource, Protocol):
 class Directory:
     """All sources together."""
 
-    def __init__(self, rules: Rules, sources: Sequence[AddressSource]) -> None:
+    def __init__(self, rules: Rules, sources: Sequence[AddressSource], relay_url: Callable[[], str | None]) -> None:
+        """`relay_url` is the relay to try for a node whose own is not known."""
         self._rules = rules
+        self._relay_url = relay_url
         self._sources = list(sources)
         self._seeker: Seeker | None = None
 
@@ -49,6 +53,8 @@ class Directory:
         if _is_nowhere(peer) and self._seeker is not None:
             await self._seeker.seek(node_id)
             peer = self._known(node_id)
+        if peer.relay_url is None and self._rules.mode != "offline":
+            peer = msgspec.structs.replace(peer, relay_url=self._relay_url())
         if _is_nowhere(peer):
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known that may be used now")
         return peer

@@ -219,7 +219,8 @@ class NodeAdministration:
 
     async def doctor(self) -> list[Check]:
         api = self._config.config.api
-        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running)
+        network = self.network.status()
+        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running, network)
 
     def settings(self) -> list[Setting]:
         return settings.listed(self._config)

@@ -37,6 +37,7 @@ from crofter.trust import fingerprint, readable_id
 
 from .parts import Parts
 from .presence import Presence
+from .reachability import NodeReachability
 from .release import crofter_version
 from .surroundings import Surroundings, address_of, path_kind
 
@@ -54,10 +55,10 @@ class NodeNetwork:
         self._people = parts.people
         self._messages = parts.messages
         self._identity = parts.identity
-        self.presence = Presence(parts.peers, parts.rules, parts.identity, settings, parts.discovery.run)
-        self.surroundings = Surroundings(
-            parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
-        )
+        own_id = parts.identity.node_id
+        self._reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing)
+        self.presence = Presence(parts, self._reachability, settings)
+        self.surroundings = Surroundings(own_id, parts.peers, parts.people, parts.whereabouts, parts.discovery)
         self._discovery = parts.discovery
         self._peers.serve(PING, self._answer_ping)
         self._peers.serve(MESSAGE, self._take_message)
@@ -71,6 +72,7 @@ class NodeNetwork:
             id=readable_id(self._identity.node_id),
             addresses=self._peers.addresses(),
             connections=len(self._peers.lines()),
+            reachability=self._reachability.status(),
             traffic=tuple(
                 Traffic(kind=kind, direction=direction, outcome=outcome, count=count)
                 for (kind, direction, outcome), count in sorted(counts.requests.items())
@@ -134,7 +136,7 @@ class NodeNetwork:
         return round((time.perf_counter() - began) * 1000, 2), pong
 
     async def _answer_ping(self, caller: Caller, _: Ping) -> Pong:
-        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=caller.address)
+        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=_seen_at(caller))
 
     async def _take_message(self, caller: Caller, message: TextMessage) -> Received:
         # What steers a terminal goes before anybody can see it.
@@ -144,3 +146,8 @@ class NodeNetwork:
         )
         await anyio.to_thread.run_sync(self._messages.add, record)
         return Received()
+
+
+def _seen_at(caller: Caller) -> str:
+    """Where the caller's own packets come from; nothing if a relay's do."""
+    return "" if caller.relayed else caller.address

@@ -1,10 +1,11 @@
 """Every part of a node below the HTTP server, made bottom up."""
 
+import time
 from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Discovery, Peers, Rules, network_tag
+from crofter.network import Discovery, OwnRecord, Peers, Relays, Rules, network_tag
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -52,6 +53,7 @@ class Parts:
     rules: Rules
     peers: Peers
     discovery: Discovery
+    relays: Relays
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -73,14 +75,11 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         people = People(PeopleRecords(database), identity.node_id, is_vouched_for=pools.is_member)
         whereabouts = Whereabouts(people)
         rules = Rules(mode=config.network.mode, standing=people.standing)
-        peers = Peers(rules, [whereabouts])
+        relays = Relays()
+        peers = Peers(rules, [whereabouts, relays], relay_url=relays.any_url)
+        own = OwnRecord(identity, network_tag(b""), peers.addresses, lambda: relays.connected, time.time)
         discovery = Discovery(
-            peers,
-            rules,
-            identity,
-            PeerRecords(database),
-            network=network_tag(b""),
-            trusted=lambda: people.trusted() | pools.member_ids(),
+            peers, rules, own, PeerRecords(database), trusted=lambda: people.trusted() | pools.member_ids()
         )
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
@@ -98,6 +97,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             rules=rules,
             peers=peers,
             discovery=discovery,
+            relays=relays,
             messages=MessageRecords(database),
             people=people,
             whereabouts=whereabouts,

@@ -28,8 +28,8 @@ class OwnRecord:
         clock: Callable[[], float],
     ) -> None:
         """`addresses` and `relay_url` say where this node can be dialled now, best first; `clock` gives Unix seconds."""
-        self._identity = identity
-        self._network_tag = network_tag
+        self.identity = identity
+        self.network = network_tag
         self._addresses = addresses
         self._relay_url = relay_url
         self._clock = clock
@@ -45,14 +45,14 @@ class OwnRecord:
             return b""
         if self._signed is None or _is_outdated(self._signed.record, addresses, relay_url, now):
             record = PeerRecord(
-                node_id=self._identity.node_id,
+                node_id=self.identity.node_id,
                 sequence=self._next_sequence(now),
                 expires_at=int(now) + LIFETIME_SECONDS,
-                network=self._network_tag,
+                network=self.network,
                 addresses=addresses,
                 relay_url=relay_url,
             )
-            self._signed = sign_record(self._identity, record)
+            self._signed = sign_record(self.identity, record)
         return self._signed.content
 
     def _next_sequence(self, now: float) -> int:

@@ -17,7 +17,6 @@ from crofter.network.rules import Rules
 from crofter.network.transport import PeerAddress
 from crofter.network.wire import FIND, PEERS, PROVIDE
 from crofter.store import PeerRecords
-from crofter.trust import Identity
 
 from .cache import Here, PeerCache
 from .chatter import Chatter
@@ -60,25 +59,23 @@ class Discovery:
         self,
         peers: Peers,
         rules: Rules,
-        identity: Identity,
+        own: OwnRecord,
         records: PeerRecords,
-        *,
-        network: bytes,
         trusted: Callable[[], Iterable[NodeId]],
     ) -> None:
-        """`network` is the tag of our network, `trusted` are those to stay in touch with. Raises STORE_FAILED."""
+        """`trusted` are those to stay in touch with. Raises STORE_FAILED."""
         self._peers = peers
         self._rules = rules
+        self._own = own
         self._trusted = trusted
-        own_id = identity.node_id
+        own_id, network = own.identity.node_id, own.network
         here = self._here = Here(own_id, network, reach=self._reach, is_kept=self._is_trusted)
-        self.own = OwnRecord(identity, network, peers.addresses, lambda: None, time.time)
         self._cache = PeerCache(records, here)
         self._local = LocalNetwork(here, rules.mode)
-        self._exchange = PeerExchange(self._cache, own_record=self.own.content, standing=rules.standing)
-        self._gossip = Gossip(identity, network, deliver=self._heard, clock=time.time)
+        self._exchange = PeerExchange(self._cache, own_record=own.content, standing=rules.standing)
+        self._gossip = Gossip(own.identity, network, deliver=self._heard, clock=time.time)
         self._chatter = Chatter(peers, self._gossip)
-        self._dht = Dht(own_id, network, self, own_record=self.own.content)
+        self._dht = Dht(own_id, network, self, own_record=own.content)
         self._hints: OrderedDict[NodeId, PeerAddress] = OrderedDict()
         self._asked: dict[NodeId, Asked] = {}
         self._asking: set[NodeId] = set()
@@ -177,7 +174,7 @@ class Discovery:
 
     def _notice_change(self) -> None:
         """Whoever knows us should know where we are now."""
-        if (content := self.own.content()) == self._said:
+        if (content := self._own.content()) == self._said:
             return
         self._said, self._changed_at = content, anyio.current_time()
         if content and self._uses("gossip"):

@@ -1,5 +1,6 @@
 """Discovery as a whole, on a network in memory: friends that return find each other, news travels, strangers are found by asking others."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,19 @@ import anyio
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.network import PING, BindOptions, Caller, Discovery, MemoryNetwork, Peers, Ping, Pong, Rules, network_tag
+from crofter.network import (
+    PING,
+    BindOptions,
+    Caller,
+    Discovery,
+    MemoryNetwork,
+    OwnRecord,
+    Peers,
+    Ping,
+    Pong,
+    Rules,
+    network_tag,
+)
 from crofter.network.plan import Mode
 from crofter.store import Database, PeerRecords
 from crofter.trust import Identity
@@ -28,20 +41,16 @@ class Node:
         rules = Rules(mode=mode, standing=lambda node_id: "trusted" if node_id in self.friends else "stranger")
         self.peers = Peers(rules, [])
         self.peers.serve(PING, self._answer)
+        self.own = OwnRecord(self.identity, network_tag(b""), self.peers.addresses, lambda: None, time.time)
         self.discovery = Discovery(
-            self.peers,
-            rules,
-            self.identity,
-            PeerRecords(self.database),
-            network=network_tag(b""),
-            trusted=lambda: self.friends,
+            self.peers, rules, self.own, PeerRecords(self.database), trusted=lambda: self.friends
         )
 
     async def ping(self, other: "Node") -> Pong:
         return await self.peers.call(other.id, PING, Ping(), insist=True)
 
     def hears_of(self, other: "Node") -> None:
-        self.discovery.learn(other.discovery.own.content(), other.id)
+        self.discovery.learn(other.own.content(), other.id)
 
     async def _answer(self, caller: Caller, _: Ping) -> Pong:
         return Pong(version="", seen_at=caller.address)
