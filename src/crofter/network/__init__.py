@@ -2,12 +2,13 @@
 
 from .addresses import Reach, checked_address
 from .counts import Counts
+from .directory import AddressSource, Seeker
+from .discovery.service import Discovered, Discovery
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
 from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, StreamKind, Who
 from .line import Line
-from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
 from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
@@ -69,6 +70,8 @@ __all__ = [
     "Conditions",
     "Connection",
     "Counts",
+    "Discovered",
+    "Discovery",
     "Endpoint",
     "FrameReader",
     "IrohTransport",
@@ -93,6 +96,7 @@ __all__ = [
     "RelayServer",
     "Relays",
     "Rules",
+    "Seeker",
     "Sighting",
     "SignedRecord",
     "Stream",

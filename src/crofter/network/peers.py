@@ -1,6 +1,6 @@
 """The other nodes, as the rest of Crofter asks and answers them: `serve` what they may ask, `call` and `stream` what they are asked."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -13,9 +13,10 @@ from crofter.trust import fingerprint
 from .answering import Answering
 from .asking import Question
 from .counts import Counts
+from .directory import AddressSource, Directory, Seeker
 from .kinds import Caller, Kind, Reply, Request, StreamKind
 from .line import Line
-from .lines import AddressSource, Lines
+from .lines import Lines
 from .rules import Rules
 from .transport import BindOptions, Endpoint, Stream, Transport
 from .wire import KINDS
@@ -29,13 +30,23 @@ class Peers:
     """Is on the network while `run` runs. Handlers are registered before."""
 
     def __init__(
-        self, rules: Rules, sources: Sequence[AddressSource], kinds: tuple[Kind[Any, Any], ...] = KINDS
+        self,
+        rules: Rules,
+        sources: Sequence[AddressSource],
+        kinds: tuple[Kind[Any, Any], ...] = KINDS,
+        *,
+        shared_relay: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`sources` are asked where a node is. `kinds` is the table of messages; only tests have another."""
+        """`sources` are asked where a node is; at `shared_relay` one is looked for whose own is not known.
+
+        `kinds` is the table of messages; only tests have another.
+        """
         self._rules = rules
-        self._sources = sources
+        self._directory = Directory(rules, sources, shared_relay)
         self.counts = Counts()
         self._answering = Answering(kinds, rules, self.counts)
+        self.relay_url: str | None = None
+        """The relay that this node was reached through when `relay` was called last."""
         self._endpoint: Endpoint | None = None
         self._lines: Lines | None = None
 
@@ -51,6 +62,10 @@ class Peers:
         """
         self._answering.serve(kind, handler)
 
+    def seek_with(self, seeker: Seeker) -> None:
+        """Discovery, which needs this object before this one can need it."""
+        self._directory.seek_with(seeker)
+
     async def run(
         self,
         transport: Transport,
@@ -58,17 +73,22 @@ class Peers:
         options: BindOptions,
         *,
         ready: Callable[[], object] = lambda: None,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """Be on the network until cancelled; `ready` is called when others can reach this node. Raises what `Transport.bind` raises.
+        """Be on the network until cancelled; when others can reach this node, `ready` is called and `beside` begins to run too.
+
+        Raises what `Transport.bind` raises.
 
         Whom to admit is decided here; the rest of `options` is the caller's.
         """
         options = msgspec.structs.replace(options, admit=self._admits)
         async with transport.bind(secret_key, options) as endpoint, anyio.create_task_group() as tasks:
             self._endpoint = endpoint
-            self._lines = Lines(endpoint, tasks, self._attend, self._rules, self._sources, self.counts)
+            self._lines = Lines(endpoint, tasks, self._attend, self._rules, self._directory, self.counts)
             tasks.start_soon(self._lines.sweep, name="idle connections")
             ready()
+            if beside is not None:
+                tasks.start_soon(beside, name="beside the network")
             try:
                 while True:
                     connection = await endpoint.accept()
@@ -78,7 +98,7 @@ class Peers:
                     else:
                         connection.close(CrofterError(ErrorCode.PEER_REFUSED, "there are too many strangers here"))
             finally:
-                self._endpoint = self._lines = None
+                self._endpoint = self._lines = self.relay_url = None
 
     async def call(
         self,
@@ -137,7 +157,8 @@ class Peers:
 
     async def relay(self) -> str | None:
         """The relay that this node can be reached through now, if any."""
-        return await self._endpoint.relay() if self._endpoint is not None else None
+        self.relay_url = await self._endpoint.relay() if self._endpoint is not None else None
+        return self.relay_url
 
     def hang_up(self, node_id: NodeId) -> None:
         """Close every connection with this node, for instance because it is not trusted any more."""

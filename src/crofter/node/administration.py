@@ -54,7 +54,6 @@ from .pools import NodePools
 from .providing import NodeProviders
 from .pulling import Report, pulled
 from .quantizing import quantized
-from .reachability import NodeReachability
 from .release import crofter_version
 
 
@@ -67,10 +66,11 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
-        own_id, network = parts.identity.node_id, loaded.config.network
-        self.reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing, network)
-        self.network = NodeNetwork(parts, network, self.reachability)
-        self.people = NodePeople(parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, tuple)
+        self.network = NodeNetwork(parts, loaded.config.network)
+        own_id = parts.identity.node_id
+        self.people = NodePeople(
+            parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, self.network.surroundings.nearby_ids
+        )
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self._running: RunningNode | None = None
         self.token = new_secret()
@@ -230,6 +230,7 @@ class NodeAdministration:
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
+        self.network.presence.follow(self._config.config.network)
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

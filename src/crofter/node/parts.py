@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Peers, Relays, Rules
+from crofter.network import Discovery, Peers, Relays, Rules, network_tag
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -14,6 +14,7 @@ from crofter.store import (
     ModelRecords,
     ModelSettingRecords,
     OriginRecords,
+    PeerRecords,
     PeopleRecords,
     PoolRecords,
     ProviderRecords,
@@ -48,8 +49,10 @@ class Parts:
     engine: Engine
     providers: Providers
     router: Router
+    rules: Rules
     peers: Peers
     relays: Relays
+    discovery: Discovery
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -70,7 +73,17 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         pools = Pools(PoolRecords(database), identity)
         people = People(PeopleRecords(database), identity.node_id, is_vouched_for=pools.is_member)
         whereabouts = Whereabouts(people)
-        relays = Relays(config.network.relays, config.network.mode)
+        rules = Rules(mode=config.network.mode, standing=people.standing)
+        relays = Relays()
+        peers = Peers(rules, [whereabouts, relays], shared_relay=relays.shared)
+        discovery = Discovery(
+            peers,
+            rules,
+            identity,
+            PeerRecords(database),
+            network=network_tag(b""),
+            trusted=lambda: people.trusted() | pools.member_ids(),
+        )
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -84,8 +97,10 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
-            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [whereabouts, relays]),
+            rules=rules,
+            peers=peers,
             relays=relays,
+            discovery=discovery,
             messages=MessageRecords(database),
             people=people,
             whereabouts=whereabouts,

@@ -49,34 +49,33 @@ class NodeReachability:
         peers: Peers,
         relays: Relays,
         standing: Callable[[NodeId], Standing],
-        settings: NetworkSettings,
+        settings: Callable[[], NetworkSettings],
     ) -> None:
         self._own_id = own_id
         self._peers = peers
         self._relays = relays
         self._standing = standing
-        self._mode = settings.mode
+        self._settings = settings
         self._verdict = Verdict()
         self._own: tuple[str, ...] = ()
         """The machine's own addresses when the verdict was reached."""
         self._problems: dict[str, str] = {}
         """By the URL of the relay."""
         self._served_problem = ""
-        self._server = self._relay_server(settings)
-
-    @property
-    def relay_urls(self) -> tuple[str, ...]:
-        """The relays that the node's endpoint is to use."""
-        return self._relays.urls
+        self._server: RelayServer | None = None
 
     async def run(self) -> None:
-        """Until cancelled. What goes wrong is in `status`."""
-        if self._mode == "off":
-            return
-        async with anyio.create_task_group() as tasks:
-            if self._server is not None:
-                tasks.start_soon(self._serve, self._server, name="relay")
-            await self._look()
+        """Beside the network, by the settings of now; until cancelled. What goes wrong is in `status`."""
+        self._server = self._relay_server(self._settings())
+        try:
+            async with anyio.create_task_group() as tasks:
+                if self._server is not None:
+                    tasks.start_soon(self._serve, self._server, name="relay")
+                await self._look()
+        finally:
+            self._server = None
+            self._verdict, self._own = Verdict(), ()
+            self._problems.clear()
 
     def status(self) -> Reachability:
         finding, advice = explained(self._verdict, relay=self._relays.connected)
@@ -111,6 +110,7 @@ class NodeReachability:
         )
 
     async def _serve(self, server: RelayServer) -> None:
+        self._served_problem = ""
         try:
             await server.run()
         except CrofterError as error:
