@@ -35,10 +35,12 @@ class Seeker(AddressSource, Protocol):
 class Directory:
     """All sources together."""
 
-    def __init__(self, rules: Rules, sources: Sequence[AddressSource], relay_url: Callable[[], str | None]) -> None:
-        """`relay_url` is the relay to try for a node whose own is not known."""
+    def __init__(
+        self, rules: Rules, sources: Sequence[AddressSource], shared_relay: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`shared_relay` is one that others may use as well, and so the place to look for those whose own is not known."""
+        self._shared_relay = shared_relay
         self._rules = rules
-        self._relay_url = relay_url
         self._sources = list(sources)
         self._seeker: Seeker | None = None
 
@@ -53,8 +55,8 @@ class Directory:
         if _is_nowhere(peer) and self._seeker is not None:
             await self._seeker.seek(node_id)
             peer = self._known(node_id)
-        if peer.relay_url is None and self._rules.mode != "offline":
-            peer = msgspec.structs.replace(peer, relay_url=self._relay_url())
+        if peer.relay_url is None:
+            peer = msgspec.structs.replace(peer, relay_url=self._shared_relay())
         if _is_nowhere(peer):
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known that may be used now")
         return peer

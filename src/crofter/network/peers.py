@@ -35,14 +35,14 @@ class Peers:
         sources: Sequence[AddressSource],
         kinds: tuple[Kind[Any, Any], ...] = KINDS,
         *,
-        relay_url: Callable[[], str | None] = lambda: None,
+        shared_relay: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`sources` are asked where a node is, `relay_url` for the relay to try when its own is not known.
+        """`sources` are asked where a node is; at `shared_relay` one is looked for whose own is not known.
 
         `kinds` is the table of messages; only tests have another.
         """
         self._rules = rules
-        self._directory = Directory(rules, sources, relay_url)
+        self._directory = Directory(rules, sources, shared_relay)
         self.counts = Counts()
         self._answering = Answering(kinds, rules, self.counts)
         self._endpoint: Endpoint | None = None

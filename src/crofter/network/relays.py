@@ -1,27 +1,30 @@
-"""The relays that this node uses: through them nodes are looked for that are known nowhere else, and beside them are the observers."""
+"""The relays that this node uses: whoever shares one is found through it, and beside each is an observer."""
 
 from crofter.core import NodeId
 
-from .plan import Mode, may_use
+from .plan import may_use
+from .settings import NetworkSettings
 from .transport import PeerAddress
 
 
 class Relays:
-    """An AddressSource, of the observers. Whoever shares a relay with us can be reached through it, known or not."""
+    """An AddressSource: where the observers are."""
 
     def __init__(self) -> None:
-        self.use((), "off")
-
-    def use(self, urls: tuple[str, ...], mode: Mode) -> None:
-        """From the setting `network.relays`; none are used where the mode has no relays."""
-        self.urls = urls if may_use(mode, "relays") else ()
+        self.urls: tuple[str, ...] = ()
         self.connected: str | None = None
         """The one that this node is reached through now."""
         self.observers: dict[str, PeerAddress] = {}
         """By the URL of the relay that they are beside."""
 
-    def any_url(self) -> str | None:
-        """One to try for a node whose own relay is not known."""
+    def follow(self, settings: NetworkSettings) -> None:
+        """What the owner wants from now on; none where the mode has no relays."""
+        self.urls = settings.relays if may_use(settings.mode, "relays") else ()
+        self.connected = None
+        self.observers.clear()
+
+    def shared(self) -> str | None:
+        """Where to look for a node whose own relay is not known: it may use ours."""
         return self.connected or next(iter(self.urls), None)
 
     def addresses_of(self, node_id: NodeId) -> PeerAddress | None:

@@ -55,13 +55,22 @@ class NodeNetwork:
         self._people = parts.people
         self._messages = parts.messages
         self._identity = parts.identity
-        own_id = parts.identity.node_id
-        self._reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing)
-        self.presence = Presence(parts, self._reachability, settings)
-        self.surroundings = Surroundings(own_id, parts.peers, parts.people, parts.whereabouts, parts.discovery)
+        self.presence = Presence(parts.peers, parts.rules, parts.identity, parts.relays, settings, self._beside)
+        self.surroundings = Surroundings(
+            parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
+        )
         self._discovery = parts.discovery
+        self._reachability = NodeReachability(
+            parts.identity.node_id, parts.peers, parts.relays, parts.people.standing, lambda: self.presence.settings
+        )
         self._peers.serve(PING, self._answer_ping)
         self._peers.serve(MESSAGE, self._take_message)
+
+    async def _beside(self) -> None:
+        """What runs while the node is on the network."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._discovery.run, name="discovery")
+            tasks.start_soon(self._reachability.run, name="reachability")
 
     def status(self) -> NetworkStatus:
         counts, found = self._peers.counts, self._discovery.state()

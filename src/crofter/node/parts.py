@@ -76,7 +76,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         whereabouts = Whereabouts(people)
         rules = Rules(mode=config.network.mode, standing=people.standing)
         relays = Relays()
-        peers = Peers(rules, [whereabouts, relays], relay_url=relays.any_url)
+        peers = Peers(rules, [whereabouts, relays], shared_relay=relays.shared)
         own = OwnRecord(identity, network_tag(b""), peers.addresses, lambda: relays.connected, time.time)
         discovery = Discovery(
             peers, rules, own, PeerRecords(database), trusted=lambda: people.trusted() | pools.member_ids()
@@ -96,8 +96,8 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
             rules=rules,
             peers=peers,
-            discovery=discovery,
             relays=relays,
+            discovery=discovery,
             messages=MessageRecords(database),
             people=people,
             whereabouts=whereabouts,

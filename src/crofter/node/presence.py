@@ -2,16 +2,16 @@
 
 import logging
 import math
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from crofter.api import NetworkState
 from crofter.core import CrofterError
-from crofter.network import BindOptions, IrohTransport, NetworkSettings
-
-from .parts import Parts
-from .reachability import NodeReachability
+from crofter.network import BindOptions, IrohTransport, NetworkSettings, Peers, Relays, Rules
+from crofter.trust import Identity
 
 _logger = logging.getLogger("crofter.node")
 
@@ -21,12 +21,21 @@ _START_SECONDS = 15.0
 class Presence:
     """Binds, and binds anew when the settings change. What goes wrong is kept in `problem`; the rest of the node works without."""
 
-    def __init__(self, parts: Parts, reachability: NodeReachability, settings: NetworkSettings) -> None:
-        self._peers = parts.peers
-        self._rules = parts.rules
-        self._identity = parts.identity
-        self._discovery = parts.discovery
-        self._reachability = reachability
+    def __init__(
+        self,
+        peers: Peers,
+        rules: Rules,
+        identity: Identity,
+        relays: Relays,
+        settings: NetworkSettings,
+        beside: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """`beside` runs while the node is on the network."""
+        self._peers = peers
+        self._rules = rules
+        self._identity = identity
+        self._relays = relays
+        self._beside = beside
         self._changed = anyio.Event()
         self._begin(settings)
 
@@ -49,7 +58,7 @@ class Presence:
     def _begin(self, settings: NetworkSettings) -> None:
         self.settings = settings
         self._rules.mode = settings.mode
-        self._reachability.follow(settings)
+        self._relays.follow(settings)
         self.state: NetworkState = "off" if settings.mode == "off" else "starting"
         self.problem = ""
         """Why it is not on the network though it should be; empty: it is, or should not."""
@@ -62,7 +71,7 @@ class Presence:
                 await self._peers.run(
                     transport,
                     self._identity.seed,
-                    BindOptions(addresses=settings.listen, relay_urls=self._reachability.relay_urls),
+                    BindOptions(addresses=settings.listen, relay_urls=self._relays.urls),
                     ready=lambda: self._ready(limit),
                     beside=self._beside,
                 )
@@ -73,11 +82,6 @@ class Presence:
         except Exception:
             _logger.exception("the network failed")
             self._failed("something went wrong; `crofter logs` says what")
-
-    async def _beside(self) -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._discovery.run, name="discovery")
-            tasks.start_soon(self._reachability.run, name="reachability")
 
     def _ready(self, limit: anyio.CancelScope) -> None:
         limit.deadline = math.inf

@@ -49,33 +49,33 @@ class NodeReachability:
         peers: Peers,
         relays: Relays,
         standing: Callable[[NodeId], Standing],
+        settings: Callable[[], NetworkSettings],
     ) -> None:
         self._own_id = own_id
         self._peers = peers
         self._relays = relays
         self._standing = standing
-        self.follow(NetworkSettings())
-
-    def follow(self, settings: NetworkSettings) -> None:
-        """What the owner wants from the next `run` on."""
-        self._relays.use(settings.relays, settings.mode)
+        self._settings = settings
         self._verdict = Verdict()
+        self._own: tuple[str, ...] = ()
+        """The machine's own addresses when the verdict was reached."""
         self._problems: dict[str, str] = {}
         """By the URL of the relay."""
         self._served_problem = ""
-        self._server = self._relay_server(settings)
-
-    @property
-    def relay_urls(self) -> tuple[str, ...]:
-        """The relays that the node's endpoint is to use."""
-        return self._relays.urls
+        self._server: RelayServer | None = None
 
     async def run(self) -> None:
-        """Beside the network, until cancelled. What goes wrong is in `status`."""
-        async with anyio.create_task_group() as tasks:
-            if self._server is not None:
-                tasks.start_soon(self._serve, self._server, name="relay")
-            await self._look()
+        """Beside the network, by the settings of now; until cancelled. What goes wrong is in `status`."""
+        self._server = self._relay_server(self._settings())
+        try:
+            async with anyio.create_task_group() as tasks:
+                if self._server is not None:
+                    tasks.start_soon(self._serve, self._server, name="relay")
+                await self._look()
+        finally:
+            self._server = self._relays.connected = None
+            self._verdict, self._own = Verdict(), ()
+            self._problems.clear()
 
     def status(self) -> Reachability:
         finding, advice = explained(self._verdict, relay=self._relays.connected)
@@ -110,6 +110,7 @@ class NodeReachability:
         )
 
     async def _serve(self, server: RelayServer) -> None:
+        self._served_problem = ""
         try:
             await server.run()
         except CrofterError as error:
@@ -118,13 +119,12 @@ class NodeReachability:
 
     async def _look(self) -> None:
         """Ask at the start, every so often, and whenever the machine's addresses change."""
-        asked_with: tuple[str, ...] = ()
         asked_at = float("-inf")
         while True:
             self._relays.connected = await self._peers.relay()
             own = tuple(sorted(set(self._peers.addresses()) - set(self._verdict.announce)))
-            if own and (own != asked_with or anyio.current_time() - asked_at >= _EVERY_SECONDS):
-                asked_with, asked_at = own, anyio.current_time()
+            if own and (own != self._own or anyio.current_time() - asked_at >= _EVERY_SECONDS):
+                asked_at = anyio.current_time()
                 await self.ask(own)
             await anyio.sleep(_LOOK_SECONDS)
 
@@ -136,10 +136,12 @@ class NodeReachability:
                 tasks.start_soon(self._ask_beside, url, found, name="observer")
             self._ask_others(tasks, found)
         verdict = judged(found, own)
+        if not verdict.observers and own == self._own:
+            return  # nobody to ask now: what was seen last is more likely than nothing
         if verdict != self._verdict:
             _logger.info("how this node is seen", extra={"nat": verdict.kind, "seen_as": verdict.seen})
         await self._peers.announce(verdict.announce)
-        self._verdict = verdict
+        self._verdict, self._own = verdict, own
 
     def _ask_others(self, tasks: TaskGroup, found: list[Sighting]) -> None:
         """If there are too few relays: nodes that are trusted and connected see as much."""

@@ -13,6 +13,7 @@ from crofter.network import (
     BindOptions,
     Caller,
     MemoryNetwork,
+    Mode,
     NetworkSettings,
     PeerAddress,
     Peers,
@@ -55,9 +56,9 @@ class Here:
 
     def __init__(self, settings: NetworkSettings = SETTINGS) -> None:
         self.relays = Relays()
+        self.relays.follow(settings)
         self.peers = Peers(Rules(mode=settings.mode, standing=lambda _: "trusted"), [self.relays])
-        self.own = NodeReachability(ME.node_id, self.peers, self.relays, lambda _: "trusted")
-        self.own.follow(settings)
+        self.own = NodeReachability(ME.node_id, self.peers, self.relays, lambda _: "trusted", lambda: settings)
         self.observers = [Observer(2), Observer(3)]
 
     async def ask(self) -> None:
@@ -95,6 +96,18 @@ async def test_what_both_observers_see_is_announced_and_what_they_do_not_agree_o
         await here.ask()
         assert here.own.status().nat == "symmetric"
         assert here.peers.addresses() == here.own_addresses
+
+
+async def test_what_was_seen_last_holds_while_nobody_can_be_asked_and_the_machine_stays_where_it_is() -> None:
+    here = Here()
+    async with here.online():
+        await here.ask()
+        for observer in here.observers:
+            observer.sees = ""
+        await here.ask()
+        assert here.own.status().nat == "mapped"
+        await here.own.ask(("10.0.0.200:1",))
+        assert (here.own.status().nat, here.peers.addresses()) == ("unknown", here.own_addresses)
 
 
 async def test_an_observer_that_sees_nothing_or_nonsense_counts_for_nothing() -> None:
@@ -144,18 +157,20 @@ async def test_it_asks_at_once_and_again_when_the_machines_addresses_change(monk
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(("mode", "urls"), [("private", 2), ("lan", 2), ("public", 2), ("offline", 0), ("off", 0)])
-def test_relays_are_used_where_the_mode_has_them(mode: str, urls: int) -> None:
-    settings = NetworkSettings(mode=mode, relays=SETTINGS.relays, relay_listen=("127.0.0.1:0",))  # pyright: ignore[reportArgumentType]
-    here = Here(settings)
-    assert len(here.own.relay_urls) == urls
-    assert (here.own.status().served is not None) == bool(urls)
+@pytest.mark.parametrize(("mode", "used"), [("private", True), ("lan", True), ("public", True), ("offline", False)])
+async def test_relays_are_used_and_served_where_the_mode_has_them(mode: Mode, used: bool) -> None:
+    here = Here(NetworkSettings(mode=mode, relays=SETTINGS.relays, relay_listen=("127.0.0.1:0",)))
+    assert (bool(here.relays.urls), here.relays.shared()) == (used, NOBODY if used else None)
+    async with here.online(), anyio.create_task_group() as tasks:
+        tasks.start_soon(here.own.run)
+        await until(lambda: here.own.status().seen_as != () or not used)
+        assert (here.own.status().served is not None) == used
+        tasks.cancel_scope.cancel()
 
 
 def problem(here: Here) -> str:
     served = here.own.status().served
-    assert served is not None
-    return served.problem
+    return served.problem if served else ""
 
 
 async def test_a_relay_that_cannot_be_served_is_said_and_nothing_else_suffers() -> None:
