@@ -7,7 +7,6 @@ import pytest
 from tests.hosts.namespaces import sweep, why_not
 from tests.hosts.topology import Networks
 
-
 Measured = Callable[[str], None]
 
 _MEASURED = pytest.StashKey[list[str]]()
