@@ -12,7 +12,7 @@ from tests.e2e.test_pairing import until
 from tests.hosts.conftest import Measured
 from tests.hosts.namespaces import Namespace
 from tests.hosts.nodes import HostNode
-from tests.hosts.topology import Line, Networks
+from tests.hosts.topology import NODE_PORT, Line, Networks
 
 pytestmark = pytest.mark.slow
 
@@ -22,47 +22,46 @@ BOUND_SECONDS = 20.0
 """Far above what a refusal takes (4 s, and 10 at most), and below QUIC's own 30."""
 
 
-class Site(NamedTuple):
-    """A node, its machine, and the line it hangs on."""
+class Routed(NamedTuple):
+    """Two nodes that have not been paired; it is bob's line that things happen to."""
 
-    node: HostNode
-    machine: Namespace
-    line: Line
+    internet: Namespace
+    ada: HostNode
+    bob: HostNode
+    bobs_machine: Namespace
+    bobs_line: Line
+
+    def pair(self) -> tuple[HostNode, HostNode]:
+        """They trust each other, and each has been told where the other is."""
+        assert self.ada.ask(self.bob)["problem"] == ""
+        assert self.bob.ask(self.ada)["state"] == "trusted"
+        return self.ada, self.bob
 
 
 @pytest.fixture
-def sites(networks: Networks, tmp_path: Path) -> Generator[tuple[Site, Site]]:
-    """Two that have not been paired."""
-    internet = networks.router("internet")
-    made: list[Site] = []
-    for name in ("ada", "bob"):
-        machine = networks.machine(name)
-        address, line = networks.join(internet, machine, delay_ms=DELAY_MS)
-        made.append(Site(HostNode(tmp_path, machine, address), machine, line))
-    for site in made:
-        site.node.up()
-    yield made[0], made[1]
-    for site in made:
-        site.node.clean_up()
+def routed(networks: Networks, tmp_path: Path) -> Generator[Routed]:
+    internet, adas, bobs = networks.router("internet"), networks.machine("ada"), networks.machine("bob")
+    adas_address, _ = networks.join(internet, adas, delay_ms=DELAY_MS)
+    bobs_address, line = networks.join(internet, bobs, delay_ms=DELAY_MS)
+    ada, bob = HostNode(tmp_path, adas, adas_address), HostNode(tmp_path, bobs, bobs_address)
+    try:
+        ada.up()
+        bob.up()
+        yield Routed(internet, ada, bob, bobs, line)
+    finally:
+        ada.clean_up()
+        bob.clean_up()
 
 
 def texts(node: Commands) -> list[str]:
     return [message["text"] for message in node.json("messages")]
 
 
-def pair(ada: HostNode, bob: HostNode) -> None:
-    assert ada.ask(bob)["problem"] == ""
-    bob.run("peers", "accept", ada.id)
-
-
-def test_two_nodes_pair_across_a_routed_internet_and_talk_directly(
-    sites: tuple[Site, Site], measured: Measured
-) -> None:
-    """`crofter pair ID --at`, `peers accept`, `ping` and `message`, with the round trip that the lines have."""
-    ada, bob = sites[0].node, sites[1].node
-    pair(ada, bob)
+def test_two_nodes_pair_across_a_routed_internet_and_talk_directly(routed: Routed, measured: Measured) -> None:
+    """`crofter pair ID --at` on both sides, `ping` and `message`, with the round trip that the lines have."""
+    ada, bob = routed.pair()
     ping = ada.json("ping", "bob")
-    measured(f"round trip {ping['milliseconds']:.1f} ms over lines with {ROUND_TRIP_MS:g} ms")
+    measured(f"ping {ping['milliseconds']:.1f} ms over lines with a round trip of {ROUND_TRIP_MS:g} ms")
     assert (ping["path"], ping["address"], ping["seen_at"]) == ("direct", bob.address, ada.address)
     assert ROUND_TRIP_MS <= ping["milliseconds"] < 3 * ROUND_TRIP_MS
     ada.run("message", "bob", "Hello over there!")
@@ -70,29 +69,42 @@ def test_two_nodes_pair_across_a_routed_internet_and_talk_directly(
     assert (texts(bob), texts(ada)) == (["Hello over there!"], ["Hello back."])
 
 
-def test_a_partition_heals(sites: tuple[Site, Site], measured: Measured) -> None:
+def test_a_partition_heals(routed: Routed, measured: Measured) -> None:
     """While the line is cut a message is refused, soon and with words; after that the same nodes talk as before."""
-    ada, bob = sites[0].node, sites[1].node
-    pair(ada, bob)
+    ada, bob = routed.pair()
     ada.run("message", "bob", "Before.")
-    sites[1].line.cut()
+    routed.bobs_line.cut()
     for expected in ("silent", "did not answer"):
         began = time.monotonic()
         refused = ada.run("message", "bob", "During.", code=1)
         measured(f"{time.monotonic() - began:.1f} s: {refused.stderr.strip()}")
         assert time.monotonic() - began < BOUND_SECONDS
         assert expected in refused.stderr
-    sites[1].line.heal()
+    routed.bobs_line.heal()
     ada.run("message", "bob", "After.")
     assert texts(bob) == ["Before.", "After."]
     bob.run("message", "ada", "And back.")
     assert texts(ada) == ["And back."]
 
 
-def test_who_was_cut_off_hears_of_a_decision_when_the_line_is_whole_again(sites: tuple[Site, Site]) -> None:
-    ada, bob = sites[0].node, sites[1].node
-    sites[1].line.cut()
-    assert ada.ask(bob)["problem"]
-    assert bob.people() == {}
-    sites[1].line.heal()
-    until(lambda: bob.people() == {ada.id: "asks you"})
+def test_who_was_cut_off_hears_of_a_request_when_the_line_is_whole_again(routed: Routed) -> None:
+    routed.bobs_line.cut()
+    assert routed.ada.ask(routed.bob)["problem"]
+    assert routed.bob.people() == {}
+    routed.bobs_line.heal()
+    until(lambda: routed.bob.people() == {routed.ada.id: "asks you"})
+
+
+def test_a_node_that_moved_is_reached_again_once_it_has_spoken(routed: Routed, networks: Networks) -> None:
+    """Nothing but the old address is known, and there is no relay: only the one that moved can come again.
+
+    The first message of each finds out that the old connection is dead.
+    """
+    ada, bob = routed.pair()
+    new_address = networks.roam(routed.internet, routed.bobs_machine, delay_ms=DELAY_MS)
+    assert "silent" in ada.run("message", "bob", "Where are you?", code=1).stderr
+    assert "silent" in bob.run("message", "ada", "Are you there?", code=1).stderr
+    bob.run("message", "ada", "I have moved.")
+    ada.run("message", "bob", "I see.")
+    assert ada.json("ping", "bob")["address"] == f"{new_address}:{NODE_PORT}"
+    assert (texts(ada), texts(bob)) == (["I have moved."], ["I see."])

@@ -40,10 +40,11 @@ class Streaming(NamedTuple):
 
 
 @contextmanager
-def streaming(networks: Networks) -> Generator[Streaming]:
+def streaming(networks: Networks, *, loss: float = 0.0, megabits: float = 0.0) -> Generator[Streaming]:
+    """The answerer's line has this loss and rate."""
     internet, asker, answerer = networks.router("internet"), networks.machine("asker"), networks.machine("answerer")
     networks.join(internet, asker, delay_ms=DELAY_MS)
-    address, line = networks.join(internet, answerer, delay_ms=DELAY_MS)
+    address, line = networks.join(internet, answerer, delay_ms=DELAY_MS, loss=loss, megabits=megabits)
     with ExitStack() as stack:
         serving = stack.enter_context(Program(answerer, "streaming.py", "2", "serve"))
         peer = (serving.json()["id"], f"{address}:{NODE_PORT}")
@@ -76,3 +77,10 @@ def test_a_stream_goes_on_when_the_node_that_asked_moves_to_another_network(
             came.append(time.monotonic())
         measured(f"silent for {max(later - earlier for earlier, later in pairwise(came)):.2f} s")
         assert numbers == list(range(numbers[0], numbers[0] + 40))
+
+
+def test_a_stream_comes_whole_and_in_order_over_a_bad_line(networks: Networks) -> None:
+    """One packet in ten is lost, and the rest shares two megabits a second."""
+    with streaming(networks, loss=0.1, megabits=2.0) as stream:
+        numbers = stream.numbers(60)
+        assert numbers == list(range(numbers[0], numbers[0] + 60))
