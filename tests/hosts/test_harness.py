@@ -126,7 +126,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(networks: Networks) -> No
     sleeping.wait(timeout=10)
 
 
-def test_a_machine_goes_with_what_runs_in_it() -> None:
+def test_a_machine_goes_with_what_runs_in_it(networks: Networks) -> None:
     with Namespace("short") as machine:
         process = subprocess.Popen([*machine.entry, "sleep", "600"])
     assert process.wait(timeout=10) != 0

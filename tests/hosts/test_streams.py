@@ -13,8 +13,6 @@ from tests.hosts.namespaces import Namespace
 from tests.hosts.programs import Program
 from tests.hosts.topology import NODE_PORT, Line, Networks
 
-pytestmark = pytest.mark.slow
-
 DELAY_MS = 20.0
 
 
@@ -65,6 +63,7 @@ def test_a_cut_line_is_noticed_within_four_seconds_of_an_active_stream(networks:
         assert "silent for 3.5 s" in ended["error"]
 
 
+@pytest.mark.slow
 def test_a_stream_goes_on_when_the_node_that_asked_moves_to_another_network(
     networks: Networks, measured: Measured
 ) -> None:
@@ -79,6 +78,7 @@ def test_a_stream_goes_on_when_the_node_that_asked_moves_to_another_network(
         assert numbers == list(range(numbers[0], numbers[0] + 40))
 
 
+@pytest.mark.slow
 def test_a_stream_comes_whole_and_in_order_over_a_bad_line(networks: Networks) -> None:
     """One packet in ten is lost, and the rest shares two megabits a second."""
     with streaming(networks, loss=0.1, megabits=2.0) as stream:
