@@ -33,8 +33,10 @@ from .networking import (
     PathKind,
     PeerSummary,
     PingResult,
+    Reachability,
     ReceivedMessage,
     SentMessage,
+    ServedRelay,
     Traffic,
 )
 from .people import (
@@ -116,9 +118,11 @@ __all__ = [
     "PullProgress",
     "PullRequest",
     "QuantizeRequest",
+    "Reachability",
     "ReceivedMessage",
     "Room",
     "SentMessage",
+    "ServedRelay",
     "Server",
     "Setting",
     "Traffic",

@@ -13,6 +13,7 @@ from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
+from .reachability import NatKind, Sighting, Verdict, judged
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -24,6 +25,8 @@ from .records import (
     read_record,
     sign_record,
 )
+from .relay import RelayCounts, RelayRules, RelayServer, find_observer
+from .relays import Relays
 from .rules import Rules
 from .settings import NetworkSettings
 from .static_book import StaticBook, checked_address
@@ -76,6 +79,7 @@ __all__ = [
     "Liveness",
     "MemoryNetwork",
     "Mode",
+    "NatKind",
     "NetworkSettings",
     "Path",
     "PeerAddress",
@@ -85,7 +89,12 @@ __all__ = [
     "Pong",
     "Reach",
     "Received",
+    "RelayCounts",
+    "RelayRules",
+    "RelayServer",
+    "Relays",
     "Rules",
+    "Sighting",
     "SignedRecord",
     "Standing",
     "StaticBook",
@@ -94,12 +103,15 @@ __all__ = [
     "StreamKind",
     "TextMessage",
     "Transport",
+    "Verdict",
     "Who",
     "accept_record",
     "checked_address",
     "copying_state",
     "dialable",
+    "find_observer",
     "framed",
+    "judged",
     "may_use",
     "missing_network",
     "network_tag",

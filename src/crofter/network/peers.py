@@ -130,6 +130,15 @@ class Peers:
         """Where this node can be dialled, as far as it knows; none while it is not on the network."""
         return self._endpoint.addresses() if self._endpoint else ()
 
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        """Let peers try exactly these addresses too; nothing while it is not on the network."""
+        if self._endpoint is not None:
+            await self._endpoint.announce(addresses)
+
+    async def relay(self) -> str | None:
+        """The relay that this node can be reached through now, if any."""
+        return await self._endpoint.relay() if self._endpoint is not None else None
+
     def hang_up(self, node_id: NodeId) -> None:
         """Close every connection with this node, for instance because it is not trusted any more."""
         if self._lines is not None:

@@ -152,6 +152,14 @@ class Endpoint(Protocol):
         """
         ...
 
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        """From now on let peers try exactly these addresses too, beside the node's own: what others see it under."""
+        ...
+
+    async def relay(self) -> str | None:
+        """The relay that this node can be reached through now; None if none is connected."""
+        ...
+
     async def accept(self) -> Connection:
         """The next admitted connection. A newer one of the same node has closed the older. Raises SHUTTING_DOWN when closed."""
         ...

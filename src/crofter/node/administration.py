@@ -54,6 +54,7 @@ from .pools import NodePools
 from .providing import NodeProviders
 from .pulling import Report, pulled
 from .quantizing import quantized
+from .reachability import NodeReachability
 from .release import crofter_version
 
 
@@ -66,10 +67,12 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
+        self.reachability = NodeReachability(parts, loaded.config.network)
         self.network = NodeNetwork(
             parts,
             loaded.config.network,
             lambda entries: self.change_setting("network.peers", ",".join(entries)),
+            self.reachability,
         )
         own_id = parts.identity.node_id
         self.people = NodePeople(

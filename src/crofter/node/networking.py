@@ -44,6 +44,7 @@ from crofter.store import MessageRecord
 from crofter.trust import fingerprint, parse_node_id, readable_id
 
 from .parts import Parts
+from .reachability import NodeReachability
 from .release import crofter_version
 
 _logger = logging.getLogger("crofter.node")
@@ -60,6 +61,7 @@ class NodeNetwork:
         parts: Parts,
         settings: NetworkSettings,
         keep_peers: Callable[[tuple[str, ...]], object],
+        reachability: NodeReachability,
     ) -> None:
         """`keep_peers` writes the setting `network.peers`."""
         self._peers = parts.peers
@@ -70,6 +72,7 @@ class NodeNetwork:
         self._identity = parts.identity
         self._settings = settings
         self._keep_peers = keep_peers
+        self._reachability = reachability
         self._state: NetworkState = "off" if settings.mode == "off" else "starting"
         self._problem = ""
         self._peers.serve(PING, self._answer_ping)
@@ -83,7 +86,7 @@ class NodeNetwork:
         try:
             await anyio.to_thread.run_sync(transport.load)
             with anyio.fail_after(_START_SECONDS) as limit:
-                options = BindOptions(addresses=self._settings.listen)
+                options = BindOptions(addresses=self._settings.listen, relay_urls=self._reachability.relay_urls)
                 await self._peers.run(transport, self._identity.seed, options, ready=lambda: self._ready(limit))
         except CrofterError as error:
             self._failed(error.message)
@@ -102,6 +105,7 @@ class NodeNetwork:
             id=readable_id(self._identity.node_id),
             addresses=self._peers.addresses(),
             connections=len(self._peers.lines()),
+            reachability=self._reachability.status(),
             traffic=tuple(
                 Traffic(kind=kind, direction=direction, outcome=outcome, count=count)
                 for (kind, direction, outcome), count in sorted(counts.requests.items())
@@ -167,7 +171,7 @@ class NodeNetwork:
         return round((time.perf_counter() - began) * 1000, 2), pong
 
     async def _answer_ping(self, caller: Caller, _: Ping) -> Pong:
-        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=caller.address)
+        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=_seen_at(caller))
 
     async def _take_message(self, caller: Caller, message: TextMessage) -> Received:
         # What steers a terminal goes before anybody can see it.
@@ -214,6 +218,11 @@ class NodeNetwork:
     def _failed(self, problem: str) -> None:
         self._state, self._problem = "failed", problem
         _logger.warning("this node is not on the network", extra={"reason": problem})
+
+
+def _seen_at(caller: Caller) -> str:
+    """Where the caller's own packets come from; nothing if a relay's do."""
+    return "" if caller.relayed else caller.address
 
 
 def _path_kind(line: Line | None) -> PathKind:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Peers, Rules, StaticBook
+from crofter.network import Peers, Relays, Rules, StaticBook
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -50,6 +50,7 @@ class Parts:
     router: Router
     peers: Peers
     peer_book: StaticBook
+    relays: Relays
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -75,6 +76,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             is_vouched_for=lambda node_id: pools.is_member(node_id) or book.standing(node_id) == "trusted",
         )
         whereabouts = Whereabouts(people)
+        relays = Relays(config.network.relays, config.network.mode)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -88,8 +90,9 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
-            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [book, whereabouts]),
+            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [book, whereabouts, relays]),
             peer_book=book,
+            relays=relays,
             messages=MessageRecords(database),
             people=people,
             whereabouts=whereabouts,

@@ -1,0 +1,113 @@
+"""How others can reach this node, from what observers see of it. Pure. An observer may lie, so nothing follows from the word of one
+but an address to try, and only if it could be true."""
+
+from collections import defaultdict
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Literal
+
+import msgspec
+
+NatKind = Literal["unknown", "open", "mapped", "symmetric"]
+"""Not known yet; seen under its own address; seen by all under one that is not its own, so that others can come the same way; seen under
+a new address by each, so that nobody else can."""
+
+AGREEING = 2
+"""Observers on different hosts that have to see the same."""
+_MOST_ANNOUNCED = 4
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """An observer's answer."""
+
+    observer: str
+    """`ip:port` where it was asked."""
+    seen: str
+    """`ip:port` where the question came from, as it says."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows."""
+
+    kind: NatKind = "unknown"
+    seen: tuple[str, ...] = ()
+    """The plausible addresses, those that most observers see first."""
+    announce: tuple[str, ...] = ()
+    """Those that others should try, beside the node's own."""
+    observers: int = 0
+    """How many hosts were asked that said something plausible."""
+
+
+def judged(sightings: list[Sighting], own: tuple[str, ...]) -> Verdict:
+    """Put together what observers say; `own` are the addresses that this machine has itself.
+
+    IPv4 and IPv6 are judged apart, and the kind is that of IPv4 if anything is known of it: IPv6 has no NAT to speak of.
+    """
+    seen_by: dict[str, set[str]] = defaultdict(set)
+    for sighting in filter(is_plausible, sightings):
+        seen_by[sighting.seen].add(_host_text(sighting.observer))
+    kind: NatKind = "unknown"
+    announce: list[str] = []
+    for version in (6, 4):
+        family = {seen: hosts for seen, hosts in seen_by.items() if _version(seen) == version}
+        if not family:
+            continue
+        kind, trusted = _kind(family, own)
+        announce = trusted + announce
+    order = sorted(seen_by, key=lambda seen: -len(seen_by[seen]))
+    return Verdict(
+        kind=kind,
+        seen=tuple(order),
+        announce=tuple(announce[:_MOST_ANNOUNCED]),
+        observers=len(set[str]().union(*seen_by.values())),
+    )
+
+
+def is_plausible(sighting: Sighting) -> bool:
+    """Whether it can be true: whoever is asked at a public address sees a public one, and on a private network a private one.
+
+    So nobody makes this node name an address inside its own home, or its home one of the internet's.
+    """
+    observer, seen = _ip(sighting.observer), _ip(sighting.seen)
+    if observer is None or seen is None or observer.version != seen.version:
+        return False
+    return _scope(observer) == _scope(seen) != "none"
+
+
+def _kind(family: dict[str, set[str]], own: tuple[str, ...]) -> tuple[NatKind, list[str]]:
+    """For one family: the kind, and what to announce."""
+    agreed = [seen for seen, hosts in family.items() if len(hosts) >= AGREEING]
+    hosts = set[str]().union(*family.values())
+    foreign = [seen for seen in agreed or family if seen not in own]
+    if not foreign:
+        return "open", []  # one is enough: an observer has no other way to make our own address plausible
+    if agreed:
+        return "mapped", foreign
+    if len(hosts) < AGREEING or len(foreign) < len(family):
+        return "unknown", foreign
+    return "symmetric", []
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address | None:
+    host, _, port = address.rpartition(":")
+    try:
+        return ip_address(host.removeprefix("[").removesuffix("]")) if 0 < int(port) < 1 << 16 else None
+    except ValueError:
+        return None
+
+
+def _host_text(address: str) -> str:
+    return address.rpartition(":")[0]
+
+
+def _version(address: str) -> int:
+    return 6 if address.startswith("[") else 4
+
+
+def _scope(ip: IPv4Address | IPv6Address) -> str:
+    if ip.is_unspecified or ip.is_multicast or (ip.is_reserved and not ip.is_loopback):
+        return "none"
+    if ip.is_loopback:
+        return "machine"
+    if ip.is_link_local:
+        return "link"
+    return "internet" if ip.is_global else "private"
