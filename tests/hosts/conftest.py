@@ -27,13 +27,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def _allowed() -> None:
+def allowed() -> None:
     if reason := why_not():
         pytest.skip(reason)
     sweep()
 
 
 @pytest.fixture
-def networks(_allowed: None) -> Generator[Networks]:
+def networks(allowed: None) -> Generator[Networks]:
     with Networks() as made:
         yield made

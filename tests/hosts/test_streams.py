@@ -44,9 +44,9 @@ def streaming(networks: Networks, *, loss: float = 0.0, megabits: float = 0.0) -
     networks.join(internet, asker, delay_ms=DELAY_MS)
     address, line = networks.join(internet, answerer, delay_ms=DELAY_MS, loss=loss, megabits=megabits)
     with ExitStack() as stack:
-        serving = stack.enter_context(Program(answerer, "streaming.py", "2", "serve"))
-        peer = (serving.json()["id"], f"{address}:{NODE_PORT}")
-        ticks = stack.enter_context(Program(asker, "streaming.py", "1", "watch", *peer))
+        serving = stack.enter_context(Program(answerer, "streaming.py", "2"))
+        peer = ("--watch", serving.json()["id"], "--at", f"{address}:{NODE_PORT}")
+        ticks = stack.enter_context(Program(asker, "streaming.py", "1", *peer))
         assert ticks.json()["id"]
         running = Streaming(networks, internet, asker, answerer, line, ticks)
         running.numbers(20)
