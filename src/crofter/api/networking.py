@@ -42,6 +42,10 @@ class Reachability(msgspec.Struct, frozen=True, kw_only=True):
 
     nat: Literal["unknown", "open", "mapped", "symmetric"] = "unknown"
     """Not enough observers; seen under its own address; seen by all under another one; seen under a new one by each."""
+    finding: str = ""
+    """The same in plain words."""
+    advice: str = ""
+    """What the owner can do; empty: nothing."""
     seen_as: tuple[str, ...] = ()
     """The addresses that observers see this node under."""
     observers: int = 0

@@ -13,7 +13,7 @@ from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
-from .reachability import NatKind, Sighting, Verdict, judged
+from .reachability import NatKind, Sighting, Verdict, explained, judged
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -25,7 +25,7 @@ from .records import (
     read_record,
     sign_record,
 )
-from .relay import RelayCounts, RelayRules, RelayServer, find_observer
+from .relay import RelayCounts, RelayRules, RelayServer, find_observer, observer_text
 from .relays import Relays
 from .rules import Rules
 from .settings import NetworkSettings
@@ -109,12 +109,14 @@ __all__ = [
     "checked_address",
     "copying_state",
     "dialable",
+    "explained",
     "find_observer",
     "framed",
     "judged",
     "may_use",
     "missing_network",
     "network_tag",
+    "observer_text",
     "owned",
     "printable",
     "read_record",

@@ -62,6 +62,26 @@ def judged(sightings: list[Sighting], own: tuple[str, ...]) -> Verdict:
     )
 
 
+def explained(verdict: Verdict, *, relay: str | None) -> tuple[str, str]:
+    """The same in plain words, and what its owner can do about it; empty if nothing. `relay` is the one that is connected."""
+    seen = ", ".join(verdict.seen)
+    if verdict.kind == "open":
+        return f"others see this node under its own address ({seen})", ""
+    if verdict.kind == "mapped":
+        return f"behind a router that others can come through ({seen})", ""
+    if verdict.kind == "symmetric":
+        finding = f"behind a router that shows each of them another address (symmetric NAT: {seen})"
+        if relay:
+            return finding, "forward this node's UDP port on the router, and nodes like it need no relay to reach it"
+        return finding, "nodes like it reach this one through a relay only: set network.relays, or forward its UDP port"
+    if verdict.observers:
+        return f"seen as {seen} by {verdict.observers}", "two observers on different machines tell what the router does"
+    return (
+        "nobody has said yet under which address this node is seen",
+        "set network.relays to the relay of somebody you trust: beside it is an observer",
+    )
+
+
 def is_plausible(sighting: Sighting) -> bool:
     """Whether it can be true: whoever is asked at a public address sees a public one, and on a private network a private one.
 

@@ -67,14 +67,14 @@ class NodeAdministration:
         self._config = loaded
         self._flags = flags
         self.providers = NodeProviders(parts.providers, parts.router)
-        self.reachability = NodeReachability(parts, loaded.config.network)
+        own_id, network = parts.identity.node_id, loaded.config.network
+        self.reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing, network)
         self.network = NodeNetwork(
             parts,
-            loaded.config.network,
+            network,
             lambda entries: self.change_setting("network.peers", ",".join(entries)),
             self.reachability,
         )
-        own_id = parts.identity.node_id
         self.people = NodePeople(
             parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, parts.peer_book.ids
         )
@@ -226,7 +226,8 @@ class NodeAdministration:
 
     async def doctor(self) -> list[Check]:
         api = self._config.config.api
-        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running)
+        network = self.network.status()
+        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running, network)
 
     def settings(self) -> list[Setting]:
         return settings.listed(self._config)

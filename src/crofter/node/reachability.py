@@ -1,35 +1,38 @@
 """How others reach this node: through which relay, under which addresses, and through the relay it serves for others itself."""
 
 import logging
-from functools import partial
+from collections.abc import Callable
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from crofter.api import Reachability, ServedRelay
 from crofter.core import CrofterError, NodeId
 from crofter.network import (
     PING,
     NetworkSettings,
+    Peers,
     Ping,
     RelayRules,
+    Relays,
     RelayServer,
     Sighting,
     Verdict,
+    explained,
     find_observer,
     judged,
     may_use,
+    observer_text,
     printable,
 )
-from crofter.trust import fingerprint, readable_id
-
-from .parts import Parts
+from crofter.trust import Standing
 
 _logger = logging.getLogger("crofter.node")
 
 _EVERY_SECONDS = 20.0
 """Between two rounds of asking: a router forgets an address that is not used, and a new one has to be known soon."""
-_LOOK_SECONDS = 3.0
+_LOOK_SECONDS = 2.0
 """Between two looks at this machine's own addresses and at the relay."""
 _ASKING_SECONDS = 5.0
 _ENOUGH_OBSERVERS = 2
@@ -40,13 +43,22 @@ _PROBLEM_CHARACTERS = 300
 class NodeReachability:
     """Asks observers what they see, lets peers know, and serves a relay if its owner wants one."""
 
-    def __init__(self, parts: Parts, settings: NetworkSettings) -> None:
-        self._peers = parts.peers
-        self._people = parts.people
-        self._identity = parts.identity
-        self._relays = parts.relays
+    def __init__(
+        self,
+        own_id: NodeId,
+        peers: Peers,
+        relays: Relays,
+        standing: Callable[[NodeId], Standing],
+        settings: NetworkSettings,
+    ) -> None:
+        self._own_id = own_id
+        self._peers = peers
+        self._relays = relays
+        self._standing = standing
+        self._mode = settings.mode
         self._verdict = Verdict()
         self._problems: dict[str, str] = {}
+        """By the URL of the relay."""
         self._served_problem = ""
         self._server = self._relay_server(settings)
 
@@ -57,14 +69,19 @@ class NodeReachability:
 
     async def run(self) -> None:
         """Until cancelled. What goes wrong is in `status`."""
+        if self._mode == "off":
+            return
         async with anyio.create_task_group() as tasks:
             if self._server is not None:
                 tasks.start_soon(self._serve, self._server, name="relay")
-            tasks.start_soon(self._look, name="own addresses")
+            await self._look()
 
     def status(self) -> Reachability:
+        finding, advice = explained(self._verdict, relay=self._relays.connected)
         return Reachability(
             nat=self._verdict.kind,
+            finding=finding,
+            advice=advice,
             seen_as=self._verdict.seen,
             observers=self._verdict.observers,
             relays=self._relays.urls,
@@ -83,11 +100,13 @@ class NodeReachability:
         if not settings.relay_listen or not may_use(settings.mode, "relays"):
             return None
         rules = RelayRules(
-            standing=self._people.standing,
+            standing=self._standing,
             for_everyone=settings.relay_for_everyone and settings.mode == "public",
             bytes_per_second=settings.relay_bytes_per_second,
         )
-        return RelayServer(self._identity.node_id, settings.relay_listen, rules, self._observer)
+        return RelayServer(
+            self._own_id, settings.relay_listen, rules, lambda: observer_text(self._own_id, self._peers.addresses())
+        )
 
     async def _serve(self, server: RelayServer) -> None:
         try:
@@ -96,60 +115,60 @@ class NodeReachability:
             self._served_problem = error.message
             _logger.warning("the relay is not served", extra={"reason": error.message})
 
-    def _observer(self) -> bytes:
-        """What `GET /observer` beside our relay says: this node's own endpoint, which answers pings with what it sees."""
-        return msgspec.json.encode({"id": readable_id(self._identity.node_id), "addresses": self._peers.addresses()})
-
     async def _look(self) -> None:
         """Ask at the start, every so often, and whenever the machine's addresses change."""
         asked_with: tuple[str, ...] = ()
         asked_at = float("-inf")
         while True:
             self._relays.connected = await self._peers.relay()
-            own = self._own_addresses()
+            own = tuple(sorted(set(self._peers.addresses()) - set(self._verdict.announce)))
             if own and (own != asked_with or anyio.current_time() - asked_at >= _EVERY_SECONDS):
                 asked_with, asked_at = own, anyio.current_time()
-                verdict = judged(await self._sightings(), own)
-                if verdict != self._verdict:
-                    _logger.info("this node is seen", extra={"nat": verdict.kind, "as": verdict.seen})
-                await self._peers.announce(verdict.announce)
-                self._verdict = verdict
+                await self.ask(own)
             await anyio.sleep(_LOOK_SECONDS)
 
-    def _own_addresses(self) -> tuple[str, ...]:
-        return tuple(sorted(set(self._peers.addresses()) - set(self._verdict.announce)))
-
-    async def _sightings(self) -> list[Sighting]:
-        """What the observers beside the relays see; if those are too few, also nodes that are trusted and connected."""
+    async def ask(self, own: tuple[str, ...]) -> None:
+        """Ask the observers once, and let peers know what follows; `own` are the addresses this machine has itself."""
         found: list[Sighting] = []
         async with anyio.create_task_group() as tasks:
             for url in self._relays.urls[:_MOST_RELAYS]:
-                tasks.start_soon(self._find, url, name="observer")
-        others = [line.node_id for line in self._peers.lines() if self._people.standing(line.node_id) == "trusted"]
-        beside = [observer.node_id for observer in self._relays.observers.values()]
-        wanted = [*beside, *others[: max(0, _ENOUGH_OBSERVERS - len(beside))]]
-        async with anyio.create_task_group() as tasks:
-            for node_id in dict.fromkeys(wanted):
-                if node_id != self._identity.node_id:
-                    tasks.start_soon(partial(self._ask, node_id, found), name="what is seen")
-        return found
+                tasks.start_soon(self._ask_beside, url, found, name="observer")
+            self._ask_others(tasks, found)
+        verdict = judged(found, own)
+        if verdict != self._verdict:
+            _logger.info("how this node is seen", extra={"nat": verdict.kind, "seen_as": verdict.seen})
+        await self._peers.announce(verdict.announce)
+        self._verdict = verdict
 
-    async def _find(self, url: str) -> None:
-        """Learn who is beside a relay; who was there is forgotten only for somebody else."""
+    def _ask_others(self, tasks: TaskGroup, found: list[Sighting]) -> None:
+        """If there are too few relays: nodes that are trusted and connected see as much."""
+        missing = _ENOUGH_OBSERVERS - len(self._relays.urls)
+        beside = {observer.node_id for observer in self._relays.observers.values()}
+        others = [line.node_id for line in self._peers.lines() if self._standing(line.node_id) == "trusted"]
+        for node_id in [other for other in others if other not in beside][: max(0, missing)]:
+            tasks.start_soon(self._ask_other, node_id, found, name="observer")
+
+    async def _ask_other(self, node_id: NodeId, found: list[Sighting]) -> None:
         try:
-            observer = await find_observer(url)
+            await self._ask(node_id, found)
+        except CrofterError:
+            return  # it has left; whoever needs it will learn that
+
+    async def _ask_beside(self, url: str, found: list[Sighting]) -> None:
+        """The observer beside a relay; who does not answer is looked up anew the next time."""
+        try:
+            observer = self._relays.observers.get(url) or await find_observer(url)
+            self._relays.observers[url] = observer
+            if observer.node_id != self._own_id:
+                await self._ask(observer.node_id, found)
         except CrofterError as error:
-            self._problems[url] = error.message[:_PROBLEM_CHARACTERS]
-            return
-        self._problems.pop(url, None)
-        self._relays.observers[url] = observer
+            self._relays.observers.pop(url, None)
+            self._problems[url] = printable(error.message)[:_PROBLEM_CHARACTERS]
+        else:
+            self._problems.pop(url, None)
 
     async def _ask(self, node_id: NodeId, found: list[Sighting]) -> None:
-        try:
-            pong = await self._peers.call(node_id, PING, Ping(), timeout_seconds=_ASKING_SECONDS)
-        except CrofterError as error:
-            _logger.debug("an observer did not answer", extra={"peer": fingerprint(node_id), "reason": error.message})
-            return
+        pong = await self._peers.call(node_id, PING, Ping(), timeout_seconds=_ASKING_SECONDS)
         line = next((line for line in self._peers.lines() if line.node_id == node_id), None)
         path = line.path() if line else None
         if path is not None and not path.relayed and pong.seen_at:

@@ -406,3 +406,16 @@ async def test_closed_endpoint_ends_its_connections_and_accepts_no_more(transpor
                 await other.accept()
             assert (await dialled.wait_closed()).code is ErrorCode.PEER_LOST
             assert (await refusal(other.accept)).code is ErrorCode.SHUTTING_DOWN
+
+
+async def test_what_is_announced_is_an_address_until_something_else_is(transport: Transport) -> None:
+    async with transport.bind(secret(1), BindOptions()) as endpoint:
+        own = set(endpoint.addresses())
+        for announced in (("203.0.113.7:4433", "203.0.113.8:4433"), ("203.0.113.8:4433",), ()):
+            await endpoint.announce(announced)
+            assert set(endpoint.addresses()) == own | set(announced)
+
+
+async def test_without_relays_none_is_connected(transport: Transport) -> None:
+    async with transport.bind(secret(1), BindOptions()) as endpoint:
+        assert await endpoint.relay() is None

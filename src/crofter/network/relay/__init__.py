@@ -3,8 +3,8 @@
 It passes datagrams between nodes that cannot reach each other, and reads none: they are encrypted from end to end.
 """
 
-from .observer import find_observer
+from .observer import find_observer, observer_text
 from .server import RelayServer
 from .switch import RelayCounts, RelayRules
 
-__all__ = ["RelayCounts", "RelayRules", "RelayServer", "find_observer"]
+__all__ = ["RelayCounts", "RelayRules", "RelayServer", "find_observer", "observer_text"]

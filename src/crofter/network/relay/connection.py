@@ -87,6 +87,7 @@ class RelayConnection(asyncio.Protocol):
             self._resuming.cancel()
         if self._node_id is not None:
             self._desk.switch.leave(self._node_id, self)
+            self._desk.budget.forget(self._node_id)
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
