@@ -1,6 +1,10 @@
 """Several machines on one: skipped with the reason where that is not allowed."""
 
+import datetime as dt
+import os
+import platform
 from collections.abc import Callable, Generator
+from importlib.metadata import version
 
 import pytest
 
@@ -22,6 +26,10 @@ def measured(request: pytest.FixtureRequest) -> Measured:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if figures := terminalreporter.config.stash.get(_MEASURED, []):
         terminalreporter.section("measured between machines")
+        terminalreporter.line(
+            f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores, Linux {platform.release()}, "
+            f"iroh {version('iroh')}; load average {os.getloadavg()[0]:.2f}"
+        )
         for figure in figures:
             terminalreporter.line(figure)
 

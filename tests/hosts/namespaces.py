@@ -9,10 +9,12 @@ import shutil
 import signal
 import subprocess
 from functools import cache
+from itertools import count
 from typing import Self
 
 _PREFIX = "crofter-"
 _COMMAND_SECONDS = 20
+_numbers = count()
 _TOOLS = {"ip": "iproute2", "nft": "nftables"}
 
 
@@ -28,7 +30,7 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.full_name = f"{_PREFIX}{os.getpid()}-{name}"
+        self.full_name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}-{name}"
         run("ip", "netns", "add", self.full_name)
         # Only loopback has IPv6: the kernel's own talk on a link would be taken for the node's.
         self.set("net.ipv6.conf.default.disable_ipv6", "1")

@@ -5,7 +5,8 @@ Every line takes 20 ms, but for the second relay's, so that both nodes of a pair
 
 import time
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -39,24 +40,28 @@ class Internet(NamedTuple):
         return tuple(relay.url for relay in self.relays)
 
 
-@pytest.fixture(scope="module")
-def internet(allowed: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Internet]:
+@contextmanager
+def internet_with_relays(folder: Path) -> Generator[Internet]:
     with Networks() as networks, ExitStack() as stack:
         middle, relays = networks.router("internet"), []
         for name, delay_ms in (("west", DELAY_MS), ("east", SECOND_RELAY_MS)):
             machine = networks.machine(name)
             address, _ = networks.join(middle, machine, delay_ms=delay_ms)
-            relays.append(RelayNode(tmp_path_factory.mktemp("relays"), machine, address))
+            relays.append(RelayNode(folder, machine, address))
             stack.callback(relays[-1].clean_up)
             relays[-1].up()
         yield Internet(networks, middle, tuple(relays))
 
 
 @pytest.fixture(scope="module")
+def internet(allowed: None, tmp_path_factory: pytest.TempPathFactory) -> Generator[Internet]:
+    with internet_with_relays(tmp_path_factory.mktemp("relays")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def homes(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, HostNode]]:
-    """Nodes that know their relays and nothing else, by name; each has found out what kind of NAT it is behind."""
-    made: dict[str, HostNode] = {}
-    folder = tmp_path_factory.mktemp("homes")
+    """By name."""
     nats: dict[str, Nat] = {
         "ada": "port-restricted cone",
         "bob": "port-restricted cone",
@@ -64,14 +69,30 @@ def homes(internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Gener
         "dora": "symmetric",
     }
     with ExitStack() as stack:
+        made = {
+            name: stack.enter_context(home(internet, name, nat, tmp_path_factory.mktemp(name)))
+            for name, nat in nats.items()
+        }
         for name, nat in nats.items():
-            machine, address = internet.networks.home(internet.middle, name, nat, delay_ms=DELAY_MS)
-            made[name] = HostNode(folder, machine, address, internet.urls)
-            stack.callback(made[name].clean_up)
-            made[name].up()
-        for name, nat in nats.items():
-            until(lambda name=name, nat=nat: made[name].reachability()["nat"] == KINDS[nat])
+            wait_for_nat(made[name], nat)
         yield made
+
+
+@contextmanager
+def home(internet: Internet, name: str, nat: Nat, folder: Path) -> Generator[HostNode]:
+    """A node that knows the relays and nothing else."""
+    machine, address = internet.networks.home(internet.middle, name, nat, delay_ms=DELAY_MS)
+    node = HostNode(folder, machine, address, internet.urls)
+    try:
+        node.up()
+        yield node
+    finally:
+        node.clean_up()
+
+
+def wait_for_nat(node: HostNode, nat: Nat) -> None:
+    """Until it has found out, with the observers' help, what kind of NAT it is behind."""
+    until(lambda: node.reachability()["nat"] == KINDS[nat])
 
 
 def pair(one: HostNode, other: HostNode) -> None:
@@ -165,3 +186,22 @@ def test_a_stream_goes_on_when_the_node_that_answers_moves_to_another_network(
             longest = max(longest, time.monotonic() - began)
         measured(f"silent for {longest:.2f} s")
         assert numbers == list(range(numbers[0], numbers[0] + 60))
+
+
+def test_when_a_relay_dies_its_nodes_meet_at_the_other(allowed: None, tmp_path: Path, measured: Measured) -> None:
+    with (
+        internet_with_relays(tmp_path) as internet,
+        home(internet, "ada", "symmetric", tmp_path) as ada,
+        home(internet, "bob", "symmetric", tmp_path) as bob,
+    ):
+        for node in (ada, bob):
+            wait_for_nat(node, "symmetric")
+        pair(ada, bob)
+        west, east = internet.relays
+        assert {node.reachability()["relay"].rstrip("/") for node in (ada, bob)} == {west.url}
+        west.kill()
+        began = time.monotonic()
+        until(lambda: all(node.reachability()["relay"].rstrip("/") == east.url for node in (ada, bob)), 120.0)
+        measured(f"both at the other relay after {time.monotonic() - began:.0f} s")
+        ada.run("message", bob.id, "Over here now.")
+        assert [message["text"] for message in bob.json("messages")] == ["Over here now."]
