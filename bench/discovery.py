@@ -140,7 +140,7 @@ class Line:
 
     def _caller(self) -> Caller:
         own = self._own
-        return Caller(node_id=own.node_id, standing="stranger", radius="public", address=own.address, relayed=False)
+        return Caller(node_id=own.node_id, standing="stranger", address=own.address, relayed=False)
 
     async def find(self, whom: SignedRecord, find: Find) -> Found:
         return await (await self._swarm.reach(whom.record.node_id)).dht.find(self._caller(), find)

@@ -26,7 +26,6 @@ from crofter.api import (
     ModelSearch,
     ModelSummary,
     NetworkStatus,
-    NewPeer,
     NewPerson,
     NewPool,
     NewProvider,
@@ -242,9 +241,6 @@ class FakeNetwork:
 
     def peers(self) -> list[PeerSummary]:
         return [self.known_one]
-
-    def add_peer(self, new: NewPeer) -> PeerSummary:
-        return msgspec.structs.replace(self.known_one, id=new.id, known_addresses=new.addresses)
 
     async def ping(self, name: str) -> PingResult:
         return PingResult(

@@ -40,8 +40,9 @@ class NetworkNode(Commands):
         assert (network["state"], network["problem"]) == ("ready", "")
         self.id = network["id"]
 
-    def trust(self, other: "NetworkNode") -> None:
-        self.run("peers", "add", other.id, other.address)
+    def pair(self, other: "NetworkNode") -> str:
+        """Say yes to another node; returns how it stands then."""
+        return self.json("pair", other.id, "--at", other.address)["state"]
 
     def kill(self) -> None:
         os.kill(self.running()["pid"], signal.SIGKILL)
@@ -54,8 +55,7 @@ def nodes(tmp_path: Path) -> Generator[tuple[NetworkNode, NetworkNode]]:
     for node in pair:
         node.up()
     one, other = pair
-    one.trust(other)
-    other.trust(one)
+    assert (one.pair(other), other.pair(one)) == ("asked", "trusted")
     yield pair
     for node in pair:
         node.clean_up()
@@ -107,7 +107,11 @@ def test_strangers_get_nothing_but_an_echo(nodes: tuple[NetworkNode, NetworkNode
     stranger = NetworkNode(tmp_path / "stranger")
     stranger.up()
     try:
-        stranger.trust(known)
+        # A friend who was forgotten while away, and believes to be one still.
+        assert (known.pair(stranger), stranger.pair(known)) == ("asked", "trusted")
+        stranger.run("down")
+        known.run("peers", "forget", stranger.id)
+        stranger.up()
         assert stranger.json("ping", known.id)["version"] == ""
         refused = stranger.run("message", known.id, "Let me in.", code=1)
         assert "refused" in refused.stderr
@@ -123,7 +127,7 @@ def test_fresh_node_is_not_on_the_network(fresh: Commands) -> None:
     status = fresh.json("network", "status")
     assert (status["mode"], status["state"], status["addresses"]) == ("off", "off", [])
     assert "not on the network" in fresh.run("ping", status["id"], code=4).stderr
-    assert "network.mode" in fresh.run("peers", "add", OTHER_ID).stderr
+    assert "network.mode" in fresh.run("pair", OTHER_ID).stderr
 
 
 def test_taken_address_is_said_and_the_node_works(tmp_path: Path) -> None:

@@ -98,14 +98,6 @@ class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
     connected_seconds: float | None = None
 
 
-class NewPeer(msgspec.Struct, frozen=True, kw_only=True):
-    """A node to trust from now on."""
-
-    id: str
-    addresses: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = ()
-    """`ip:port` or `[ip]:port`; none: it is reached when it connects by itself."""
-
-
 class PingResult(msgspec.Struct, frozen=True, kw_only=True):
     """A peer answered."""
 
@@ -152,7 +144,6 @@ class NetworkAdministration(Protocol):
 
     def status(self) -> NetworkStatus: ...
     def peers(self) -> list[PeerSummary]: ...
-    def add_peer(self, new: NewPeer) -> PeerSummary: ...
     async def ping(self, name: str) -> PingResult:
         """Connects if need be."""
         ...

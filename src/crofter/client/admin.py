@@ -22,7 +22,6 @@ from crofter.api import (
     ModelSearch,
     ModelSummary,
     NetworkStatus,
-    NewPeer,
     NewPerson,
     NewPool,
     NewProvider,
@@ -346,11 +345,6 @@ class Admin(Generic[C]):
     def peers(self) -> Question[list[PeerSummary]]:
         """The nodes that are known or connected."""
         return _get("/peers", list[PeerSummary])
-
-    @Operation
-    def add_peer(self, new: NewPeer) -> Question[PeerSummary]:
-        """Trust a node from now on, or say anew where it is."""
-        return _send("POST", "/peers", PeerSummary, new)
 
     @Operation
     def ping(self, peer: str) -> Question[PingResult]:

@@ -2,7 +2,7 @@
 
 from .effort import thinking_share
 from .errors import Blame, CrofterError, ErrorCode, ErrorReport
-from .ids import ModelId, NodeId, RequestId, new_request_id
+from .ids import NODE_ID_BYTES, ModelId, NodeId, RequestId, new_request_id
 from .intent import RADII, Intent, Radius, nearest, reaches
 from .media import media_type_of, pieces_of
 from .ports import Backend
@@ -40,6 +40,7 @@ from .values import (
 from .words import shown_size
 
 __all__ = [
+    "NODE_ID_BYTES",
     "RADII",
     "AdapterUse",
     "Backend",

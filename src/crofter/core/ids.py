@@ -9,6 +9,8 @@ ModelId = NewType("ModelId", str)
 NodeId = NewType("NodeId", bytes)
 """A node's Ed25519 public key: 32 raw bytes, proven by whoever connects. `trust` writes and reads its text forms."""
 
+NODE_ID_BYTES = 32
+
 RequestId = NewType("RequestId", str)
 """Names one request in logs, headers and audit; unguessable, so that knowing it is enough to cancel it."""
 

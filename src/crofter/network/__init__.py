@@ -1,10 +1,11 @@
 """Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
+from .addresses import Reach, checked_address
 from .counts import Counts
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
-from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, Standing, StreamKind, Who
+from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, StreamKind, Who
 from .line import Line
 from .lines import AddressSource
 from .liveness import Liveness
@@ -17,7 +18,6 @@ from .reachability import NatKind, Sighting, Verdict, explained, judged
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
-    Reach,
     SignedRecord,
     accept_record,
     dialable,
@@ -29,7 +29,6 @@ from .relay import RelayCounts, RelayRules, RelayServer, find_observer, observer
 from .relays import Relays
 from .rules import Rules
 from .settings import NetworkSettings
-from .static_book import StaticBook, checked_address
 from .transport import (
     MAXIMUM_DATAGRAM_BYTES,
     MAXIMUM_STREAMS,
@@ -96,8 +95,6 @@ __all__ = [
     "Rules",
     "Sighting",
     "SignedRecord",
-    "Standing",
-    "StaticBook",
     "Stream",
     "StreamClosedError",
     "StreamKind",

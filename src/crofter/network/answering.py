@@ -8,12 +8,13 @@ from typing import Any
 import anyio
 
 from crofter.core import CrofterError, ErrorCode
+from crofter.trust import Standing
 
 from .asking import DONE, MOST_OPENING_BYTES, Opening
 from .counts import UNKNOWN, Counts
 from .encoding import decoded, error_frame, item_frame
 from .frames import FrameReader, send_frame
-from .kinds import Caller, Kind, Standing
+from .kinds import Caller, Kind
 from .limits import Limits
 from .line import Line
 from .owning import ABANDONED, owned
@@ -189,7 +190,6 @@ def _caller(line: Line, standing: Standing) -> Caller:
     return Caller(
         node_id=line.node_id,
         standing=standing,
-        radius="trusted" if standing == "trusted" else "public",
         address=path.remote_address if path else "",
         relayed=path is not None and path.relayed,
     )

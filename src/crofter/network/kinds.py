@@ -5,14 +5,13 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from crofter.core import NodeId, Radius
+from crofter.trust import Standing, radius_of
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
 
-Standing = Literal["trusted", "pending", "stranger", "blocked"]
-"""What a node is to this one."""
-Who = Literal["anyone", "public", "known", "trusted"]
-"""Whoever can reach this node; the same, but only in mode `public`, elsewhere as `trusted`; who has asked to be paired or is; who is."""
+Who = Literal["anyone", "public", "trusted"]
+"""Whoever can reach this node; the same, but only in mode `public`, elsewhere as `trusted`; who is paired or in a pool with it."""
 Direction = Literal["in", "out"]
 """Whether a peer asked this node or this node a peer."""
 
@@ -47,8 +46,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     node_id: NodeId
     standing: Standing
-    radius: Radius
-    """How near he is: `trusted` or `public`."""
     address: str
     """Where his packets come from now; empty if unknown."""
     relayed: bool
+
+    @property
+    def radius(self) -> Radius | None:
+        """How near he is: `trusted` or `public`; None, whoever is blocked, asks nothing."""
+        return radius_of(self.standing)

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from crofter.core import NodeId
+from crofter.trust import Standing
 
-from .kinds import Kind, Standing
+from .kinds import Kind
 
 _MOST_BUCKETS = 4096
 _STRANGERS_TOGETHER = 20

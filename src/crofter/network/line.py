@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import anyio
 
+from .addresses import is_near
 from .liveness import Liveness
-from .plan import is_near
 from .transport import Connection, Path
 
 _PATH_SECONDS = 1.0

@@ -10,9 +10,10 @@ from anyio.abc import TaskGroup
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 
+from .addresses import is_near
 from .counts import OK, Counts
 from .line import Line
-from .plan import is_idle, is_near, redial_seconds, replaces
+from .plan import is_idle, redial_seconds, replaces
 from .rules import Rules
 from .transport import Connection, Endpoint, PeerAddress
 

@@ -150,8 +150,9 @@ class Peers:
     ) -> AsyncGenerator[Question[Request, Reply]]:
         lines = self._lines
         if lines is None:
-            message = "this node is not on the network; `crofter network status` says why."
-            raise CrofterError(ErrorCode.OFFLINE, message)
+            off = "`crofter config set network.mode private`, then start it again."
+            message = off if self._rules.mode == "off" else "`crofter network status` says why."
+            raise CrofterError(ErrorCode.OFFLINE, f"this node is not on the network: {message}")
         deadline = anyio.current_time() + timeout_seconds
         failure: CrofterError | None = None
 

@@ -1,11 +1,12 @@
 """When a peer is dead, too slow, or not to be asked. Pure: the time is handed in, in seconds of any steady clock."""
 
-from ipaddress import ip_address
 from typing import Literal
 
 import msgspec
 
-from .kinds import Standing, Who
+from crofter.trust import Standing
+
+from .kinds import Who
 
 Mode = Literal["off", "private", "lan", "offline", "public"]
 """Not on the network; among trusted nodes; the same, seen by the local network; nothing beyond the local network; among everybody."""
@@ -71,7 +72,6 @@ _LAYERS: dict[Mode, frozenset[Layer]] = {
 _MAY: dict[Who, frozenset[Standing]] = {
     "anyone": frozenset({"stranger", "pending", "trusted"}),
     "public": frozenset({"stranger", "pending", "trusted"}),
-    "known": frozenset({"pending", "trusted"}),
     "trusted": frozenset({"trusted"}),
 }
 
@@ -94,15 +94,6 @@ def refusal(mode: Mode, who: Who, standing: Standing, *, near: bool) -> str | No
     if standing in _MAY[who]:
         return None
     return "this is between nodes that trust each other only"
-
-
-def is_near(address: str) -> bool:
-    """Whether `ip:port` or `[ip]:port` is of this machine or a local network."""
-    try:
-        ip = ip_address(address.rpartition(":")[0].removeprefix("[").removesuffix("]").partition("%")[0])
-    except ValueError:
-        return False
-    return ip.is_private and not ip.is_unspecified
 
 
 FIRST_REDIAL_SECONDS = 0.5

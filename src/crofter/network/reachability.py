@@ -2,10 +2,11 @@
 but an address to try, and only if it could be true."""
 
 from collections import defaultdict
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 import msgspec
+
+from .addresses import Ip, host_of, is_dialable
 
 NatKind = Literal["unknown", "open", "mapped", "symmetric"]
 """Not known yet; seen under its own address; seen by all under one that is not its own, so that others can come the same way; seen under
@@ -42,13 +43,13 @@ def judged(sightings: list[Sighting], own: tuple[str, ...]) -> Verdict:
 
     IPv4 and IPv6 are judged apart, and the kind is that of IPv4 if anything is known of it: IPv6 has no NAT to speak of.
     """
-    seen_by: dict[str, set[str]] = defaultdict(set)
+    seen_by: dict[str, set[Ip]] = defaultdict(set)
     for sighting in filter(is_plausible, sightings):
-        seen_by[sighting.seen].add(_host_text(sighting.observer))
+        seen_by[sighting.seen].add(host_of(sighting.observer))
     kind: NatKind = "unknown"
     announce: list[str] = []
     for version in (6, 4):
-        family = {seen: hosts for seen, hosts in seen_by.items() if _version(seen) == version}
+        family = {seen: hosts for seen, hosts in seen_by.items() if host_of(seen).version == version}
         if not family:
             continue
         kind, trusted = _kind(family, own)
@@ -58,7 +59,7 @@ def judged(sightings: list[Sighting], own: tuple[str, ...]) -> Verdict:
         kind=kind,
         seen=tuple(order),
         announce=tuple(announce[:_MOST_ANNOUNCED]),
-        observers=len(set[str]().union(*seen_by.values())),
+        observers=len(set[Ip]().union(*seen_by.values())),
     )
 
 
@@ -87,16 +88,16 @@ def is_plausible(sighting: Sighting) -> bool:
 
     So nobody makes this node name an address inside its own home, or its home one of the internet's.
     """
-    observer, seen = _ip(sighting.observer), _ip(sighting.seen)
-    if observer is None or seen is None or observer.version != seen.version:
+    if not is_dialable(sighting.observer) or not is_dialable(sighting.seen):
         return False
-    return _scope(observer) == _scope(seen) != "none"
+    observer, seen = host_of(sighting.observer), host_of(sighting.seen)
+    return observer.version == seen.version and _scope(observer) == _scope(seen)
 
 
-def _kind(family: dict[str, set[str]], own: tuple[str, ...]) -> tuple[NatKind, list[str]]:
+def _kind(family: dict[str, set[Ip]], own: tuple[str, ...]) -> tuple[NatKind, list[str]]:
     """For one family: the kind, and what to announce."""
     agreed = [seen for seen, hosts in family.items() if len(hosts) >= AGREEING]
-    hosts = set[str]().union(*family.values())
+    hosts = set[Ip]().union(*family.values())
     foreign = [seen for seen in agreed or family if seen not in own]
     if not foreign:
         return "open", []  # one is enough: an observer has no other way to make our own address plausible
@@ -107,25 +108,7 @@ def _kind(family: dict[str, set[str]], own: tuple[str, ...]) -> tuple[NatKind, l
     return "symmetric", []
 
 
-def _ip(address: str) -> IPv4Address | IPv6Address | None:
-    host, _, port = address.rpartition(":")
-    try:
-        return ip_address(host.removeprefix("[").removesuffix("]")) if 0 < int(port) < 1 << 16 else None
-    except ValueError:
-        return None
-
-
-def _host_text(address: str) -> str:
-    return address.rpartition(":")[0]
-
-
-def _version(address: str) -> int:
-    return 6 if address.startswith("[") else 4
-
-
-def _scope(ip: IPv4Address | IPv6Address) -> str:
-    if ip.is_unspecified or ip.is_multicast or (ip.is_reserved and not ip.is_loopback):
-        return "none"
+def _scope(ip: Ip) -> str:
     if ip.is_loopback:
         return "machine"
     if ip.is_link_local:

@@ -10,16 +10,15 @@ newer version appends is passed over, signed all the same.
 import hashlib
 import hmac
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from crofter.core import NodeId
+from crofter.core import NODE_ID_BYTES, NodeId
 from crofter.trust import Identity, is_signed
 
+from .addresses import Reach, is_dialable, is_relay_url, within_reach
 from .transport import PeerAddress
 
 MAXIMUM_RECORD_BYTES = 1024
@@ -27,7 +26,6 @@ MAXIMUM_ADDRESSES = 8
 LIFETIME_SECONDS = 24 * 3600
 SKEW_SECONDS = 600
 """How far the clocks of two nodes may differ."""
-NODE_ID_BYTES = 32
 NETWORK_TAG_BYTES = 8
 
 _PURPOSE = "peer-record"
@@ -35,8 +33,6 @@ _SIGNATURE_BYTES = 64
 _KEY_BYTES = 32
 
 Refusal = Literal["too large", "malformed", "other network", "expired", "too far ahead", "not newer", "wrong signature"]
-Reach = Literal["machine", "lan", "internet"]
-"""Where a node's packets may go: addresses of this machine only, of its local networks too, or any."""
 
 _Key = Annotated[bytes, Meta(min_length=_KEY_BYTES, max_length=_KEY_BYTES)]
 _Address = Annotated[str, Meta(min_length=9, max_length=47)]
@@ -120,18 +116,6 @@ def dialable(record: PeerRecord, reach: Reach) -> PeerAddress:
     return PeerAddress(node_id=record.node_id, addresses=allowed, relay_url=relay)
 
 
-def within_reach(address: str, reach: Reach) -> bool:
-    """Whether it is an address where a node can be, and one our packets may go to."""
-    ip = _ip(address)
-    if ip is None:
-        return False
-    if ip.is_loopback:
-        return reach == "machine"
-    if reach == "machine":
-        return False
-    return reach == "internet" or ip.is_private or ip.is_link_local
-
-
 def _parsed(content: bytes) -> PeerRecord | Refusal:
     if len(content) > MAXIMUM_RECORD_BYTES:
         return "too large"
@@ -145,8 +129,8 @@ def _parsed(content: bytes) -> PeerRecord | Refusal:
     plausible = (
         shortest == body
         and len(set(record.addresses)) == len(record.addresses)
-        and all(_ip(address) is not None for address in record.addresses)
-        and (record.relay_url is None or _is_relay(record.relay_url))
+        and all(map(is_dialable, record.addresses))
+        and (record.relay_url is None or is_relay_url(record.relay_url))
     )
     return record if plausible else "malformed"
 
@@ -156,30 +140,3 @@ def _verified(record: PeerRecord, content: bytes) -> SignedRecord | Refusal:
     if not is_signed(record.node_id, _PURPOSE, body, signature):
         return "wrong signature"
     return SignedRecord(record=record, content=content)
-
-
-def _ip(address: str) -> IPv4Address | IPv6Address | None:
-    """The host of an address that one node can listen on and that is spelt in the one way; else None."""
-    host, _, port = address.rpartition(":")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16 and str(int(port)) == port):
-        return None
-    try:
-        ip = ip_address(host[1:-1] if host.startswith("[") else host)
-    except ValueError:
-        return None
-    written = f"[{ip}]" if ip.version == 6 else str(ip)
-    mapped = isinstance(ip, IPv6Address) and (ip.ipv4_mapped is not None or ip.scope_id is not None)
-    # Loopback ::1 lies in a block that Python calls reserved.
-    reserved = ip.is_reserved and not ip.is_loopback
-    return None if written != host or mapped or reserved or ip.is_unspecified or ip.is_multicast else ip
-
-
-def _is_relay(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and " " not in url
-    bare = not (parts.query or parts.fragment or parts.username or parts.password) and port != 0
-    return plain and bare and parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.trust import Standing
 
-from .kinds import Kind, Standing
+from .kinds import Kind
 from .plan import Mode, refusal
 
 

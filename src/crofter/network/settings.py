@@ -4,6 +4,9 @@ from typing import Annotated
 
 import msgspec
 
+from crofter.core import CrofterError, ErrorCode
+
+from .addresses import is_relay_url, listening_address
 from .plan import Mode
 
 
@@ -24,5 +27,14 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nodes you do not trust may use the relay too; only in mode public."""
     relay_bytes_per_second: Annotated[int, msgspec.Meta(ge=65_536)] = 12_500_000
     """What the relay carries at most; one node may use half of it."""
-    peers: tuple[str, ...] = ()
-    """Nodes you trust: an id each, with the addresses it is reached at if you know them: ID@ip:port@ip:port."""
+
+    def __post_init__(self) -> None:
+        """Raises CONFIG_INVALID."""
+        for address in self.listen:
+            listening_address(address)
+        for address in self.relay_listen:
+            listening_address(address, "network.relay_listen")
+        for url in self.relays:
+            if not is_relay_url(url):
+                message = f"`{url}` is not a relay; write it as http://192.0.2.1:7412"
+                raise CrofterError(ErrorCode.CONFIG_INVALID, message, parameter="network.relays")

@@ -153,7 +153,7 @@ class Endpoint(Protocol):
         ...
 
     async def announce(self, addresses: tuple[str, ...]) -> None:
-        """From now on let peers try exactly these addresses too, beside the node's own: what others see it under."""
+        """Let peers try exactly these addresses too, beside the node's own: what others see it under. They are in `addresses` soon."""
         ...
 
     async def relay(self) -> str | None:

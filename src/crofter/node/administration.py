@@ -69,15 +69,8 @@ class NodeAdministration:
         self.providers = NodeProviders(parts.providers, parts.router)
         own_id, network = parts.identity.node_id, loaded.config.network
         self.reachability = NodeReachability(own_id, parts.peers, parts.relays, parts.people.standing, network)
-        self.network = NodeNetwork(
-            parts,
-            network,
-            lambda entries: self.change_setting("network.peers", ",".join(entries)),
-            self.reachability,
-        )
-        self.people = NodePeople(
-            parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, parts.peer_book.ids
-        )
+        self.network = NodeNetwork(parts, network, self.reachability)
+        self.people = NodePeople(parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, tuple)
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self._running: RunningNode | None = None
         self.token = new_secret()
@@ -237,7 +230,6 @@ class NodeAdministration:
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
-        self._parts.peer_book.update(self._config.config.network.peers)
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

@@ -169,7 +169,9 @@ def checked(key: str, value: object, place: str) -> object:
     if isinstance(value, str) and str(wanted).startswith("tuple"):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, wanted, strict=False)
+        converted = msgspec.convert(value, wanted, strict=False)
+        SECTIONS[section](**{name: converted})  # raises what no type can say of it
+        return converted
     except msgspec.ValidationError as error:
         choices = f"; it is one of {', '.join(map(str, get_args(wanted)))}" if get_origin(wanted) is Literal else ""
         message = f"{key} in {place} cannot be {value!r}: {str(error).lower()}{choices}"

@@ -7,7 +7,6 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable
 
 import anyio
 import anyio.to_thread
@@ -15,7 +14,6 @@ import anyio.to_thread
 from crofter.api import (
     NetworkState,
     NetworkStatus,
-    NewPeer,
     PathKind,
     PeerSummary,
     PingResult,
@@ -23,7 +21,7 @@ from crofter.api import (
     SentMessage,
     Traffic,
 )
-from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.core import CrofterError, NodeId
 from crofter.network import (
     MESSAGE,
     PING,
@@ -32,16 +30,14 @@ from crofter.network import (
     IrohTransport,
     Line,
     NetworkSettings,
-    PeerAddress,
     Ping,
     Pong,
     Received,
     TextMessage,
-    checked_address,
     printable,
 )
 from crofter.store import MessageRecord
-from crofter.trust import fingerprint, parse_node_id, readable_id
+from crofter.trust import fingerprint, readable_id
 
 from .parts import Parts
 from .reachability import NodeReachability
@@ -56,22 +52,13 @@ _SHOWN_MESSAGES = 200
 class NodeNetwork:
     """Answers `ping` and `message`; everything else that nodes ask each other is registered by whoever answers it."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        settings: NetworkSettings,
-        keep_peers: Callable[[tuple[str, ...]], object],
-        reachability: NodeReachability,
-    ) -> None:
-        """`keep_peers` writes the setting `network.peers`."""
+    def __init__(self, parts: Parts, settings: NetworkSettings, reachability: NodeReachability) -> None:
         self._peers = parts.peers
-        self._book = parts.peer_book
         self._people = parts.people
         self._whereabouts = parts.whereabouts
         self._messages = parts.messages
         self._identity = parts.identity
         self._settings = settings
-        self._keep_peers = keep_peers
         self._reachability = reachability
         self._state: NetworkState = "off" if settings.mode == "off" else "starting"
         self._problem = ""
@@ -116,22 +103,11 @@ class NodeNetwork:
 
     def peers(self) -> list[PeerSummary]:
         lines = {line.node_id: line for line in self._peers.lines()}
-        known = [*(person.node_id for person in self._people.all()), *self._book.ids()]
+        known = (person.node_id for person in self._people.all())
         return [self._summary(node_id, lines.get(node_id)) for node_id in dict.fromkeys((*known, *lines))]
 
-    def add_peer(self, new: NewPeer) -> PeerSummary:
-        node_id = parse_node_id(new.id)
-        if node_id == self._identity.node_id:
-            raise CrofterError(ErrorCode.INVALID_REQUEST, "that is this node's own id", parameter="id")
-        addresses = tuple(map(checked_address, new.addresses))
-        self._keep_peers(self._book.entries_with(PeerAddress(node_id=node_id, addresses=addresses)))
-        if self._book.standing(node_id) != "trusted":
-            message = "network.peers is set by the environment or a flag, which win over what is written in the file"
-            raise CrofterError(ErrorCode.CONFLICT, message, parameter="network.peers")
-        return self._summary(node_id, self._line(node_id))
-
     async def ping(self, name: str) -> PingResult:
-        node_id = self._named(name)
+        node_id = self._people.find_id(name)
         connect_milliseconds = None
         if self._line(node_id) is None:
             connect_milliseconds, _ = await self._timed_ping(node_id)
@@ -149,7 +125,7 @@ class NodeNetwork:
         )
 
     async def send(self, name: str, text: str) -> SentMessage:
-        node_id = self._named(name)
+        node_id = self._people.find_id(name)
         message = TextMessage(message_id=secrets.token_bytes(16), text=text)
         await self._peers.call(node_id, MESSAGE, message, insist=True)
         return SentMessage(id=readable_id(node_id), fingerprint=fingerprint(node_id))
@@ -182,20 +158,12 @@ class NodeNetwork:
         await anyio.to_thread.run_sync(self._messages.add, record)
         return Received()
 
-    def _named(self, name: str) -> NodeId:
-        """Whom the owner means. Raises NOT_FOUND, CONFLICT, INVALID_REQUEST."""
-        wanted = name.strip().lower()
-        found = [peer for peer in self._book.all() if fingerprint(peer.node_id) == wanted]
-        if len(found) == 1:
-            return found[0].node_id
-        return self._people.find_id(name)
-
     def _line(self, node_id: NodeId) -> Line | None:
         return next((line for line in self._peers.lines() if line.node_id == node_id), None)
 
     def _summary(self, node_id: NodeId, line: Line | None) -> PeerSummary:
         person = self._people.get(node_id)
-        known = self._book.addresses_of(node_id) or self._whereabouts.addresses_of(node_id)
+        known = self._whereabouts.addresses_of(node_id)
         path = line.path() if line else None
         return PeerSummary(
             id=readable_id(node_id),

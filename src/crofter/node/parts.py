@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Peers, Relays, Rules, StaticBook
+from crofter.network import Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -49,7 +49,6 @@ class Parts:
     providers: Providers
     router: Router
     peers: Peers
-    peer_book: StaticBook
     relays: Relays
     messages: MessageRecords
     people: People
@@ -68,13 +67,8 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         registry.tidy()
         tunings = Tunings(TuningRecords(database), fingerprint(library_version()), config.engine.workload)
         providers = Providers(ProviderBook(ProviderRecords(database)), config.providers)
-        book = StaticBook(config.network.peers)
         pools = Pools(PoolRecords(database), identity)
-        people = People(
-            PeopleRecords(database),
-            identity.node_id,
-            is_vouched_for=lambda node_id: pools.is_member(node_id) or book.standing(node_id) == "trusted",
-        )
+        people = People(PeopleRecords(database), identity.node_id, is_vouched_for=pools.is_member)
         whereabouts = Whereabouts(people)
         relays = Relays(config.network.relays, config.network.mode)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
@@ -90,8 +84,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
-            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [book, whereabouts, relays]),
-            peer_book=book,
+            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [whereabouts, relays]),
             relays=relays,
             messages=MessageRecords(database),
             people=people,

@@ -22,7 +22,6 @@ LIVE_KEYS = frozenset(
         "hub.endpoint",
         "router.radius",
         "router.ceiling",
-        "network.peers",
     }
 )
 """Settings a running node follows at once."""

@@ -7,10 +7,9 @@ from typing import Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from crofter.core import NodeId
+from crofter.core import NODE_ID_BYTES, NodeId
 
 SEED_BYTES = 32
-NODE_ID_BYTES = 32
 
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]*")
 _SIGN_BIT = 0x80

@@ -10,9 +10,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.core import NODE_ID_BYTES, CrofterError, ErrorCode, NodeId
 
-from .identity import NODE_ID_BYTES, SEED_BYTES, Identity
+from .identity import SEED_BYTES, Identity
 
 _MAGIC = b"crofter identity "
 _VERSION = b"1"

@@ -2,11 +2,10 @@
 
 import re
 
-from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.core import NODE_ID_BYTES, CrofterError, ErrorCode, NodeId
 
 from .base58 import decode_base58, encode_base58
 from .bech32m import CHECKSUM_CHARACTERS, decode_bech32m, encode_bech32m
-from .identity import NODE_ID_BYTES
 
 _DID = "did:key:z"
 _MULTICODEC_ED25519 = b"\xed\x01"

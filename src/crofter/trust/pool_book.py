@@ -1,6 +1,7 @@
 """The pools this node owns, is in, or is invited to, kept in the store. Every change is on disk before it counts."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 import msgspec
@@ -73,10 +74,19 @@ class PoolBook:
         """Whom a pool makes trusted now, ourselves among them; none when the list has expired or we are only invited."""
         if pool.role == "owner":
             return frozenset({pool.owner, *(NodeId(bytes.fromhex(member)) for member in pool.members)})
-        known = self._lists.get(pool.pool_id)
-        if pool.role == "invited" or known is None or self._clock() >= known.paper.expires_at:
-            return frozenset()
-        return known.member_ids | {pool.owner}
+        known = self._holding(pool)
+        return known.member_ids | {pool.owner} if known else frozenset()
+
+    def is_member(self, node_id: NodeId) -> bool:
+        """Whether any of the pools makes this node trusted now. Asked for every message, so nothing is built for it."""
+        return any(self.is_in(pool, node_id) for pool in self._pools.values())
+
+    def is_in(self, pool: Pool, node_id: NodeId) -> bool:
+        """Whether it is one of `member_ids`."""
+        if pool.role == "owner":
+            return node_id == pool.owner or node_id.hex() in pool.members
+        known = self._holding(pool)
+        return known is not None and (node_id == pool.owner or node_id in known.member_ids)
 
     def expires_at(self, pool: Pool) -> float | None:
         """Until when its newest list holds; None if there is none that does."""
@@ -128,13 +138,16 @@ class PoolBook:
 
     def _read(self, pool: Pool) -> None:
         self._lists.pop(pool.pool_id, None)
-        if pool.newest is None:
-            return
-        try:
-            self._lists[pool.pool_id] = read_list(pool.newest, self._clock())
-        except ValueError:
-            # It expired while the node was off; a new one is asked for.
-            return
+        if pool.newest is not None:
+            # One that expired while the node was off is asked for anew.
+            with suppress(ValueError):
+                self._lists[pool.pool_id] = read_list(pool.newest, self._clock())
+
+    def _holding(self, pool: Pool) -> CheckedList | None:
+        """The list by which its owner vouches for the members now."""
+        known = self._lists.get(pool.pool_id)
+        holds = pool.role == "member" and known is not None and self._clock() < known.paper.expires_at
+        return known if holds else None
 
 
 def _less(papers: Iterable[tuple[str, _Paper]], member: NodeId) -> dict[str, _Paper]:

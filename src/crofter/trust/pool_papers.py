@@ -7,9 +7,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from crofter.core import NodeId
+from crofter.core import NODE_ID_BYTES, NodeId
 
-from .identity import NODE_ID_BYTES, Identity, is_signed
+from .identity import Identity, is_signed
 from .plan import MOST_NAME_CHARACTERS
 
 POOL_ID_BYTES = 16
@@ -110,9 +110,14 @@ def read_membership(membership: Membership) -> Invitation:
     return invitation
 
 
+def unchecked_list(members: Signed) -> MemberList:
+    """What a list claims: enough to pass over the many signatures of one that nobody needs. Raises ValueError if it is none."""
+    return _read(members.body, MemberList)
+
+
 def read_list(members: Signed, now: float) -> CheckedList:
     """A list that holds now. Raises ValueError, saying why, if it does not: unsigned, expired, or good for too long."""
-    paper = _read(members.body, MemberList)
+    paper = unchecked_list(members)
     if not is_signed(paper.owner, _LIST, members.body, members.signature):
         raise ValueError("the list is not its owner's")
     if now >= paper.expires_at or paper.issued_at > now + SKEW_SECONDS:

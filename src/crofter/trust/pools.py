@@ -28,6 +28,7 @@ from .pool_papers import (
     read_list,
     read_membership,
     signed_invitation,
+    unchecked_list,
 )
 
 MOST_POOLS = 48
@@ -56,7 +57,7 @@ class Pools:
 
     def is_member(self, node_id: NodeId) -> bool:
         """Whether any of our pools makes this node trusted now."""
-        return any(node_id in self.book.member_ids(pool) for pool in self.book.all())
+        return self.book.is_member(node_id)
 
     def create(self, name: str) -> Pool:
         """A pool of our own. Raises CONFLICT if one has the name or there are too many, INVALID_REQUEST for an empty name."""
@@ -174,15 +175,20 @@ class Pools:
     def asked(self, caller: NodeId, message: PoolAsk) -> PoolNews:
         """A member asks how the pool is. Raises FORBIDDEN for others, as if there were no such pool."""
         pool = self.book.get(message.pool_id)
-        if pool is None or caller not in self.book.member_ids(pool):
+        if pool is None or not self.book.is_in(pool, caller):
             raise _refusal("there is no such pool")
         return self._current(pool)
 
     def heard(self, message: PoolNews) -> None:
-        """A list, from whoever: its owner's signature counts. Older ones change nothing. Raises FORBIDDEN for one that does not hold."""
+        """A list, from whoever: its owner's signature counts. Old ones change nothing. Raises FORBIDDEN for one that does not hold."""
+        claimed = _checked(lambda: unchecked_list(message.members))
+        pool = self.book.get(claimed.pool_id)
+        # Before the signatures, which are up to 129.
+        if pool is None or pool.role == "owner" or pool.owner != claimed.owner:
+            return
         checked = _checked(lambda: read_list(message.members, self._clock()))
-        paper, pool = checked.paper, self.book.get(checked.paper.pool_id)
-        if pool is None or pool.role == "owner" or pool.owner != paper.owner or paper.version <= pool.version:
+        paper = checked.paper
+        if paper.version <= pool.version:
             return
         if self._own_id in checked.member_ids:
             self.book.keep(

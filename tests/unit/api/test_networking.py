@@ -18,8 +18,6 @@ async def owner(method: str, path: str, body: object = None) -> Reply:
     [
         ("GET", "/network", None, 200),
         ("GET", "/peers", None, 200),
-        ("POST", "/peers", {"id": "croft1-x", "addresses": ["192.0.2.1:1"]}, 201),
-        ("POST", "/peers", {"addresses": []}, 400),
         ("POST", "/peers/peer-peer/ping", None, 200),
         ("POST", "/peers/else/ping", None, 503),
         ("POST", "/peers/peer-peer/messages", {"text": "Hello."}, 200),

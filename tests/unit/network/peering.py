@@ -17,12 +17,12 @@ from crofter.network import (
     PeerAddress,
     Peers,
     Rules,
-    Standing,
     StreamKind,
     Transport,
     Who,
 )
 from crofter.network.kinds import Direction
+from crofter.trust import Standing
 from tests.unit.network.conftest import PATIENCE_SECONDS, secret
 
 
@@ -45,13 +45,13 @@ def kind(name: str, who: Who = "anyone", per_minute: int = 100_000, bytes_per_mi
 
 ECHO, FAIL, WAIT = kind("echo"), kind("fail"), kind("wait")
 RARE, COSTLY = kind("rare", per_minute=8), kind("costly", bytes_per_minute=4_000)
-PUBLIC, KNOWN, TRUSTED = kind("public", "public"), kind("known", "known"), kind("trusted", "trusted")
+PUBLIC, TRUSTED = kind("public", "public"), kind("trusted", "trusted")
 MUTE = kind("mute")
 COUNT = StreamKind(name="count", request=Say, reply=Say, who="anyone", most_bytes=1_000, per_minute=10_000)
 TENSORS = StreamKind(
     name="tensors", request=Say, reply=bytes, who="anyone", most_bytes=2**20, per_minute=10_000, priority=BULK
 )
-KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, KNOWN, TRUSTED, MUTE, COUNT, TENSORS)
+KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, TRUSTED, MUTE, COUNT, TENSORS)
 
 
 class Book:
@@ -78,7 +78,7 @@ class Node:
         self.ended = anyio.Event()
         self.waiting = anyio.Event()
         self.peers = Peers(Rules(mode=mode, standing=self.standing), [self.book], KINDS)
-        for each in (ECHO, RARE, COSTLY, PUBLIC, KNOWN, TRUSTED):
+        for each in (ECHO, RARE, COSTLY, PUBLIC, TRUSTED):
             self.peers.serve(each, self.echo)
         self.peers.serve(FAIL, self.fail)
         self.peers.serve(WAIT, self.wait)

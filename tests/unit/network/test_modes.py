@@ -5,9 +5,10 @@ from typing import get_args
 
 import pytest
 
-from crofter.network.kinds import Standing, Who
-from crofter.network.plan import Layer, Mode, is_near, may_use, refusal
+from crofter.network.kinds import Who
+from crofter.network.plan import Layer, Mode, may_use, refusal
 from crofter.network.wire import KINDS
+from crofter.trust import Standing
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
@@ -35,7 +36,6 @@ def test_who_may_ask(mode: Mode) -> None:
     for standing in ("stranger", "pending", "trusted"):
         assert allowed(mode, "anyone", standing)
         assert allowed(mode, "public", standing) == (mode == "public" or standing == "trusted")
-        assert allowed(mode, "known", standing) == (standing != "stranger")
         assert allowed(mode, "trusted", standing) == (standing == "trusted")
 
 
@@ -65,15 +65,3 @@ def test_layers_of_each_mode() -> None:
     assert [mode for mode in MODES if may_use(mode, "mdns")] == ["lan", "offline", "public"]
     assert not may_use("offline", "relays")
     assert not may_use("offline", "exchange")
-
-
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1:1", "192.168.1.5:7412", "[fe80::1%eth0]:7412", "[::1]:7412", "10.1.2.3:4"]
-)
-def test_near(address: str) -> None:
-    assert is_near(address)
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8:1", "[2600::1]:7412", "https://relay.example", "", "0.0.0.0:1", "x:1"])
-def test_not_near(address: str) -> None:
-    assert not is_near(address)

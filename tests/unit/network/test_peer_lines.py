@@ -6,8 +6,9 @@ import anyio
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.network import Conditions, MemoryNetwork, Standing
+from crofter.network import Conditions, MemoryNetwork
 from crofter.network.plan import LONGEST_REDIAL_SECONDS, redial_seconds, replaces
+from crofter.trust import Standing
 from tests.unit.network.peering import COUNT, ECHO, WAIT, Node, Say, outcomes, running
 from tests.virtual_time import VIRTUAL_TIME
 

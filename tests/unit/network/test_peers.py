@@ -12,7 +12,6 @@ from tests.unit.network.peering import (
     COUNT,
     ECHO,
     FAIL,
-    KNOWN,
     MUTE,
     PUBLIC,
     RARE,
@@ -162,11 +161,11 @@ async def test_strangers_get_only_what_is_for_anyone(transport: Transport) -> No
     one, other = Node(1), Node(2)
     async with running(transport, one, other):
         one.standings[other.id] = "trusted"
-        for kind in (PUBLIC, KNOWN, TRUSTED):
+        for kind in (PUBLIC, TRUSTED):
             assert (await refused(one.peers.call(other.id, kind, Say()))).code is ErrorCode.PEER_REFUSED
         assert await one.peers.call(other.id, ECHO, Say("x")) == Say("x")
         other.standings[one.id] = "pending"
-        assert await one.peers.call(other.id, KNOWN, Say("y")) == Say("y")
+        assert await one.peers.call(other.id, ECHO, Say("y")) == Say("y")
         assert (await refused(one.peers.call(other.id, TRUSTED, Say()))).code is ErrorCode.PEER_REFUSED
         other.standings[one.id] = "trusted"
         assert await one.peers.call(other.id, TRUSTED, Say("z")) == Say("z")

@@ -1,4 +1,4 @@
-"""The node among others, as its owner has it: off at first, peers written into the settings, a failed start said and survived."""
+"""The node among others, as its owner has it: off at first, people kept with their addresses, a failed start said and survived."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from crofter.api import NewPeer
+from crofter.api import NewPerson
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home
 from crofter.node.administration import NodeAdministration
-from crofter.node.config import load_config, read_file
+from crofter.node.config import load_config
 from crofter.node.parts import make_parts
 from crofter.trust import Identity, fingerprint, readable_id
 
@@ -49,26 +49,20 @@ async def test_fresh_node_binds_nothing(home: Home) -> None:
         assert await code_of_ping(node, readable_id(PEER)) is ErrorCode.OFFLINE
 
 
-async def test_peer_that_is_added_is_trusted_at_once_and_after_a_restart(home: Home) -> None:
+async def test_who_is_asked_while_off_is_kept_with_addresses_and_the_owner_hears_what_to_do(home: Home) -> None:
     async with owned_node(home) as node:
-        added = node.network.add_peer(NewPeer(id=readable_id(PEER), addresses=("192.0.2.1:7412",)))
-        assert (added.standing, added.known_addresses, added.path) == ("trusted", ("192.0.2.1:7412",), "")
-    assert read_file(home.config_file)["network.peers"] == [f"{readable_id(PEER)}@192.0.2.1:7412"]
+        asked = await node.people.add(NewPerson(id=readable_id(PEER), addresses=("192.0.2.1:7412",)))
+        assert (asked.state, "network.mode" in asked.problem) == ("asked", True)
+        [peer] = node.network.peers()
+        assert (peer.standing, peer.known_addresses, peer.path) == ("pending", ("192.0.2.1:7412",), "")
     async with owned_node(home) as node:
-        assert node.network.peers() == [added]
-
-
-async def test_peers_that_a_flag_decides_cannot_be_added_to(home: Home) -> None:
-    async with owned_node(home, peers=()) as node:
-        with pytest.raises(CrofterError) as caught:
-            node.network.add_peer(NewPeer(id=readable_id(PEER)))
-        assert caught.value.code is ErrorCode.CONFLICT
+        assert node.network.peers() == [peer]
 
 
 async def test_peers_are_named_by_fingerprint_or_id(home: Home) -> None:
     async with owned_node(home) as node:
         assert await code_of_ping(node, fingerprint(PEER)) is ErrorCode.NOT_FOUND
-        node.network.add_peer(NewPeer(id=readable_id(PEER)))
+        await node.people.add(NewPerson(id=readable_id(PEER)))
         assert await code_of_ping(node, fingerprint(PEER)) is ErrorCode.OFFLINE
         assert await code_of_ping(node, readable_id(PEER)[:-1]) is ErrorCode.INVALID_REQUEST
 
@@ -77,7 +71,7 @@ async def test_peers_are_named_by_fingerprint_or_id(home: Home) -> None:
 async def test_what_is_no_address_is_refused_and_not_kept(home: Home, addresses: tuple[str, ...]) -> None:
     async with owned_node(home) as node:
         with pytest.raises(CrofterError) as caught:
-            node.network.add_peer(NewPeer(id=readable_id(PEER), addresses=addresses))
+            await node.people.add(NewPerson(id=readable_id(PEER), addresses=addresses))
         assert caught.value.code is ErrorCode.INVALID_REQUEST
         assert node.network.peers() == []
 

@@ -9,8 +9,14 @@ import pytest
 from crofter.api import NewPerson, PersonChange, TypedCode
 from crofter.core import CrofterError, ErrorCode
 from tests.unit.node.neighbours import Neighbour, on, paired, street
+from tests.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
 
 
 @pytest.fixture

@@ -44,6 +44,14 @@ def test_a_wrong_value_changes_nothing(home: Home) -> None:
     assert not home.config_file.exists()
 
 
+@pytest.mark.parametrize("text", ["7412", "[0.0.0.0:7412]", "home:7412", "0.0.0.0:7412,x"])
+def test_what_no_node_can_listen_on_is_not_written(home: Home, text: str) -> None:
+    with pytest.raises(CrofterError) as refused:
+        change_stored_setting(home, "network.listen", text)
+    assert (refused.value.code, refused.value.parameter) == (ErrorCode.CONFIG_INVALID, "network.listen")
+    assert not home.config_file.exists()
+
+
 def test_an_unknown_setting_is_not_found(home: Home) -> None:
     with pytest.raises(CrofterError) as refused:
         change_stored_setting(home, "api.prot", "1")
@@ -54,4 +62,4 @@ def test_an_unknown_setting_is_not_found(home: Home) -> None:
 def test_names_the_hub_peers_and_the_radius_change_a_running_node(home: Home) -> None:
     live = {setting.key for setting in stored_settings(home) if not setting.restart_needed}
     hub, router = {"hub.offline", "hub.endpoint"}, {"router.radius", "router.ceiling"}
-    assert live == {"node.default_model", "node.name", "network.peers"} | hub | router
+    assert live == {"node.default_model", "node.name"} | hub | router

@@ -377,3 +377,11 @@ def test_pools_are_found_by_name_or_id_and_names_of_ones_own_differ(world: World
     other = world.mallory.pools.create("home")
     world.carry(world.mallory, [world.mallory.pools.invite(other, world.ada.node_id)])
     assert pool.pool_id.hex() in refused(lambda: world.ada.pools.book.find("home"), ErrorCode.CONFLICT)
+
+
+def test_list_of_a_pool_that_nobody_here_knows_is_passed_over_unread(world: World) -> None:
+    world.admit(world.bob)
+    [before] = world.bob.pools.book.all()
+    paper = member_list(world, owner=world.mallory, pool_id=bytes(16))
+    world.bob.pools.heard(PoolNews(members=Signed(signed_list(world.mallory.identity, paper).body, bytes(64))))
+    assert world.bob.pools.book.all() == [before]

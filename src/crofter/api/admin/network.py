@@ -2,7 +2,7 @@
 
 from crofter.api.asgi import App
 from crofter.api.call import Call
-from crofter.api.networking import MessageText, NewPeer
+from crofter.api.networking import MessageText
 from crofter.api.replies import JsonReply, until_disconnect
 from crofter.api.services import Services
 
@@ -18,9 +18,6 @@ class NetworkRoutes:
 
     async def peers(self, _: Call) -> App:
         return JsonReply(self._network.peers())
-
-    async def add_peer(self, call: Call) -> App:
-        return JsonReply(self._network.add_peer(await call.body(NewPeer)), status=201)
 
     async def ping(self, call: Call) -> App:
         return JsonReply(await until_disconnect(call.receive, lambda: self._network.ping(call.name)))

@@ -250,13 +250,6 @@ _NETWORK = (
     _own(
         "/peers",
         GET=Operation(summary="The nodes that are known or connected.", reply=list[networking.PeerSummary]),
-        POST=Operation(
-            summary="Trust a node.",
-            body=networking.NewPeer,
-            reply=networking.PeerSummary,
-            status=201,
-            refusals=(409,),
-        ),
     ),
     _own(
         "/peers/{name}/ping",

@@ -2,7 +2,7 @@
 
 import click
 
-from crofter.api import NewPeer, PeerSummary
+from crofter.api import PeerSummary
 from crofter.cli.client import connect
 from crofter.cli.output import duration, print_json, print_table, say
 from crofter.node import Home
@@ -24,26 +24,6 @@ def peers_command(context: click.Context, as_json: bool) -> None:
         return
     titles = ("NAME", "NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
     print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter pair` says how to get one.")
-
-
-@peers_command.command("add")
-@click.argument("id_text", metavar="ID")
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def add(id_text: str, addresses: tuple[str, ...], as_json: bool) -> None:
-    """Trust a node from now on; its owner shows its id with `crofter id`. Its owner has to trust this one too.
-
-    An ADDRESS is ip:port, as `crofter network status` shows it over there. Without one the node is reached when it connects by itself.
-    """
-    with connect(Home.from_environment()) as client:
-        peer = client.admin.add_peer(NewPeer(id=id_text, addresses=addresses))
-        state = client.admin.network().state
-    if as_json:
-        print_json(peer)
-        return
-    say(f"{peer.fingerprint} is trusted now.")
-    if state == "off":
-        say("this node is not on the network yet: `crofter config set network.mode private`, then start it again.")
 
 
 for _command in COMMANDS:

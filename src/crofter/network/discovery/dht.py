@@ -13,12 +13,13 @@ import anyio
 import msgspec
 
 from crofter.core import CrofterError, NodeId
+from crofter.network.addresses import is_same_host
 from crofter.network.kinds import Caller
 from crofter.network.records import SignedRecord, accept_record
 
 from .messages import MOST_RECORDS, Find, Found, Provide, Provided
 from .providers import ProvidedKeys
-from .routing import BUCKET_SIZE, KEY_BYTES, RoutingTable, closest, host_of, node_key
+from .routing import BUCKET_SIZE, KEY_BYTES, RoutingTable, closest, node_key
 
 PARALLEL = 3
 ASK_SECONDS = 2.5
@@ -184,7 +185,7 @@ class Dht:
         signed = self._accepted(content)
         if signed is None or signed.record.node_id != caller.node_id:
             return
-        if host_of(caller.address) in map(host_of, signed.record.addresses):
+        if is_same_host(caller.address, signed.record.addresses):
             self.table.offer(signed)
 
     def _accepted(self, content: bytes) -> SignedRecord | None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 import anyio
 import msgspec
 
-from crofter.core import NodeId
+from crofter.core import NODE_ID_BYTES, NodeId
+from crofter.network.addresses import Reach, split_address, within_reach
 from crofter.network.plan import Mode, may_use
-from crofter.network.records import MAXIMUM_ADDRESSES, NETWORK_TAG_BYTES, NODE_ID_BYTES, Reach, within_reach
+from crofter.network.records import MAXIMUM_ADDRESSES, NETWORK_TAG_BYTES
 from crofter.network.transport import PeerAddress
 
 from .cache import Here
@@ -131,14 +132,15 @@ class LocalNetwork:
         from zeroconf.asyncio import AsyncServiceInfo
 
         # One service has one port: that of the first address, and with it the addresses that share it.
-        port = addresses[0].rpartition(":")[2]
-        hosts = [each.rpartition(":")[0].strip("[]") for each in addresses if each.rpartition(":")[2] == port]
+        places = [split_address(each) for each in addresses]
+        port = places[0][1]
+        hosts = [str(ip) for ip, its_port in places if its_port == port]
         name = self._here.own_id.hex()[:_NAME_CHARACTERS]
         # The machine's own name would tell everybody on the network whose it is.
         return AsyncServiceInfo(
             SERVICE,
             f"{name}.{SERVICE}",
-            port=int(port),
+            port=port,
             server=f"{name}.local.",
             parsed_addresses=hosts,
             properties={"id": self._here.own_id.hex(), "net": self._here.network.hex(), "v": _VERSION},

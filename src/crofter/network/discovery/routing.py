@@ -7,11 +7,11 @@ from one place cannot take the table over. Only nodes that have answered, or com
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address
 
 import msgspec
 
 from crofter.core import NodeId
+from crofter.network.addresses import host_of
 from crofter.network.records import SignedRecord
 
 BUCKET_SIZE = 16
@@ -112,11 +112,6 @@ def closest(records: Iterable[SignedRecord], key: bytes, most: int) -> list[Sign
     return sorted(records, key=lambda signed: distance(node_key(signed.record.node_id), key))[:most]
 
 
-def host_of(address: str) -> str:
-    """`ip` of `ip:port` or `[ip]:port`."""
-    return address.rpartition(":")[0].strip("[]")
-
-
 def subnet_of(signed: SignedRecord) -> str | None:
     """The network of the first address that is not of a home or this machine: /24, or /48 of IPv6. None: at home anybody may be many."""
     return next((subnet for address in signed.record.addresses if (subnet := _subnet(address)) is not None), None)
@@ -124,5 +119,5 @@ def subnet_of(signed: SignedRecord) -> str | None:
 
 @lru_cache(maxsize=4_096)
 def _subnet(address: str) -> str | None:
-    ip = ip_address(host_of(address))
+    ip = host_of(address)
     return f"{ip.version}:{int(ip) >> (8 if ip.version == 4 else 80):x}" if ip.is_global else None

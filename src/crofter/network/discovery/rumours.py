@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from crofter.core import NodeId
-from crofter.network.records import NODE_ID_BYTES
+from crofter.core import NODE_ID_BYTES, NodeId
 from crofter.trust import Identity, is_signed
 
 MAXIMUM_RUMOUR_BYTES = 1_400

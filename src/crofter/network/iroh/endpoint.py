@@ -11,12 +11,13 @@ from anyio.abc import TaskGroup
 from iroh import IrohError
 
 from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.network.addresses import host_of
 from crofter.network.arrivals import Arrivals
 from crofter.network.transport import BindOptions, PeerAddress
 
 from .connection import IrohConnection
 from .errors import bind_error, dial_error
-from .sockets import host_of, socket_plans
+from .sockets import socket_plans
 
 _logger = logging.getLogger("crofter.network")
 

@@ -1,23 +1,11 @@
 """Which sockets iroh is told to open. It opens all interfaces of every address family it is told nothing about. Pure."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from crofter.core import CrofterError, ErrorCode
+from crofter.network.addresses import host_of, listening_address
 
 _LOOPBACK = {4: "127.0.0.1:0", 6: "[::1]:0"}
-
-
-def host_of(address: str) -> IPv4Address | IPv6Address:
-    """The IP of `ip:port` or `[ip]:port`. Raises CONFIG_INVALID."""
-    host, colon, port = address.rpartition(":")
-    try:
-        if not colon or not 0 <= int(port) <= 65535:
-            raise ValueError(port)
-        return ip_address(host.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        message = f"`{address}` is not an address to listen on; write it as 192.0.2.1:4433 or [2001:db8::1]:4433"
-        raise CrofterError(ErrorCode.CONFIG_INVALID, message) from None
 
 
 def socket_plans(addresses: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -25,7 +13,7 @@ def socket_plans(addresses: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     that lack a family, without that one's loopback and wildcard. An address that somebody chose is never dropped."""
     if not addresses:
         raise CrofterError(ErrorCode.CONFIG_INVALID, "the node has no address to listen on")
-    missing = {4, 6} - {host_of(address).version for address in addresses}
+    missing = {4, 6} - {host_of(listening_address(address)).version for address in addresses}
     yield (*addresses, *(_LOOPBACK[family] for family in sorted(missing)))
     for family in (6, 4):
         rest = tuple(address for address in addresses if not _needs_only(family, address))

@@ -5,6 +5,7 @@ more than whom to ask and at which UDP port of the same host, and the question i
 """
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import anyio.to_thread
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.network.addresses import Ip, join_address, split_address
 from crofter.network.transport import PeerAddress
 from crofter.trust import parse_node_id, readable_id
 
@@ -32,7 +34,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
 
 def observer_text(node_id: NodeId, addresses: Iterable[str]) -> bytes:
     """What this node says there; `addresses` are its endpoint's own, of which only the ports are for everybody."""
-    ports = tuple(dict.fromkeys(int(address.rpartition(":")[2]) for address in addresses))[:_MOST_PORTS]
+    ports = tuple(dict.fromkeys(split_address(address)[1] for address in addresses))[:_MOST_PORTS]
     return msgspec.json.encode(Observer(id=readable_id(node_id), ports=ports))
 
 
@@ -52,11 +54,10 @@ async def find_observer(relay_url: str) -> PeerAddress:
     except (msgspec.MsgspecError, CrofterError) as error:
         message = f"the relay {relay_url} does not say who serves it"
         raise CrofterError(ErrorCode.PEER_FAILED, message) from error
-    written = f"[{host}]" if ":" in host else host
-    return PeerAddress(node_id=node_id, addresses=tuple(f"{written}:{port}" for port in said.ports))
+    return PeerAddress(node_id=node_id, addresses=tuple(join_address(host, port) for port in said.ports))
 
 
-def _fetch(relay_url: str) -> tuple[str, bytes]:
+def _fetch(relay_url: str) -> tuple[Ip, bytes]:
     """The address that answered, and what it said."""
     import http.client
 
@@ -65,7 +66,7 @@ def _fetch(relay_url: str) -> tuple[str, bytes]:
     connection = kind(parts.hostname or "", parts.port, timeout=_SECONDS)
     try:
         connection.connect()
-        host = str(connection.sock.getpeername()[0])
+        host = ip_address(connection.sock.getpeername()[0])
         connection.request("GET", "/observer")
         response = connection.getresponse()
         if response.status != http.client.OK:

@@ -5,12 +5,13 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import anyio
 
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.network.iroh.sockets import host_of
+from crofter.network.addresses import join_address, split_address
 
 from .plan import MOST_UNPROVEN, Budget, RelayRules
 from .switch import RelayCounts, Switch
@@ -55,7 +56,7 @@ class RelayServer:
 
         listeners = [_listener(address) for address in self._wanted]
         servers = [await loop.create_server(connection, sock=listener) for listener in listeners]
-        self.addresses = tuple(map(_written, listeners))
+        self.addresses = tuple(map(_address, listeners))
         _logger.info("a relay is served", extra={"addresses": self.addresses})
         ready()
         try:
@@ -79,7 +80,7 @@ class RelayServer:
 
 
 def _listener(address: str) -> socket.socket:
-    host, port = host_of(address), int(address.rpartition(":")[2])
+    host, port = split_address(address)
     listener = socket.socket(socket.AF_INET6 if host.version == 6 else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -98,6 +99,6 @@ def _listener(address: str) -> socket.socket:
     return listener
 
 
-def _written(listener: socket.socket) -> str:
+def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return join_address(ip_address(host), port)

@@ -27,7 +27,7 @@ def anyio_backend() -> object:
 
 
 def caller(node_id: NodeId, address: str = "", *, relayed: bool = False) -> Caller:
-    return Caller(node_id=node_id, standing="stranger", radius="public", address=address, relayed=relayed)
+    return Caller(node_id=node_id, standing="stranger", address=address, relayed=relayed)
 
 
 def address(number: int) -> str:

@@ -34,7 +34,7 @@ def exchange_of(
 
 def caller(number: int, radius: Radius = "public") -> Caller:
     standing: Standing = "trusted" if radius == "trusted" else "stranger"
-    return Caller(node_id=node(number), standing=standing, radius=radius, address="", relayed=False)
+    return Caller(node_id=node(number), standing=standing, address="", relayed=False)
 
 
 def reached(cache: PeerCache, *numbers: int) -> None:
