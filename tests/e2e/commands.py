@@ -14,6 +14,7 @@ class Commands:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.program = (sys.executable, "-m", "crofter")
+        """What every command line begins with."""
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")},
             "CROFTER_HOME": str(home),
