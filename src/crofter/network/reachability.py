@@ -79,7 +79,7 @@ def explained(verdict: Verdict, *, relay: str | None) -> tuple[str, str]:
         return f"seen as {seen} by {verdict.observers}", "two observers on different machines tell what the router does"
     return (
         "nobody has said yet under which address this node is seen",
-        "set network.relays to the relay of somebody you trust: beside it is an observer",
+        "add the relay of somebody you trust to network.relays: beside it is an observer",
     )
 
 

@@ -57,6 +57,8 @@ class NodeReachability:
         self._standing = standing
         self._mode = settings.mode
         self._verdict = Verdict()
+        self._own: tuple[str, ...] = ()
+        """The machine's own addresses when the verdict was reached."""
         self._problems: dict[str, str] = {}
         """By the URL of the relay."""
         self._served_problem = ""
@@ -117,13 +119,12 @@ class NodeReachability:
 
     async def _look(self) -> None:
         """Ask at the start, every so often, and whenever the machine's addresses change."""
-        asked_with: tuple[str, ...] = ()
         asked_at = float("-inf")
         while True:
             self._relays.connected = await self._peers.relay()
             own = tuple(sorted(set(self._peers.addresses()) - set(self._verdict.announce)))
-            if own and (own != asked_with or anyio.current_time() - asked_at >= _EVERY_SECONDS):
-                asked_with, asked_at = own, anyio.current_time()
+            if own and (own != self._own or anyio.current_time() - asked_at >= _EVERY_SECONDS):
+                asked_at = anyio.current_time()
                 await self.ask(own)
             await anyio.sleep(_LOOK_SECONDS)
 
@@ -135,10 +136,12 @@ class NodeReachability:
                 tasks.start_soon(self._ask_beside, url, found, name="observer")
             self._ask_others(tasks, found)
         verdict = judged(found, own)
+        if not verdict.observers and own == self._own:
+            return  # nobody to ask now: what was seen last is more likely than nothing
         if verdict != self._verdict:
             _logger.info("how this node is seen", extra={"nat": verdict.kind, "seen_as": verdict.seen})
         await self._peers.announce(verdict.announce)
-        self._verdict = verdict
+        self._verdict, self._own = verdict, own
 
     def _ask_others(self, tasks: TaskGroup, found: list[Sighting]) -> None:
         """If there are too few relays: nodes that are trusted and connected see as much."""

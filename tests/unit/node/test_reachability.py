@@ -96,6 +96,18 @@ async def test_what_both_observers_see_is_announced_and_what_they_do_not_agree_o
         assert here.peers.addresses() == here.own_addresses
 
 
+async def test_what_was_seen_last_holds_while_nobody_can_be_asked_and_the_machine_stays_where_it_is() -> None:
+    here = Here()
+    async with here.online():
+        await here.ask()
+        for observer in here.observers:
+            observer.sees = ""
+        await here.ask()
+        assert here.own.status().nat == "mapped"
+        await here.own.ask(("10.0.0.200:1",))
+        assert (here.own.status().nat, here.peers.addresses()) == ("unknown", here.own_addresses)
+
+
 async def test_an_observer_that_sees_nothing_or_nonsense_counts_for_nothing() -> None:
     here = Here()
     async with here.online():

@@ -76,17 +76,18 @@ class IrohEndpoint:
             raise dial_error(error) from error
 
     async def announce(self, addresses: tuple[str, ...]) -> None:
-        for stale in set(self._announced) - set(addresses):
-            await self._endpoint.remove_external_addr(stale)
-        for new in set(addresses) - set(self._announced):
-            await self._endpoint.add_external_addr(new)
-        self._announced = addresses
+        before, self._announced = self._announced, addresses
+        with contextlib.suppress(IrohError):  # closed meanwhile
+            for stale in set(before) - set(addresses):
+                await self._endpoint.remove_external_addr(stale)
+            for new in set(addresses) - set(before):
+                await self._endpoint.add_external_addr(new)
 
     async def relay(self) -> str | None:
         if not self._options.relay_urls:
             return None
         # The address keeps the relay's URL after the relay has died; `online` waits for one that answers.
-        with anyio.move_on_after(_RELAY_SECONDS):
+        with anyio.move_on_after(_RELAY_SECONDS), contextlib.suppress(IrohError):
             await self._endpoint.online()
             return self._endpoint.addr().relay_url()
         return None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import cast
 
 from websockets.datastructures import Headers
-from websockets.frames import BINARY, DATA_OPCODES, CloseCode, Frame
+from websockets.frames import DATA_OPCODES, CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
@@ -150,7 +150,7 @@ class RelayConnection(asyncio.Protocol):
         if frame.opcode not in DATA_OPCODES:
             return  # answered by the library
         try:
-            if frame.opcode is not BINARY or not frame.fin:
+            if frame.opcode is not Opcode.BINARY or not frame.fin:
                 raise ValueError("not one whole binary message")
             if self._node_id is None:
                 self._prove(bytes(frame.data))

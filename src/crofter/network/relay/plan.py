@@ -33,9 +33,14 @@ class RelayRules(msgspec.Struct, frozen=True, kw_only=True):
     """For all clients together; one may use half of it."""
 
 
+def is_allowed(standing: Standing, *, for_everyone: bool) -> bool:
+    """Whether a node may use the relay at all."""
+    return standing == "trusted" or (for_everyone and standing != "blocked")
+
+
 def refusal(standing: Standing, *, for_everyone: bool, clients: int, strangers: int) -> str | None:
     """Why a node may not use the relay now, beside so many others; None: it may."""
-    if standing != "trusted" and (standing == "blocked" or not for_everyone):
+    if not is_allowed(standing, for_everyone=for_everyone):
         return "this relay is not for you"
     if clients >= MOST_CLIENTS or (standing != "trusted" and strangers >= MOST_STRANGERS):
         return "this relay has as many clients as it takes"

@@ -5,6 +5,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -54,23 +55,23 @@ class RelayServer:
             self._make_room(desk.unproven())
             return RelayConnection(desk)
 
-        listeners = [_listener(address) for address in self._wanted]
-        servers = [await loop.create_server(connection, sock=listener) for listener in listeners]
-        self.addresses = tuple(map(_address, listeners))
-        _logger.info("a relay is served", extra={"addresses": self.addresses})
-        ready()
-        try:
-            while True:
-                await anyio.sleep(_REVIEW_SECONDS)
-                switch.review()
+        with ExitStack() as listening:
+            listeners = [listening.enter_context(_listener(address)) for address in self._wanted]
+            for listener in listeners:
+                listening.callback((await loop.create_server(connection, sock=listener)).close)
+            self.addresses = tuple(map(_address, listeners))
+            _logger.info("a relay is served", extra={"addresses": self.addresses})
+            ready()
+            try:
+                while True:
+                    await anyio.sleep(_REVIEW_SECONDS)
+                    switch.review()
+                    for each in list(desk.open):
+                        each.review()
+            finally:
+                self.addresses = ()
                 for each in list(desk.open):
-                    each.review()
-        finally:
-            self.addresses = ()
-            for server in servers:
-                server.close()
-            for each in list(desk.open):
-                each.farewell()
+                    each.farewell()
 
     def _make_room(self, unproven: "list[RelayConnection]") -> None:
         """Who has not said who he is goes when others come: honest ones need milliseconds for it."""

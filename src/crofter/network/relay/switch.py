@@ -7,7 +7,7 @@ import msgspec
 from crofter.core import NodeId
 
 from .frames import Datagrams, Ping, delivered, gone, pong, read_frame, status
-from .plan import RelayRules, refusal
+from .plan import RelayRules, is_allowed, refusal
 
 _MOST_PER_NODE = 2
 _MOST_TOLD = 64
@@ -56,21 +56,19 @@ class Switch:
         self._counts = counts
         self._clients: dict[NodeId, list[Client]] = {}
         """The last one is in use; another may wait behind it."""
+        self._strangers: set[NodeId] = set()
+        """Of the clients, those who were not trusted when they came."""
         self._told: dict[NodeId, set[NodeId]] = {}
 
     def refusal(self, node_id: NodeId) -> str | None:
-        """Why this node may not be here now; None: it may. Who is in does not count against itself."""
+        """Why this node may not come in now; None: it may. A connection that it has already does not count against it."""
         if node_id == self._own_id:
             return None
-        others = [other for other in self._clients if other != node_id]
-        strangers = 0
-        if self._rules.for_everyone:
-            strangers = sum(1 for other in others if self._rules.standing(other) != "trusted")
         return refusal(
             self._rules.standing(node_id),
             for_everyone=self._rules.for_everyone,
-            clients=len(others),
-            strangers=strangers,
+            clients=len(self._clients.keys() - {node_id}),
+            strangers=len(self._strangers - {node_id}),
         )
 
     def enter(self, node_id: NodeId, client: Client) -> None:
@@ -78,6 +76,8 @@ class Switch:
 
         The older one stays behind it: two copies of one node that threw each other out would do so without end.
         """
+        if self._rules.standing(node_id) != "trusted":
+            self._strangers.add(node_id)
         others = self._clients.setdefault(node_id, [])
         if others and others[-1].knows_status:
             others[-1].send(status(replaced=True))
@@ -98,6 +98,7 @@ class Switch:
                 clients[-1].send(status(replaced=False))
             return
         del self._clients[node_id]
+        self._strangers.discard(node_id)
         self._counts.clients = len(self._clients)
         for other in self._told.pop(node_id, ()):
             if there := self._clients.get(other):
@@ -116,7 +117,8 @@ class Switch:
     def review(self) -> None:
         """End those whom the owner has ceased to let in."""
         for node_id, clients in list(self._clients.items()):
-            if self.refusal(node_id) is not None:
+            allowed = is_allowed(self._rules.standing(node_id), for_everyone=self._rules.for_everyone)
+            if not allowed and node_id != self._own_id:
                 for client in list(clients):
                     client.end()
 
