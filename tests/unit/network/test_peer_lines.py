@@ -3,7 +3,6 @@
 from collections.abc import Awaitable
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
