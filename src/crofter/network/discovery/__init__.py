@@ -7,6 +7,7 @@ from .gossip import Gossip, Sending
 from .invite import Invite, read_invite, write_invite
 from .lan import LocalNetwork, Nearby
 from .messages import Find, Found, PeersOffered, PeersWanted, Provide, Provided, Told, Wanted
+from .own_record import OwnRecord
 from .routing import node_key
 from .rumours import Rumour
 
@@ -19,6 +20,7 @@ __all__ = [
     "Invite",
     "LocalNetwork",
     "Nearby",
+    "OwnRecord",
     "PeerCache",
     "PeerExchange",
     "PeersOffered",
