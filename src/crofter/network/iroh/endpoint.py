@@ -13,7 +13,9 @@ from iroh import IrohError
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.addresses import host_of
 from crofter.network.arrivals import Arrivals
+from crofter.network.protocol import protocol_name
 from crofter.network.transport import BindOptions, PeerAddress
+from crofter.trust import Identity
 
 from .connection import IrohConnection
 from .errors import bind_error, dial_error
@@ -21,7 +23,6 @@ from .sockets import socket_plans
 
 _logger = logging.getLogger("crofter.network")
 
-ALPN = b"crofter/1"
 _HANDSHAKE_SECONDS = 5.0
 _HANDSHAKES_AT_ONCE = 64
 _CLOSING_SECONDS = 3.0
@@ -65,8 +66,9 @@ class IrohEndpoint:
         try:
             node = iroh.EndpointId.from_bytes(peer.node_id)
             address = iroh.EndpointAddr(node, peer.relay_url, list(peer.addresses))
+            protocol = protocol_name(self._options.network_secret, peer.node_id)
             with anyio.fail_after(timeout_seconds):
-                return IrohConnection(await self._endpoint.connect(address, ALPN))
+                return IrohConnection(await self._endpoint.connect(address, protocol))
         except TimeoutError as error:
             message = f"the peer did not answer within {timeout_seconds:g} s"
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, message) from error
@@ -108,9 +110,10 @@ class IrohEndpoint:
 async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
     """The endpoint on exactly these addresses. Raises CrofterError; nothing is left open then."""
     relay = _relay_mode(options.relay_urls)
+    protocol = protocol_name(options.network_secret, Identity(secret_key).node_id)
     failure = CrofterError(ErrorCode.INTERNAL, "no way to listen was tried")
     for plan in socket_plans(options.addresses):
-        choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[ALPN])
+        choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[protocol])
         try:
             endpoint = await iroh.Endpoint.bind(choice)
         except IrohError as error:
