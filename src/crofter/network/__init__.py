@@ -38,11 +38,24 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
-from .wire import MESSAGE, PAIR, PAIR_CODE, PAIR_PROOF, PING, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
+from .wire import (
+    JOIN,
+    MESSAGE,
+    PAIR,
+    PAIR_CODE,
+    PAIR_PROOF,
+    PING,
+    POOL_ASK,
+    POOL_INVITE,
+    POOL_JOIN,
+    POOL_LEAVE,
+    POOL_NEWS,
+)
 
 __all__ = [
     "ABANDONED",
     "BULK",
+    "JOIN",
     "LIFETIME_SECONDS",
     "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",

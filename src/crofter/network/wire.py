@@ -8,6 +8,8 @@ from typing import Any
 from crofter.trust import (
     CodeHello,
     CodeProof,
+    Join,
+    Joined,
     PoolAsk,
     PoolHeard,
     PoolInvite,
@@ -36,6 +38,8 @@ PAIR = Kind(name="pair", request=Stance, reply=Stance, who="anyone", most_bytes=
 PAIR_CODE = Kind(name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8)
 PAIR_PROOF = Kind(name="pair-proof", request=CodeProof, reply=CodeProof, who="anyone", most_bytes=200, per_minute=8)
 
+JOIN = Kind(name="join", request=Join, reply=Joined, who="anyone", most_bytes=200, per_minute=12)
+
 POOL_INVITE = Kind(
     name="pool-invite", request=PoolInvite, reply=PoolHeard, who="trusted", most_bytes=1_000, per_minute=12
 )
@@ -55,6 +59,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     PAIR,
     PAIR_CODE,
     PAIR_PROOF,
+    JOIN,
     POOL_INVITE,
     POOL_JOIN,
     POOL_ASK,
