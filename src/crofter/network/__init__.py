@@ -2,6 +2,8 @@
 
 from .addresses import Reach, checked_address
 from .counts import Counts
+from .discovery import Invite, OwnRecord, read_invite, write_invite
+from .discovery.invite import NETWORK_SECRET_BYTES
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
@@ -62,6 +64,7 @@ __all__ = [
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
     "MESSAGE",
+    "NETWORK_SECRET_BYTES",
     "ORDINARY",
     "PAIR",
     "PAIR_CODE",
@@ -81,6 +84,7 @@ __all__ = [
     "Counts",
     "Endpoint",
     "FrameReader",
+    "Invite",
     "IrohTransport",
     "Kind",
     "Layer",
@@ -89,6 +93,7 @@ __all__ = [
     "MemoryNetwork",
     "Mode",
     "NetworkSettings",
+    "OwnRecord",
     "Path",
     "PeerAddress",
     "PeerRecord",
@@ -115,7 +120,9 @@ __all__ = [
     "network_tag",
     "owned",
     "printable",
+    "read_invite",
     "read_record",
     "send_frame",
     "sign_record",
+    "write_invite",
 ]

@@ -61,14 +61,17 @@ class InviteDesk:
         """Who came in by one."""
         return self._records.uses(invite.digest)
 
-    def revoke(self, name: str) -> InviteRecord:
-        """Let nobody in by it any more; who is in stays. Raises NOT_FOUND."""
+    def find(self, name: str) -> InviteRecord:
+        """The one that `invite_name` gives this name. Raises NOT_FOUND."""
         invite = next((invite for invite in self.all() if invite_name(invite) == name.strip().lower()), None)
         if invite is None:
             message = f"no invite of this node is called {name} (`crofter invite ls` lists them)."
             raise CrofterError(ErrorCode.NOT_FOUND, message, parameter="name")
-        self._records.remove(invite.digest)
         return invite
+
+    def revoke(self, invite: InviteRecord) -> None:
+        """Let nobody in by it any more; who is in stays."""
+        self._records.remove(invite.digest)
 
     def join(self, caller: NodeId, join: Join) -> Joined:
         """Say yes to whoever brings the token. Raises FORBIDDEN if it is none, or none any more.

@@ -1,5 +1,6 @@
 """Nodes with their people and pools, on a network in memory."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,12 +9,14 @@ import anyio
 
 from crofter.api import NewPerson
 from crofter.core import NodeId
-from crofter.network import BindOptions, MemoryNetwork, Peers, Rules
+from crofter.network import BindOptions, MemoryNetwork, OwnRecord, Peers, Rules, network_tag
+from crofter.node.inviting import NodeInvites
+from crofter.node.membership import Membership
 from crofter.node.people import NodePeople
 from crofter.node.pools import NodePools
 from crofter.node.whereabouts import Whereabouts
-from crofter.store import Database, PeopleRecords, PoolRecords
-from crofter.trust import Identity, People, Pools, readable_id
+from crofter.store import Database, InviteRecords, NetworkRecords, PeopleRecords, PoolRecords
+from crofter.trust import Identity, InviteDesk, People, Pools, readable_id
 
 PATIENCE_SECONDS = 30.0
 
@@ -35,6 +38,22 @@ class Neighbour:
         self.people = NodePeople(self.book, self.node_id, self.peers, self.whereabouts, lambda: name, lambda: self.near)
         self.pools = NodePools(self.groups, self.book, self.node_id, self.peers)
         self.near: list[NodeId] = []
+        networks = NetworkRecords(database)
+        self.network_secret = networks.secret()
+        self.moved = self.ready = anyio.Event()
+        self.membership = Membership(networks, self, self.node_id, self.people, self.peers, self.whereabouts)
+        self.own_record = OwnRecord(
+            identity, lambda: network_tag(self.network_secret), self.peers.addresses, lambda: None, time.time
+        )
+        desk = InviteDesk(self.book, InviteRecords(database))
+        self.invites = NodeInvites(identity, desk, self.peers, self.membership, self.own_record)
+
+    async def move(self, network_secret: bytes) -> None:
+        """See `Bound`."""
+        self.network_secret = network_secret
+        self.ready = anyio.Event()
+        self.moved.set()
+        await self.ready.wait()
 
     def knows(self, *others: "Neighbour") -> None:
         """Where they are."""
@@ -58,14 +77,23 @@ async def street(*nodes: Neighbour) -> AsyncGenerator[MemoryNetwork]:
 @asynccontextmanager
 async def on(network: MemoryNetwork, node: Neighbour) -> AsyncGenerator[None]:
     """One node on the network while this is open."""
+    node.ready = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        ready = anyio.Event()
+
+        async def bind() -> None:
+            options = BindOptions(network_secret=node.network_secret)
+            await node.peers.run(network, node.identity.seed, options, ready=node.ready.set)
 
         async def run() -> None:
-            await node.peers.run(network, node.identity.seed, BindOptions(), ready=ready.set)
+            while True:
+                node.moved = anyio.Event()
+                async with anyio.create_task_group() as bound:
+                    bound.start_soon(bind)
+                    await node.moved.wait()
+                    bound.cancel_scope.cancel()
 
         tasks.start_soon(run)
-        await ready.wait()
+        await node.ready.wait()
         yield
         tasks.cancel_scope.cancel()
 

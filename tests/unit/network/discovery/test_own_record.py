@@ -16,7 +16,10 @@ class Place:
         self.addresses = addresses
         self.relay_url = relay_url
         self.now = NOW
-        self.own = OwnRecord(identity(1), TAG, lambda: self.addresses, lambda: self.relay_url, lambda: self.now)
+        self.tag = TAG
+        self.own = OwnRecord(
+            identity(1), lambda: self.tag, lambda: self.addresses, lambda: self.relay_url, lambda: self.now
+        )
 
     def signed(self) -> SignedRecord:
         """What others read."""
@@ -43,6 +46,13 @@ def test_it_is_signed_anew_when_it_says_something_else_and_replaces_the_one_befo
     second = place.signed()
     assert second.record.addresses == ("192.168.1.6:7412",)
     assert second.record.sequence > first.record.sequence  # In the same millisecond.
+
+
+def test_it_is_of_the_network_that_the_node_is_in() -> None:
+    place = Place(LAN)
+    assert place.signed().record.network == TAG
+    place.tag = network_tag(bytes(32))
+    assert place.signed().record.network == place.tag
 
 
 def test_it_is_signed_anew_before_it_is_old() -> None:
