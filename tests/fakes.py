@@ -21,10 +21,14 @@ from crofter.api import (
     KeySummary,
     KnownProvider,
     LoadedModel,
+    MapLink,
+    MapNode,
     ModelChange,
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    Nearby,
+    NetworkMap,
     NetworkStatus,
     NewPerson,
     NewPool,
@@ -233,10 +237,22 @@ class FakeNetwork:
             traffic=(done,),
             bytes_in=40,
             bytes_out=50,
+            layers=("book", "cache"),
+            remembered=3,
+            refused_records={"expired": 2},
         )
 
     def peers(self) -> list[PeerSummary]:
         return [self.known_one]
+
+    def nearby(self) -> list[Nearby]:
+        return [Nearby(id="croft1-near", fingerprint="near-near", standing="stranger", addresses=("192.168.0.7:7412",))]
+
+    def map(self) -> NetworkMap:
+        here = MapNode(id="croft1-fake", fingerprint="fake-fake", standing="self", near=True)
+        peer = MapNode(id=self.known_one.id, fingerprint="peer-peer", standing="trusted", near=False)
+        link = MapLink(source=here.id, target=peer.id, path="direct", address="192.0.2.2:7412", round_trip_ms=1.0)
+        return NetworkMap(nodes=(here, peer), links=(link,))
 
     async def ping(self, name: str) -> PingResult:
         return PingResult(

@@ -111,6 +111,15 @@ class _NodeCollector(Collector):
     def _network(self) -> Iterator[Metric]:
         network = self._administration.network.status()
         yield GaugeMetricFamily("crofter_peer_connections", "Nodes connected", value=network.connections)
+        yield GaugeMetricFamily("crofter_peers_remembered", "Nodes heard of", value=network.remembered)
+        yield GaugeMetricFamily("crofter_peers_nearby", "Nodes seen on the local network", value=network.nearby)
+        yield GaugeMetricFamily("crofter_dht_contacts", "Nodes in the table of the DHT", value=network.contacts)
+        refused = CounterMetricFamily(
+            "crofter_records_refused", "Records and rumours of others that were not taken", labels=["reason"]
+        )
+        for reason, count in network.refused_records.items():
+            refused.add_metric([reason], count)
+        yield refused
         requests = CounterMetricFamily(
             "crofter_peer_requests", "Requests between nodes", labels=["kind", "direction", "outcome"]
         )

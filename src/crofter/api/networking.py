@@ -6,6 +6,7 @@ import msgspec
 
 PathKind = Literal["direct", "relayed", ""]
 """How packets go now; empty: not connected."""
+Standing = Literal["trusted", "pending", "stranger", "blocked"]
 NetworkState = Literal["off", "starting", "ready", "failed"]
 
 
@@ -37,6 +38,56 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of requests that peers made, and of what they were answered."""
     bytes_out: int
     """Of requests of this node."""
+    layers: tuple[str, ...] = ()
+    """The ways in which it finds others, and they find it."""
+    remembered: int = 0
+    """Nodes it has heard of."""
+    nearby: int = 0
+    """Nodes seen on the local network."""
+    contacts: int = 0
+    """Nodes in its table of the DHT."""
+    refused_records: dict[str, int] = {}
+    """Records and rumours of others that were not taken, by reason."""
+
+
+class Nearby(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as it announces itself on the local network: a claim, until a connection proves it."""
+
+    id: str
+    fingerprint: str
+    name: str = ""
+    """The owner's, once it is paired or named."""
+    standing: Standing
+    addresses: tuple[str, ...]
+
+
+class MapNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of the map."""
+
+    id: str
+    fingerprint: str
+    name: str = ""
+    standing: Literal["self", "trusted", "pending", "stranger", "blocked"]
+    near: bool
+    """Seen on the local network."""
+
+
+class MapLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection of this node. Whom others are connected to is theirs to know."""
+
+    source: str
+    """Id of one end."""
+    target: str
+    path: PathKind
+    address: str
+    round_trip_ms: float | None
+
+
+class NetworkMap(msgspec.Struct, frozen=True, kw_only=True):
+    """The nodes that this one knows, sees or is connected to, and its connections."""
+
+    nodes: tuple[MapNode, ...]
+    links: tuple[MapLink, ...]
 
 
 class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +97,7 @@ class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     name: str = ""
     """The owner's, once it is paired or named."""
-    standing: Literal["trusted", "pending", "stranger", "blocked"]
+    standing: Standing
     asked_us: bool = False
     """Whether it asks to be paired, and waits for this node's owner."""
     known_addresses: tuple[str, ...]
@@ -104,6 +155,8 @@ class NetworkAdministration(Protocol):
 
     def status(self) -> NetworkStatus: ...
     def peers(self) -> list[PeerSummary]: ...
+    def nearby(self) -> list[Nearby]: ...
+    def map(self) -> NetworkMap: ...
     async def ping(self, name: str) -> PingResult:
         """Connects if need be."""
         ...

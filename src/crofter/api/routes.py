@@ -186,7 +186,9 @@ def _network(services: Services) -> dict[str, App]:
     network = NetworkRoutes(services)
     return {
         "/crofter/v1/network": endpoint(GET=network.status),
+        "/crofter/v1/network/map": endpoint(GET=network.map),
         "/crofter/v1/peers": endpoint(GET=network.peers),
+        "/crofter/v1/nearby": endpoint(GET=network.nearby),
         "/crofter/v1/peers/{name}/ping": endpoint(POST=network.ping),
         "/crofter/v1/peers/{name}/messages": endpoint(POST=network.send),
         "/crofter/v1/messages": endpoint(GET=network.messages),

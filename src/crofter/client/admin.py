@@ -21,6 +21,8 @@ from crofter.api import (
     ModelDetails,
     ModelSearch,
     ModelSummary,
+    Nearby,
+    NetworkMap,
     NetworkStatus,
     NewPerson,
     NewPool,
@@ -345,6 +347,16 @@ class Admin(Generic[C]):
     def peers(self) -> Question[list[PeerSummary]]:
         """The nodes that are known or connected."""
         return _get("/peers", list[PeerSummary])
+
+    @Operation
+    def nearby(self) -> Question[list[Nearby]]:
+        """The nodes seen on the local network, in the modes that look there."""
+        return _get("/nearby", list[Nearby])
+
+    @Operation
+    def network_map(self) -> Question[NetworkMap]:
+        """The nodes that this one knows, sees or is connected to, and its connections."""
+        return _get("/network/map", NetworkMap)
 
     @Operation
     def ping(self, peer: str) -> Question[PingResult]:

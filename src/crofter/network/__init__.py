@@ -2,20 +2,22 @@
 
 from .addresses import Reach, checked_address
 from .counts import Counts
+from .directory import AddressSource, Seeker
 from .discovery import Invite, OwnRecord, read_invite, write_invite
 from .discovery.invite import NETWORK_SECRET_BYTES
+from .discovery.service import Discovered, Discovery
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
 from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, StreamKind, Who
 from .line import Line
-from .lines import AddressSource
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
 from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
+from .protocol import OwnNetwork
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -82,6 +84,8 @@ __all__ = [
     "Conditions",
     "Connection",
     "Counts",
+    "Discovered",
+    "Discovery",
     "Endpoint",
     "FrameReader",
     "Invite",
@@ -93,6 +97,7 @@ __all__ = [
     "MemoryNetwork",
     "Mode",
     "NetworkSettings",
+    "OwnNetwork",
     "OwnRecord",
     "Path",
     "PeerAddress",
@@ -103,6 +108,7 @@ __all__ = [
     "Reach",
     "Received",
     "Rules",
+    "Seeker",
     "SignedRecord",
     "Stream",
     "StreamClosedError",

@@ -1,8 +1,7 @@
 """The connections of this node: dialled when one is needed, one dial for all who need it, left alone after failures, closed when idle."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from random import Random
-from typing import Protocol
 
 import anyio
 import msgspec
@@ -10,8 +9,8 @@ from anyio.abc import TaskGroup
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 
-from .addresses import is_near
 from .counts import OK, Counts
+from .directory import Directory
 from .line import Line
 from .plan import is_idle, redial_seconds, replaces
 from .rules import Rules
@@ -20,14 +19,6 @@ from .transport import Connection, Endpoint, PeerAddress
 _DIAL_SECONDS = 8.0
 _SWEEP_SECONDS = 5.0
 _MOST_FAILURES = 1024
-
-
-class AddressSource(Protocol):
-    """Something that may know where a node is."""
-
-    def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
-        """Where it may be; None if it is not known here."""
-        ...
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -53,14 +44,14 @@ class Lines:
         tasks: TaskGroup,
         attend: Callable[[Line], Awaitable[None]],
         rules: Rules,
-        sources: Sequence[AddressSource],
+        directory: Directory,
         counts: Counts,
     ) -> None:
         self._endpoint = endpoint
         self._tasks = tasks
         self._attend = attend
         self._rules = rules
-        self._sources = sources
+        self._directory = directory
         self._counts = counts
         self._chance = Random()  # noqa: S311 - spreads dials in time
         self._preferred: dict[NodeId, Line] = {}
@@ -142,7 +133,7 @@ class Lines:
 
     async def _dial(self, node_id: NodeId, dial: _Dial) -> None:
         try:
-            self.hold(await self._endpoint.dial(self._address(node_id), _DIAL_SECONDS), dialled=True)
+            self.hold(await self._connected(await self._directory.find(node_id)), dialled=True)
             self._counts.dials[OK] += 1
         except CrofterError as error:
             dial.error = error
@@ -151,6 +142,15 @@ class Lines:
         finally:
             del self._dials[node_id]
             dial.ended.set()
+
+    async def _connected(self, peer: PeerAddress) -> Connection:
+        try:
+            connection = await self._endpoint.dial(peer, _DIAL_SECONDS)
+        except CrofterError as error:
+            self._directory.dialled(peer.node_id, reached=error.code is not ErrorCode.PEER_UNREACHABLE)
+            raise
+        self._directory.dialled(peer.node_id, reached=True)
+        return connection
 
     def _check_recent_failure(self, node_id: NodeId) -> None:
         failure = self._failures.get(node_id)
@@ -165,13 +165,3 @@ class Lines:
         self._failures[node_id] = _Failure(count, until, error)
         if len(self._failures) > _MOST_FAILURES:
             del self._failures[next(iter(self._failures))]
-
-    def _address(self, node_id: NodeId) -> PeerAddress:
-        found = [address for source in self._sources if (address := source.addresses_of(node_id)) is not None]
-        addresses = tuple(dict.fromkeys(text for each in found for text in each.addresses))
-        relay_url = next((each.relay_url for each in found if each.relay_url), None)
-        if self._rules.mode == "offline":
-            addresses, relay_url = tuple(filter(is_near, addresses)), None
-        if not addresses and relay_url is None:
-            raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known that may be used now")
-        return PeerAddress(node_id=node_id, addresses=addresses, relay_url=relay_url)

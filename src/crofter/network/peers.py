@@ -1,6 +1,6 @@
 """The other nodes, as the rest of Crofter asks and answers them: `serve` what they may ask, `call` and `stream` what they are asked."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -13,9 +13,10 @@ from crofter.trust import fingerprint
 from .answering import Answering
 from .asking import Question
 from .counts import Counts
+from .directory import AddressSource, Directory, Seeker
 from .kinds import Caller, Kind, Reply, Request, StreamKind
 from .line import Line
-from .lines import AddressSource, Lines
+from .lines import Lines
 from .rules import Rules
 from .transport import BindOptions, Endpoint, Stream, Transport
 from .wire import KINDS
@@ -33,7 +34,7 @@ class Peers:
     ) -> None:
         """`sources` are asked where a node is. `kinds` is the table of messages; only tests have another."""
         self._rules = rules
-        self._sources = sources
+        self._directory = Directory(rules, sources)
         self.counts = Counts()
         self._answering = Answering(kinds, rules, self.counts)
         self._endpoint: Endpoint | None = None
@@ -51,6 +52,10 @@ class Peers:
         """
         self._answering.serve(kind, handler)
 
+    def seek_with(self, seeker: Seeker) -> None:
+        """Discovery, which needs this object before this one can need it."""
+        self._directory.seek_with(seeker)
+
     async def run(
         self,
         transport: Transport,
@@ -58,17 +63,22 @@ class Peers:
         options: BindOptions,
         *,
         ready: Callable[[], object] = lambda: None,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """Be on the network until cancelled; `ready` is called when others can reach this node. Raises what `Transport.bind` raises.
+        """Be on the network until cancelled; when others can reach this node, `ready` is called and `beside` begins to run too.
+
+        Raises what `Transport.bind` raises.
 
         Whom to admit is decided here; the rest of `options` is the caller's.
         """
         options = msgspec.structs.replace(options, admit=self._admits)
         async with transport.bind(secret_key, options) as endpoint, anyio.create_task_group() as tasks:
             self._endpoint = endpoint
-            self._lines = Lines(endpoint, tasks, self._attend, self._rules, self._sources, self.counts)
+            self._lines = Lines(endpoint, tasks, self._attend, self._rules, self._directory, self.counts)
             tasks.start_soon(self._lines.sweep, name="idle connections")
             ready()
+            if beside is not None:
+                tasks.start_soon(beside, name="beside the network")
             try:
                 while True:
                     connection = await endpoint.accept()

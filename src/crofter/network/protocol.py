@@ -5,6 +5,8 @@ import hmac
 
 from crofter.core import NodeId
 
+from .records import network_tag
+
 _OPEN = b"crofter/1"
 _PURPOSE = b"crofter alpn"
 _PROOF_BYTES = 16
@@ -22,3 +24,18 @@ def protocol_name(network_secret: bytes, node_id: NodeId) -> bytes:
         return _OPEN
     proof = hmac.digest(network_secret, _PURPOSE + node_id, hashlib.sha256)[:_PROOF_BYTES]
     return _OPEN + b"/" + proof.hex().encode()
+
+
+class OwnNetwork:
+    """The network that this node is in, which may change at any time. Its text shows the tag only."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        """What its nodes share: NETWORK_SECRET_BYTES; empty: the open network."""
+
+    def __repr__(self) -> str:
+        return f"OwnNetwork({self.tag().hex()})"
+
+    def tag(self) -> bytes:
+        """What tells it apart in public."""
+        return network_tag(self.secret)

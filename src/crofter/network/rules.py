@@ -12,8 +12,8 @@ from .kinds import Kind
 from .plan import Mode, refusal
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The owner's mode, and what others are to this node."""
+class Rules(msgspec.Struct, kw_only=True):
+    """The owner's mode, which may change at any time, and what others are to this node."""
 
     mode: Mode
     standing: Callable[[NodeId], Standing]

@@ -68,7 +68,9 @@ class NodeAdministration:
         self.providers = NodeProviders(parts.providers, parts.router)
         self.network = NodeNetwork(parts, loaded.config.network)
         own_id = parts.identity.node_id
-        self.people = NodePeople(parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, tuple)
+        self.people = NodePeople(
+            parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, self.network.surroundings.nearby_ids
+        )
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self._running: RunningNode | None = None
         self.token = new_secret()
@@ -227,6 +229,7 @@ class NodeAdministration:
         self._parts.registry.default_name = self._config.config.node.default_model
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
+        self.network.presence.follow(self._config.config.network)
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

@@ -4,11 +4,9 @@ import logging
 
 from crofter.api import CreatedInvite, InviteSummary, NewInvite
 from crofter.core import CrofterError, ErrorCode
-from crofter.network import JOIN, Caller, Invite, OwnRecord, Peers, SignedRecord, read_record, write_invite
+from crofter.network import JOIN, Caller, Invite, OwnNetwork, OwnRecord, Peers, SignedRecord, read_record, write_invite
 from crofter.store import InviteRecord
 from crofter.trust import Identity, InviteDesk, Join, Joined, fingerprint, invite_name, readable_id
-
-from .membership import Membership
 
 _logger = logging.getLogger("crofter.node")
 
@@ -19,11 +17,11 @@ class NodeInvites:
     """The desk decides who may come in; what follows is a pairing like any other."""
 
     def __init__(
-        self, identity: Identity, desk: InviteDesk, peers: Peers, membership: Membership, own_record: OwnRecord
+        self, identity: Identity, desk: InviteDesk, peers: Peers, own_network: OwnNetwork, own_record: OwnRecord
     ) -> None:
         self._identity = identity
         self._desk = desk
-        self._membership = membership
+        self._own_network = own_network
         self._own_record = own_record
         peers.serve(JOIN, self._answer_join)
 
@@ -38,7 +36,7 @@ class NodeInvites:
         token, kept = self._desk.issue(new.uses, new.days * _DAY_SECONDS)
         invite = Invite(
             inviter=inviter,
-            network_secret=self._membership.secret,
+            network_secret=self._own_network.secret,
             token=token,
             expires_at=int(kept.expires_at),
         )

@@ -3,15 +3,14 @@
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import anyio
 
 from crofter.api import InviteText, NetworkMembership, NewPerson, PersonSummary
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.network import JOIN, NETWORK_SECRET_BYTES, Peers, network_tag, read_invite
+from crofter.network import JOIN, NETWORK_SECRET_BYTES, OwnNetwork, Peers, read_invite
 from crofter.store import NetworkRecords
 from crofter.trust import Join, readable_id
 
@@ -23,66 +22,51 @@ _logger = logging.getLogger("crofter.node")
 _JOIN_SECONDS = 20.0
 
 
-class Bound(Protocol):
-    """Whoever puts this node on the network."""
-
-    network_secret: bytes
-    """Of the network it is in now; empty: the open one."""
-
-    async def move(self, network_secret: bytes) -> None:
-        """Be in this network from now on: returns when others can reach the node there, or when it is clear that they cannot."""
-        ...
-
-
 class Membership:
     """One change at a time."""
 
     def __init__(
         self,
         records: NetworkRecords,
-        bound: Bound,
-        own_id: NodeId,
+        own_network: OwnNetwork,
+        rebind: Callable[[], Awaitable[None]],
         people: NodePeople,
         peers: Peers,
         whereabouts: Whereabouts,
     ) -> None:
+        """`rebind` puts this node into the network of now; it returns when others can reach it there, or clearly cannot."""
         self._records = records
-        self._bound = bound
-        self._own_id = own_id
+        self._own_network = own_network
+        self._rebind = rebind
         self._people = people
         self._peers = peers
         self._whereabouts = whereabouts
         self._turn = anyio.Lock()
 
-    @property
-    def secret(self) -> bytes:
-        """What the nodes of this network share; empty in the open one."""
-        return self._bound.network_secret
-
     def get(self) -> NetworkMembership:
-        return NetworkMembership(tag=network_tag(self.secret).hex() if self.secret else "")
+        return NetworkMembership(tag=self._own_network.tag().hex() if self._own_network.secret else "")
 
     async def make(self) -> NetworkMembership:
         async with self._turn:
-            if self.secret:
+            if self._own_network.secret:
                 message = "this node is in a private network already; leave that first (`crofter network leave`)."
                 raise CrofterError(ErrorCode.CONFLICT, message)
             return await self._change(secrets.token_bytes(NETWORK_SECRET_BYTES))
 
     async def leave(self) -> NetworkMembership:
         async with self._turn:
-            if not self.secret:
+            if not self._own_network.secret:
                 raise CrofterError(ErrorCode.CONFLICT, "this node is in no private network.")
             return await self._change(b"")
 
     async def join(self, invite: InviteText) -> PersonSummary:
         read = read_invite(invite.text, time.time())
         inviter = read.inviter.record
-        if inviter.node_id == self._own_id:
+        if inviter.node_id == self._peers.node_id:
             message = "this is an invite of this node itself: it is for others."
             raise CrofterError(ErrorCode.INVALID_REQUEST, message, parameter="invite")
         async with self._turn:
-            if read.network_secret != self.secret and not invite.switch:
+            if read.network_secret != self._own_network.secret and not invite.switch:
                 self._require_knowing_nobody()
             self._whereabouts.say(inviter.node_id, inviter.addresses)
             async with self._tried(read.network_secret):
@@ -113,23 +97,27 @@ class Membership:
 
     async def _change(self, secret: bytes) -> NetworkMembership:
         self._records.change(secret)
-        await self._bound.move(secret)
+        await self._move(secret)
         _logger.info("in another network now", extra={"network": self.get().tag})
         return self.get()
+
+    async def _move(self, secret: bytes) -> None:
+        self._own_network.secret = secret
+        await self._rebind()
 
     @asynccontextmanager
     async def _tried(self, secret: bytes) -> AsyncGenerator[None]:
         """Be in this network while the block runs, and from then on if it ends well; else be where it was before."""
-        before = self.secret
+        before = self._own_network.secret
         if secret == before:
             yield
             return
         try:
-            await self._bound.move(secret)
+            await self._move(secret)
             yield
             self._records.change(secret)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._bound.move(before)
+                await self._move(before)
             raise
         _logger.info("in another network now", extra={"network": self.get().tag})

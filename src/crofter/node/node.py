@@ -72,7 +72,7 @@ class Node:
                 _logger.info("node started", extra={"url": url, "version": running.version})
                 if announce is not None:
                     announce(url, self._administration.default_model())
-                background.start_soon(self._administration.network.run, name="network")
+                background.start_soon(self._administration.network.presence.run, name="network")
                 background.start_soon(self._administration.people.run, name="people")
                 background.start_soon(self._administration.pools.run, name="pools")
                 await self._administration.stopping.wait()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Peers, Rules
+from crofter.network import Discovery, OwnNetwork, Peers, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -13,7 +13,9 @@ from crofter.store import (
     MessageRecords,
     ModelRecords,
     ModelSettingRecords,
+    NetworkRecords,
     OriginRecords,
+    PeerRecords,
     PeopleRecords,
     PoolRecords,
     ProviderRecords,
@@ -48,7 +50,10 @@ class Parts:
     engine: Engine
     providers: Providers
     router: Router
+    rules: Rules
+    own_network: OwnNetwork
     peers: Peers
+    discovery: Discovery
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -69,6 +74,17 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         pools = Pools(PoolRecords(database), identity)
         people = People(PeopleRecords(database), identity.node_id, is_vouched_for=pools.is_member)
         whereabouts = Whereabouts(people)
+        own_network = OwnNetwork(NetworkRecords(database).secret())
+        rules = Rules(mode=config.network.mode, standing=people.standing)
+        peers = Peers(rules, [whereabouts])
+        discovery = Discovery(
+            peers,
+            rules,
+            identity,
+            PeerRecords(database),
+            network=own_network.tag,
+            trusted=lambda: people.trusted() | pools.member_ids(),
+        )
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
             home=home,
@@ -82,7 +98,10 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
-            peers=Peers(Rules(mode=config.network.mode, standing=people.standing), [whereabouts]),
+            rules=rules,
+            own_network=own_network,
+            peers=peers,
+            discovery=discovery,
             messages=MessageRecords(database),
             people=people,
             whereabouts=whereabouts,

@@ -22,6 +22,8 @@ LIVE_KEYS = frozenset(
         "hub.endpoint",
         "router.radius",
         "router.ceiling",
+        "network.mode",
+        "network.listen",
     }
 )
 """Settings a running node follows at once."""

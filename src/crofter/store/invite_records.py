@@ -83,9 +83,10 @@ class NetworkRecords:
         return next((row.secret for row in self._database.read(_Secret, "select secret from network")), b"")
 
     def change(self, secret: bytes) -> None:
-        """Be in another network; invites to the one before end with it."""
+        """Be in another network: invites to the one before end with it, and who was heard of there is forgotten."""
         with self._database.transaction() as writer:
             writer.execute("delete from network")
             writer.execute("delete from invites")
+            writer.execute("delete from peers")
             if secret:
                 writer.execute("insert into network (only, secret) values (1, ?)", (secret,))

@@ -48,6 +48,10 @@ class People:
         """Whom we have asked, and who has not said yes."""
         return [person.node_id for person in self.all() if person.state == "asked"]
 
+    def trusted(self) -> set[NodeId]:
+        """Those who are paired with this node."""
+        return {person.node_id for person in self._people.values() if person.state == "trusted"}
+
     def get(self, node_id: NodeId) -> Person | None:
         """What is known of a node; None also for one that was forgotten."""
         person = self._people.get(node_id)

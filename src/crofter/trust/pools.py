@@ -59,6 +59,10 @@ class Pools:
         """Whether any of our pools makes this node trusted now."""
         return self.book.is_member(node_id)
 
+    def member_ids(self) -> set[NodeId]:
+        """Everybody whom our pools make trusted now, besides ourselves."""
+        return {each for pool in self.book.all() for each in self.book.member_ids(pool)} - {self._own_id}
+
     def create(self, name: str) -> Pool:
         """A pool of our own. Raises CONFLICT if one has the name or there are too many, INVALID_REQUEST for an empty name."""
         name, pools = clean_name(name), self.book.all()

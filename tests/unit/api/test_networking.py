@@ -18,6 +18,8 @@ async def owner(method: str, path: str, body: object = None) -> Reply:
     [
         ("GET", "/network", None, 200),
         ("GET", "/peers", None, 200),
+        ("GET", "/nearby", None, 200),
+        ("GET", "/network/map", None, 200),
         ("POST", "/peers/peer-peer/ping", None, 200),
         ("POST", "/peers/else/ping", None, 503),
         ("POST", "/peers/peer-peer/messages", {"text": "Hello."}, 200),

@@ -84,6 +84,8 @@ OPERATIONS: dict[tuple[str, str], Ask] = {
     ("POST", "/providers/{name}/test"): lambda admin: admin.try_provider(NAME, "m"),
     ("GET", "/network"): lambda admin: admin.network(),
     ("GET", "/peers"): lambda admin: admin.peers(),
+    ("GET", "/nearby"): lambda admin: admin.nearby(),
+    ("GET", "/network/map"): lambda admin: admin.network_map(),
     ("POST", "/peers/{name}/ping"): lambda admin: admin.ping(NAME),
     ("POST", "/peers/{name}/messages"): lambda admin: admin.send_message(NAME, "hello"),
     ("GET", "/messages"): lambda admin: admin.messages(),

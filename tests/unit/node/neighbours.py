@@ -9,7 +9,7 @@ import anyio
 
 from crofter.api import NewPerson
 from crofter.core import NodeId
-from crofter.network import BindOptions, MemoryNetwork, OwnRecord, Peers, Rules, network_tag
+from crofter.network import BindOptions, MemoryNetwork, OwnNetwork, OwnRecord, Peers, Rules
 from crofter.node.inviting import NodeInvites
 from crofter.node.membership import Membership
 from crofter.node.people import NodePeople
@@ -39,18 +39,15 @@ class Neighbour:
         self.pools = NodePools(self.groups, self.book, self.node_id, self.peers)
         self.near: list[NodeId] = []
         networks = NetworkRecords(database)
-        self.network_secret = networks.secret()
+        self.own_network = OwnNetwork(networks.secret())
         self.moved = self.ready = anyio.Event()
-        self.membership = Membership(networks, self, self.node_id, self.people, self.peers, self.whereabouts)
-        self.own_record = OwnRecord(
-            identity, lambda: network_tag(self.network_secret), self.peers.addresses, lambda: None, time.time
-        )
+        self.membership = Membership(networks, self.own_network, self.rebind, self.people, self.peers, self.whereabouts)
+        self.own_record = OwnRecord(identity, self.own_network.tag, self.peers.addresses, lambda: None, time.time)
         desk = InviteDesk(self.book, InviteRecords(database))
-        self.invites = NodeInvites(identity, desk, self.peers, self.membership, self.own_record)
+        self.invites = NodeInvites(identity, desk, self.peers, self.own_network, self.own_record)
 
-    async def move(self, network_secret: bytes) -> None:
-        """See `Bound`."""
-        self.network_secret = network_secret
+    async def rebind(self) -> None:
+        """Into its network of now."""
         self.ready = anyio.Event()
         self.moved.set()
         await self.ready.wait()
@@ -81,7 +78,7 @@ async def on(network: MemoryNetwork, node: Neighbour) -> AsyncGenerator[None]:
     async with anyio.create_task_group() as tasks:
 
         async def bind() -> None:
-            options = BindOptions(network_secret=node.network_secret)
+            options = BindOptions(network_secret=node.own_network.secret)
             await node.peers.run(network, node.identity.seed, options, ready=node.ready.set)
 
         async def run() -> None:

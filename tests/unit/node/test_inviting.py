@@ -171,23 +171,23 @@ async def test_who_knows_somebody_has_to_say_that_they_switch(ada: Neighbour, bo
         await ada.membership.make()
         text = invite_of(ada)
         assert "--switch" in await refused(ErrorCode.CONFLICT, lambda: join(bob, text))
-        assert bob.membership.secret == b""
+        assert bob.own_network.secret == b""
         assert await join(bob, text, switch=True) == "trusted"
-        assert bob.membership.secret == ada.membership.secret
+        assert bob.own_network.secret == ada.own_network.secret
         assert bob.book.standing(cleo.node_id) == "trusted"
 
 
 async def test_who_is_not_let_in_stays_where_it_was(ada: Neighbour, bob: Neighbour, tmp_path: Path) -> None:
     async with street(ada, bob):
         await bob.membership.make()
-        own = bob.membership.secret
+        own = bob.own_network.secret
         await ada.membership.make()
         text = invite_of(ada)
         ada.invites.revoke(ada.invites.all()[0].name)
         await refused(ErrorCode.FORBIDDEN, lambda: join(bob, text))
-        assert bob.membership.secret == own
+        assert bob.own_network.secret == own
         assert bob.peers.addresses()
-    assert Neighbour(tmp_path, "bob").membership.secret == own
+    assert Neighbour(tmp_path, "bob").own_network.secret == own
 
 
 async def test_whoever_gives_up_in_between_is_back_where_it_was(ada: Neighbour, bob: Neighbour) -> None:
@@ -198,7 +198,7 @@ async def test_whoever_gives_up_in_between_is_back_where_it_was(ada: Neighbour, 
         with anyio.move_on_after(1.0) as patience:
             await join(bob, text)
         assert patience.cancelled_caught
-        assert bob.membership.secret == b""
+        assert bob.own_network.secret == b""
         assert bob.peers.addresses()
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from crofter.api import NewPerson
@@ -41,9 +42,25 @@ async def code_of_ping(node: NodeAdministration, name: str) -> ErrorCode:
     return caught.value.code
 
 
+@asynccontextmanager
+async def running(node: NodeAdministration) -> AsyncGenerator[None]:
+    """While it tries to be on the network; from when it is, or cannot."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(node.network.presence.run)
+        await anyio.lowlevel.checkpoint()
+        await settled(node)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def settled(node: NodeAdministration) -> None:
+    with anyio.fail_after(20):
+        while node.network.status().state == "starting":  # noqa: ASYNC110 - nothing tells when
+            await anyio.sleep(0.01)
+
+
 async def test_fresh_node_binds_nothing(home: Home) -> None:
-    async with owned_node(home) as node:
-        await node.network.run()
+    async with owned_node(home) as node, running(node):
         status = node.network.status()
         assert (status.mode, status.state, status.addresses, status.connections) == ("off", "off", (), 0)
         assert await code_of_ping(node, readable_id(PEER)) is ErrorCode.OFFLINE
@@ -77,9 +94,7 @@ async def test_what_is_no_address_is_refused_and_not_kept(home: Home, addresses:
 
 
 async def test_network_that_cannot_start_is_said_and_ends_nothing_else(home: Home) -> None:
-    async with owned_node(home, mode="private", listen=("192.0.2.99:1",)) as node:
-        with anyio.fail_after(20):
-            await node.network.run()
+    async with owned_node(home, mode="private", listen=("192.0.2.99:1",)) as node, running(node):
         status = node.network.status()
         assert status.state == "failed"
         assert status.problem
@@ -90,6 +105,30 @@ async def test_system_without_the_library_says_so(home: Home, monkeypatch: pytes
         raise CrofterError(ErrorCode.UNSUPPORTED, "this system has no network to other nodes")
 
     monkeypatch.setattr("crofter.network.IrohTransport.load", missing)
-    async with owned_node(home, mode="private") as node:
-        await node.network.run()
+    async with owned_node(home, mode="private") as node, running(node):
         assert node.network.status().problem == "this system has no network to other nodes"
+
+
+async def test_owner_turns_the_network_on_and_off_while_the_node_runs(home: Home) -> None:
+    async with owned_node(home) as node, running(node):
+        node.change_setting("network.listen", "127.0.0.1:0")
+        assert node.network.status().state == "off"
+        node.change_setting("network.mode", "lan")
+        await settled(node)
+        status = node.network.status()
+        assert (status.mode, status.state, len(status.addresses)) == ("lan", "ready", 1)
+        assert set(status.layers) >= {"cache", "exchange", "mdns"}
+        node.change_setting("network.mode", "off")
+        assert (node.network.status().state, node.network.status().layers) == ("off", ())
+        with anyio.fail_after(5):
+            while node.network.status().addresses:  # noqa: ASYNC110 - nothing tells when
+                await anyio.sleep(0.01)
+        assert await code_of_ping(node, readable_id(PEER)) is ErrorCode.OFFLINE
+
+
+async def test_map_has_this_node_and_whom_it_knows(home: Home) -> None:
+    async with owned_node(home) as node:
+        await node.people.add(NewPerson(id=readable_id(PEER), name="Ada"))
+        known = node.network.map()
+        assert [(each.name, each.standing) for each in known.nodes] == [("", "self"), ("Ada", "pending")]
+        assert known.links == ()

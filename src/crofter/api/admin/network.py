@@ -19,6 +19,12 @@ class NetworkRoutes:
     async def peers(self, _: Call) -> App:
         return JsonReply(self._network.peers())
 
+    async def nearby(self, _: Call) -> App:
+        return JsonReply(self._network.nearby())
+
+    async def map(self, _: Call) -> App:
+        return JsonReply(self._network.map())
+
     async def ping(self, call: Call) -> App:
         return JsonReply(await until_disconnect(call.receive, lambda: self._network.ping(call.name)))
 

@@ -248,6 +248,17 @@ _OF_PEERS = (400, 429, 499, 502, 504)
 _NETWORK = (
     _own("/network", GET=Operation(summary="Whether other nodes can reach this one.", reply=networking.NetworkStatus)),
     _own(
+        "/network/map",
+        GET=Operation(
+            summary="The nodes that this one knows, sees or is connected to, and its connections.",
+            reply=networking.NetworkMap,
+        ),
+    ),
+    _own(
+        "/nearby",
+        GET=Operation(summary="The nodes seen on the local network.", reply=list[networking.Nearby]),
+    ),
+    _own(
         "/peers",
         GET=Operation(summary="The nodes that are known or connected.", reply=list[networking.PeerSummary]),
     ),

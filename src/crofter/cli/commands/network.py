@@ -27,9 +27,32 @@ def status(as_json: bool) -> None:
         ("id", network.id),
         ("addresses", " ".join(network.addresses) or "none"),
         ("connections", str(network.connections)),
+        ("finds others by", " ".join(network.layers) or "nothing"),
+        ("nodes", f"{network.nearby} near, {network.remembered} remembered, {network.contacts} in the DHT"),
         ("bytes", f"{size(network.bytes_in)} for peers, {size(network.bytes_out)} for this node"),
     ]
     for each in network.traffic:
         whose = "of peers" if each.direction == "in" else "to peers"
         facts.append((f"{each.kind} {whose}", f"{each.count} {each.outcome}"))
+    facts += [("records refused", f"{count} {reason}") for reason, count in network.refused_records.items()]
     print_facts(facts)
+
+
+@network_command.command("map")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def network_map(as_json: bool) -> None:
+    """This node, those it knows, sees or is connected to, and how packets go to each. No places on earth."""
+    with connect(Home.from_environment()) as client:
+        found = client.admin.network_map()
+    if as_json:
+        print_json(found)
+        return
+    links = {link.target: link for link in found.links}
+    own, *others = found.nodes
+    click.echo(f"{own.fingerprint} (this node)")
+    for number, node in enumerate(others, start=1):
+        branch = "└─" if number == len(others) else "├─"
+        link = links.get(node.id)
+        way = f"{link.path}, {link.address}, {link.round_trip_ms or 0:.0f} ms" if link else "not connected"
+        near = ", near" if node.near else ""
+        click.echo(f"{branch} {node.name or node.fingerprint} ({node.standing}{near}): {way}")

@@ -9,6 +9,8 @@ from crofter.node import Home
 
 from .people import COMMANDS
 
+_SEEING = {"lan", "offline", "public"}
+
 
 @click.group("peers", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -24,6 +26,21 @@ def peers_command(context: click.Context, as_json: bool) -> None:
         return
     titles = ("NAME", "NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
     print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter pair` says how to get one.")
+
+
+@peers_command.command("nearby")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def nearby(as_json: bool) -> None:
+    """The nodes seen on the local network, in the modes `lan`, `offline` and `public`. Anybody there can claim to be one."""
+    with connect(Home.from_environment()) as client:
+        seen, mode = client.admin.nearby(), client.admin.network().mode
+    if as_json:
+        print_json(seen)
+        return
+    rows = [(each.name, each.fingerprint, each.standing, each.addresses[0], each.id) for each in seen]
+    looks = "no other node is seen there now."
+    blind = f"in mode `{mode}` nobody looks: crofter config set network.mode lan"
+    print_table(("NAME", "NODE", "STANDING", "ADDRESS", "ID"), rows, empty=looks if mode in _SEEING else blind)
 
 
 for _command in COMMANDS:

@@ -20,11 +20,10 @@ from crofter.network.records import SignedRecord, accept_record
 from .messages import MOST_RECORDS, Find, Found, Provide, Provided
 from .providers import ProvidedKeys
 from .routing import BUCKET_SIZE, KEY_BYTES, RoutingTable, closest, node_key
+from .search import Search
 
 PARALLEL = 3
 ASK_SECONDS = 2.5
-MOST_ASKED = 64
-"""Nodes asked in one lookup at most, whatever they answer."""
 JOIN_TRIES = 3
 """For a start where the few nodes known do not answer at once."""
 DEAD_SECONDS = 600.0
@@ -104,12 +103,17 @@ class Dht:
 
     async def lookup(self, key: bytes) -> Result:
         """Ask ever nearer nodes, three at a time, until the nearest 16 have answered or there is nobody left."""
-        search = _Search(key, self.table.closest(key))
-        async with anyio.create_task_group() as tasks:
-            for _ in range(PARALLEL):
-                tasks.start_soon(self._search, search)
+        search = Search(key, self.table.closest(key))
+        await self._search_whole(search)
         nearest = closest(search.answered.values(), key, BUCKET_SIZE)
         return Result(nearest=tuple(nearest), providers=tuple(search.providers.values()), asked=len(search.asked))
+
+    async def find_node(self, node_id: NodeId) -> SignedRecord | None:
+        """The newest record of a node that others have, without asking itself; None if nobody knows it."""
+        key = node_key(node_id)
+        search = Search(key, self.table.closest(key), spare=node_id)
+        await self._search_whole(search)
+        return search.spared
 
     async def publish(self, key: bytes) -> int:
         """Say at the 16 nodes nearest to a key that this node provides it, now and while `run` runs; returns how many keep it."""
@@ -146,7 +150,12 @@ class Dht:
             for key in list(self._published):
                 await self.publish(key)
 
-    async def _search(self, search: "_Search") -> None:
+    async def _search_whole(self, search: Search) -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(PARALLEL):
+                tasks.start_soon(self._search, search)
+
+    async def _search(self, search: Search) -> None:
         """One of three that ask at the same time: a dead node holds up one of them only."""
         while True:
             progress = search.progress
@@ -158,7 +167,7 @@ class Dht:
             else:
                 return
 
-    async def _ask(self, search: "_Search", whom: SignedRecord) -> None:
+    async def _ask(self, search: Search, whom: SignedRecord) -> None:
         node_id = whom.record.node_id
         try:
             with anyio.fail_after(ASK_SECONDS):
@@ -205,47 +214,3 @@ class Dht:
 
     def _is_dead(self, node_id: NodeId) -> bool:
         return self._dead.get(node_id, 0.0) > self._clock()
-
-
-class _Search:
-    """How far one lookup has come."""
-
-    def __init__(self, key: bytes, start: list[SignedRecord]) -> None:
-        self.key = key
-        self.asked: set[NodeId] = set()
-        self.answered: dict[NodeId, SignedRecord] = {}
-        self.providers: dict[NodeId, SignedRecord] = {}
-        self.failed: set[NodeId] = set()
-        self.out = 0
-        """How many are being asked now."""
-        self.progress = anyio.Event()
-        self.seen_near: set[bytes] = set()
-        self.seen_providers: set[bytes] = set()
-        self._known = {signed.record.node_id: signed for signed in start}
-
-    def unseen(self, contents: tuple[bytes, ...], seen: set[bytes]) -> list[bytes]:
-        """Those that no answer had before."""
-        new = [content for content in dict.fromkeys(contents) if content not in seen]
-        seen.update(new)
-        return new
-
-    def hear_of(self, signed: SignedRecord) -> None:
-        self._known.setdefault(signed.record.node_id, signed)
-
-    def next(self) -> SignedRecord | None:
-        """The nearest that has not been asked, among the nearest that have answered or may; None: not now."""
-        if len(self.asked) >= MOST_ASKED:
-            return None
-        hopeful = [each for node_id, each in self._known.items() if node_id not in self.failed]
-        near = closest(hopeful, self.key, BUCKET_SIZE)
-        whom = next((each for each in near if each.record.node_id not in self.asked), None)
-        if whom is not None:
-            self.asked.add(whom.record.node_id)
-            self.out += 1
-        return whom
-
-    def came_back(self) -> None:
-        """One who was asked has answered or will not."""
-        self.out -= 1
-        self.progress.set()
-        self.progress = anyio.Event()

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from crofter.core import NodeId
-from crofter.network.kinds import Caller, Standing
+from crofter.network.kinds import Caller
 from crofter.network.records import Refusal
+from crofter.trust import Standing
 
 from .cache import PeerCache
 from .messages import MOST_RECORDS, PeersOffered, PeersWanted

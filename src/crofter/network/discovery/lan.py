@@ -35,7 +35,9 @@ _NAME_CHARACTERS = 16
 _NAME = re.compile(rf"[0-9a-f]{{{_NAME_CHARACTERS}}}\.{re.escape(SERVICE)}")
 _MOST_TEXT_BYTES = 400
 _ANSWER_MILLISECONDS = 1_500
-_LOOK_SECONDS = 30.0
+_START_SECONDS = 2.0
+_BLIND = "this node neither sees nor is seen on the local network"
+_LOOK_SECONDS = 2.0
 """How often this node looks whether its own addresses have changed."""
 
 
@@ -89,24 +91,30 @@ class LocalNetwork:
     async def run(self, own_addresses: Callable[[], tuple[str, ...]]) -> None:
         """Announce this node and listen for others until cancelled; return at once in a mode that forbids it.
 
-        A machine without multicast is said in the log, and is no error: there are other ways to be found.
+        When this machine's addresses change, so do the interfaces. A machine without multicast is said in the log, and is no error:
+        there are other ways to be found.
         """
         if not may_use(self._mode, "mdns"):
             return
-        from zeroconf import InterfaceChoice
+        from zeroconf import InterfaceChoice, NotRunningException
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
         try:
             service = AsyncZeroconf(interfaces=list(self._interfaces) or InterfaceChoice.All)
-        except OSError as error:
-            _logger.warning("this node neither sees nor is seen on the local network", extra={"reason": str(error)})
+        except (OSError, RuntimeError) as error:  # no multicast, or no interface
+            _logger.warning(_BLIND, extra={"reason": str(error)})
             return
         try:
+            # Cancelled while it waits for this, the library could not be closed any more.
+            with anyio.CancelScope(shield=True):
+                await service.zeroconf.async_wait_for_start(_START_SECONDS)
             browser = AsyncServiceBrowser(service.zeroconf, SERVICE, handlers=[self._heard])
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._look_at_each, service.zeroconf)
                 await self._announce(service, own_addresses)
             await browser.async_cancel()
+        except NotRunningException:
+            _logger.warning(_BLIND, extra={"reason": "its sockets did not open in time"})
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(2.0):
                 await service.async_close()
@@ -117,6 +125,8 @@ class LocalNetwork:
         while True:
             addresses = tuple(each for each in own_addresses() if within_reach(each, self._near()))
             if addresses and addresses != told:
+                if told:
+                    await service.async_update_interfaces()
                 info = self._announcement(addresses)
                 # No probing for the name, which takes over a second: it is of our key, and whoever squats on it changes nothing.
                 sending = (

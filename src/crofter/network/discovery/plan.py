@@ -1,4 +1,4 @@
-"""What is worth remembering of other nodes, and when one is dead. Pure: times are Unix seconds and handed in."""
+"""What is worth remembering of other nodes, when one is dead, and when to ask one again. Pure: times are in seconds and handed in."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -6,6 +6,8 @@ from collections.abc import Collection
 import msgspec
 
 from crofter.core import NodeId
+from crofter.network.addresses import Reach, host_of
+from crofter.network.plan import Mode
 from crofter.network.records import SignedRecord
 from crofter.store import CachedPeer
 
@@ -88,3 +90,34 @@ def _crowded_first(strangers: list[CachedPeer]) -> list[CachedPeer]:
         newer[peer.taught_by] += 1
         ranked.append((-newer[peer.taught_by], peer.sequence, peer))
     return [peer for *_, peer in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+ASK_EVERY_SECONDS = 600.0
+FIRST_RETRY_SECONDS = 20.0
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """How asking a node for others went the last time."""
+
+    at: float
+    fails: int = 0
+    """How often in a row it could not be asked."""
+
+
+def is_due(asked: Asked | None, now: float, since: float) -> bool:
+    """Whether to ask a node now: never asked, not for ten minutes, or not `since` it connected or what we say of ourselves changed.
+
+    Who could not be asked is tried again after 20 s, doubling to ten minutes.
+    """
+    if asked is None or asked.at < since:
+        return True
+    wait = FIRST_RETRY_SECONDS * 2 ** min(asked.fails - 1, 10) if asked.fails else ASK_EVERY_SECONDS
+    return now - asked.at >= min(wait, ASK_EVERY_SECONDS)
+
+
+def reach_of(mode: Mode, own_addresses: Collection[str]) -> Reach:
+    """How far packets may go: one that listens on this machine only reaches nothing else, and one that is `offline` nothing beyond
+    its local network."""
+    if all(host_of(address).is_loopback for address in own_addresses):
+        return "machine"
+    return "lan" if mode == "offline" else "internet"

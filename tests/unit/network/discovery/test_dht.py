@@ -9,9 +9,10 @@ import pytest
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network import Caller, SignedRecord
 from crofter.network.discovery import Dht, Find, Found, Provide, Provided, node_key
-from crofter.network.discovery.dht import ASK_SECONDS, MOST_ASKED, REPUBLISH_SECONDS
+from crofter.network.discovery.dht import ASK_SECONDS, REPUBLISH_SECONDS
 from crofter.network.discovery.messages import MOST_RECORDS
 from crofter.network.discovery.providers import TTL_SECONDS
+from crofter.network.discovery.search import MOST_ASKED
 from crofter.network.records import MAXIMUM_RECORD_BYTES
 from crofter.network.wire import FIND
 from tests.unit.network.discovery.conftest import NOW, TAG, node, signed
@@ -175,3 +176,24 @@ async def test_liars_cost_a_bounded_number_of_questions_and_stay_out_of_the_tabl
 def test_an_answer_fits_its_kind() -> None:
     full = (bytes(MAXIMUM_RECORD_BYTES),) * MOST_RECORDS
     assert len(msgspec.msgpack.encode(Found(nearest=full, providers=full))) <= FIND.most_bytes
+
+
+async def test_node_is_found_without_asking_itself_and_by_its_newest_record() -> None:
+    swarm = Swarm(50)
+    await swarm.join()
+    swarm.dead.add(node(40))
+    began = anyio.current_time()
+    found = await swarm[3].find_node(node(40))
+    assert found is not None
+    assert found.record.node_id == node(40)
+    assert anyio.current_time() - began < ASK_SECONDS
+    assert await swarm[3].find_node(node(77)) is None
+
+
+async def test_newest_record_of_a_node_wins_whoever_has_it() -> None:
+    swarm = Swarm(12)
+    old, newer = signed(40), signed(40, at=NOW + 100)
+    swarm.lies = {node(10): Found(nearest=(newer.content,)), node(11): Found(nearest=(old.content,))}
+    for number in (10, 11):
+        swarm[3].table.offer(signed(number))
+    assert await swarm[3].find_node(node(40)) == newer
