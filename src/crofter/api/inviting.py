@@ -52,7 +52,7 @@ class NetworkMembership(msgspec.Struct, frozen=True, kw_only=True):
     """Which network this node is in."""
 
     tag: str
-    """Sixteen characters that tell private networks apart and say nothing of their secret; empty: the open network."""
+    """As `NetworkStatus.network`."""
 
 
 class InviteAdministration(Protocol):
@@ -68,7 +68,6 @@ class InviteAdministration(Protocol):
 class MembershipAdministration(Protocol):
     """The same, for the network that this node is in."""
 
-    def get(self) -> NetworkMembership: ...
     async def make(self) -> NetworkMembership:
         """Begin a private network of which this node is the first."""
         ...

@@ -34,7 +34,11 @@ class OwnNetwork:
         """What its nodes share: NETWORK_SECRET_BYTES; empty: the open network."""
 
     def __repr__(self) -> str:
-        return f"OwnNetwork({self.tag().hex()})"
+        return f"OwnNetwork({self.shown_tag()})"
+
+    def shown_tag(self) -> str:
+        """The same for people: sixteen characters; empty in the open network."""
+        return self.tag().hex() if self.secret else ""
 
     def tag(self) -> bytes:
         """What tells it apart in public."""

@@ -43,9 +43,6 @@ class Membership:
         self._whereabouts = whereabouts
         self._turn = anyio.Lock()
 
-    def get(self) -> NetworkMembership:
-        return NetworkMembership(tag=self._own_network.tag().hex() if self._own_network.secret else "")
-
     async def make(self) -> NetworkMembership:
         async with self._turn:
             if self._own_network.secret:
@@ -98,8 +95,12 @@ class Membership:
     async def _change(self, secret: bytes) -> NetworkMembership:
         self._records.change(secret)
         await self._move(secret)
-        _logger.info("in another network now", extra={"network": self.get().tag})
-        return self.get()
+        return self._moved()
+
+    def _moved(self) -> NetworkMembership:
+        tag = self._own_network.shown_tag()
+        _logger.info("in another network now", extra={"network": tag})
+        return NetworkMembership(tag=tag)
 
     async def _move(self, secret: bytes) -> None:
         self._own_network.secret = secret
@@ -120,4 +121,4 @@ class Membership:
             with anyio.CancelScope(shield=True):
                 await self._move(before)
             raise
-        _logger.info("in another network now", extra={"network": self.get().tag})
+        self._moved()

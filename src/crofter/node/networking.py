@@ -54,6 +54,7 @@ class NodeNetwork:
         self._people = parts.people
         self._messages = parts.messages
         self._identity = parts.identity
+        self._own_network = parts.own_network
         self.presence = Presence(
             parts.peers, parts.rules, parts.identity, settings, parts.own_network, parts.discovery.run
         )
@@ -71,6 +72,7 @@ class NodeNetwork:
             state=self.presence.state,
             problem=self.presence.problem,
             id=readable_id(self._identity.node_id),
+            network=self._own_network.shown_tag(),
             addresses=self._peers.addresses(),
             connections=len(self._peers.lines()),
             traffic=tuple(

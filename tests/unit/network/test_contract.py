@@ -403,6 +403,32 @@ async def test_taken_address_is_a_conflict(transport: Transport) -> None:
     assert caught.value.code is ErrorCode.CONFLICT
 
 
+async def test_address_is_free_again_once_whoever_was_there_is_cancelled(transport: Transport) -> None:
+    places: list[PeerAddress] = []
+    bound, reading = anyio.Event(), anyio.Event()
+
+    async def be_there() -> None:
+        async with transport.bind(secret(2), BindOptions()) as other:
+            places.append(address_of(other))
+            bound.set()
+            stream = await (await other.accept()).accept_stream()
+            await stream.read(1)
+            reading.set()
+            await stream.read(1)
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with transport.bind(secret(1), BindOptions()) as one:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(be_there)
+                await bound.wait()
+                stream = await (await one.dial(places[0], 5.0)).open_stream()
+                await stream.write(b"x")
+                await reading.wait()
+                tasks.cancel_scope.cancel()
+            async with transport.bind(secret(2), BindOptions(addresses=places[0].addresses)) as again:
+                assert again.addresses() == places[0].addresses
+
+
 async def test_nothing_to_listen_on_is_an_error(transport: Transport) -> None:
     with pytest.raises(CrofterError) as caught:
         async with transport.bind(secret(1), BindOptions(addresses=())):

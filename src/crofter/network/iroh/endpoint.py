@@ -1,6 +1,7 @@
 """This node as an iroh endpoint: bound where its owner says, and nowhere else; taking in whom its owner admits."""
 
 import contextlib
+import gc
 import logging
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,8 @@ _logger = logging.getLogger("crofter.network")
 _HANDSHAKE_SECONDS = 5.0
 _HANDSHAKES_AT_ONCE = 64
 _CLOSING_SECONDS = 3.0
+_TAKEN_TRIES = 3
+_TAKEN_SECONDS = 0.1
 
 
 class IrohEndpoint:
@@ -39,7 +42,7 @@ class IrohEndpoint:
         self._handshakes = 0
 
     async def __aenter__(self) -> Self:
-        self._endpoint = await _bound(self._secret_key, self._options)
+        self._endpoint = await _bound_in_time(self._secret_key, self._options)
         self.node_id = NodeId(self._endpoint.id().to_bytes())
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._take_in, name="incoming connections")
@@ -51,6 +54,7 @@ class IrohEndpoint:
         self._arrivals.close()
         with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
             await self._endpoint.close()
+        del self._endpoint  # Closed or not, it keeps its sockets open until nobody holds it.
         self._tasks.cancel_scope.cancel()
         if isinstance(error, anyio.get_cancelled_exc_class()):
             return await self._tasks.__aexit__(kind, error, trace)
@@ -105,6 +109,20 @@ class IrohEndpoint:
 
     def _wanted(self, address: str) -> bool:
         return host_of(address) in {host_of(wanted) for wanted in self._options.addresses}
+
+
+async def _bound_in_time(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
+    """The same as `_bound`, also right after this process has closed an endpoint on these addresses."""
+    for _ in range(_TAKEN_TRIES):
+        try:
+            return await _bound(secret_key, options)
+        except CrofterError as error:
+            if error.code is not ErrorCode.CONFLICT:
+                raise
+        # Tracebacks of cancelled tasks hold objects of the endpoint before, each of which keeps its sockets open.
+        gc.collect()
+        await anyio.sleep(_TAKEN_SECONDS)
+    return await _bound(secret_key, options)
 
 
 async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
