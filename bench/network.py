@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
+from relaying import relay_figures
 from report import Row, machine, table
 
 from crofter.core import CrofterError
@@ -116,6 +117,11 @@ def _rows(f: dict[str, float]) -> list[Row]:
             many, ">= 1500 or 0.15 of TCP", many >= 0.15 or f["concurrent_node"] >= 1500),
         Row("a small streamed message, p50 ms", f"{f['message_ms_node']:.3f}", f"{f['message_ms_tcp']:.3f} TCP",
             added, "<= 0.5 ms added", added <= 0.5),
+        Row("to a node through a relay, ms", f"{f['relay_connect_ms']:.1f}", "", f["relay_connect_ms"] / 100, "", True),
+        Row("a relay, 16 KiB there and back, p50 ms", f"{f['relay_echo_ms']:.3f}", f"{f['request_ms_tcp']:.3f} TCP",
+            f["relay_echo_ms"] / f["request_ms_tcp"], "", True),
+        Row("a relay passes on, MB/s", f"{f['relay_mb']:.0f}", f"{f['bulk_mb_tcp']:.0f} TCP",
+            f["relay_mb"] / f["bulk_mb_tcp"], "", True),
         Row("from nothing to ready for peers, ms", f"{f['start_ms']:.0f}", "", f["start_ms"] / 300, "<= 300 ms",
             f["start_ms"] <= 300),
     ]  # fmt: skip
@@ -133,7 +139,7 @@ async def _measure(sizes: Sizes) -> dict[str, float]:
                 figures[f"message_ms_{name}"] = await _message_ms(carrier, sizes.messages)
             figures["stream_ms_node"] = await _median_ms(partial(node.ask, bytes(REQUEST_BYTES)), sizes.requests)
         tasks.cancel_scope.cancel()
-    return figures
+    return figures | await relay_figures(sizes.requests, sizes.bulk_mebibytes, sizes.starts)
 
 
 async def _request_ms(carrier: Carrier, requests: int) -> float:

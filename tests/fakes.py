@@ -53,8 +53,10 @@ from crofter.api import (
     PullProgress,
     PullRequest,
     QuantizeRequest,
+    Reachability,
     ReceivedMessage,
     SentMessage,
+    ServedRelay,
     Setting,
     Traffic,
     TuneProgress,
@@ -233,12 +235,14 @@ class FakeNetwork:
 
     def status(self) -> NetworkStatus:
         done = Traffic(kind="ping", direction="in", outcome="ok", count=3)
+        served = ServedRelay(addresses=("192.0.2.1:7412",), clients=2, passed=30, bytes=4000, dropped=5, refused=6)
         return NetworkStatus(
             mode="private",
             state="ready",
             id="croft1-fake",
             addresses=("192.0.2.1:7412",),
             connections=1,
+            reachability=Reachability(nat="mapped", seen_as=("198.51.100.1:7412",), observers=2, served=served),
             traffic=(done,),
             bytes_in=40,
             bytes_out=50,

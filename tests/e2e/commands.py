@@ -13,6 +13,8 @@ class Commands:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.program = (sys.executable, "-m", "crofter")
+        """What every command line begins with."""
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CROFTER_")},
             "CROFTER_HOME": str(home),
@@ -24,7 +26,7 @@ class Commands:
     def run(self, *arguments: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run one command to its end and insist on its exit code."""
         done = subprocess.run(
-            [sys.executable, "-m", "crofter", *arguments],
+            [*self.program, *arguments],
             input=text,
             capture_output=True,
             text=True,
@@ -42,7 +44,7 @@ class Commands:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return subprocess.Popen(
-            [sys.executable, "-m", "crofter", *arguments],
+            [*self.program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -57,7 +59,7 @@ class Commands:
     def clean_up(self) -> None:
         """Stop the node if a test left one."""
         subprocess.run(
-            [sys.executable, "-m", "crofter", "down"],
+            [*self.program, "down"],
             env=self.environment,
             check=False,
             timeout=60,

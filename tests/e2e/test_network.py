@@ -7,8 +7,22 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import anyio
 import pytest
 
+from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.network import (
+    MESSAGE,
+    PING,
+    BindOptions,
+    IrohTransport,
+    PeerAddress,
+    Peers,
+    Ping,
+    Rules,
+    TextMessage,
+)
+from crofter.trust import Identity, parse_node_id
 from tests.e2e.commands import Commands
 
 pytestmark = pytest.mark.slow
@@ -102,24 +116,46 @@ def test_death_of_a_peer_is_noticed_and_its_return_too(nodes: tuple[NetworkNode,
     assert one.json("messages")[-1]["text"] == "I am back."
 
 
-def test_strangers_get_nothing_but_an_echo(nodes: tuple[NetworkNode, NetworkNode], tmp_path: Path) -> None:
+def test_strangers_get_nothing_but_an_echo(nodes: tuple[NetworkNode, NetworkNode]) -> None:
+    """One that does not keep to the rules itself: it takes everybody for a friend."""
     known, _ = nodes
-    stranger = NetworkNode(tmp_path / "stranger")
-    stranger.up()
-    try:
-        # A friend who was forgotten while away, and believes to be one still.
-        assert (known.pair(stranger), stranger.pair(known)) == ("asked", "trusted")
-        stranger.run("down")
-        known.run("peers", "forget", stranger.id)
-        stranger.up()
-        assert stranger.json("ping", known.id)["version"] == ""
-        refused = stranger.run("message", known.id, "Let me in.", code=1)
-        assert "refused" in refused.stderr
-        assert known.json("messages") == []
-        traffic = known.json("network", "status")["traffic"]
-        assert {"kind": "message", "direction": "in", "outcome": "peer_refused", "count": 1} in traffic
-    finally:
-        stranger.clean_up()
+    known_id = parse_node_id(known.id)
+
+    class Book:
+        def addresses_of(self, node_id: NodeId) -> PeerAddress:
+            return PeerAddress(node_id=node_id, addresses=(known.address,))
+
+    async def intrude() -> None:
+        stranger = Peers(Rules(mode="private", standing=lambda _: "trusted"), [Book()])
+        async with anyio.create_task_group() as tasks:
+            ready = anyio.Event()
+
+            async def run() -> None:
+                await stranger.run(IrohTransport(), Identity.make().seed, BindOptions(), ready=ready.set)
+
+            tasks.start_soon(run)
+            await ready.wait()
+            assert (await stranger.call(known_id, PING, Ping())).version == ""
+            with pytest.raises(CrofterError) as refused:
+                await stranger.call(known_id, MESSAGE, TextMessage(message_id=bytes(16), text="Let me in."))
+            assert refused.value.code is ErrorCode.PEER_REFUSED
+            tasks.cancel_scope.cancel()
+
+    anyio.run(intrude)
+    assert known.json("messages") == []
+    traffic = known.json("network", "status")["traffic"]
+    assert {"kind": "message", "direction": "in", "outcome": "peer_refused", "count": 1} in traffic
+
+
+def test_friend_who_was_forgotten_while_away_learns_it(nodes: tuple[NetworkNode, NetworkNode]) -> None:
+    one, other = nodes
+    other.run("down")
+    one.run("peers", "forget", other.id)
+    other.up()
+    refused = other.run("message", one.id, "Still friends?", code=1)
+    assert "refused" in refused.stderr
+    assert one.json("messages") == []
+    assert other.json("ping", one.id)["version"] == ""
 
 
 def test_fresh_node_is_not_on_the_network(fresh: Commands) -> None:

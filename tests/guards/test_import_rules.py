@@ -19,7 +19,7 @@ VIOLATIONS = {
     "library-mcp": ("node/a.py", "import mcp_types"),
     "library-apsw": ("models/a.py", "import sqlite3"),
     "library-keyring": ("node/a.py", "import keyring"),
-    "library-blake3": ("store/a.py", "from blake3 import blake3"),
+    "library-blake3": ("network/a.py", "from blake3 import blake3"),
     "library-cryptography": ("store/a.py", "from cryptography.hazmat.primitives import hashes"),
     "library-spake2": ("store/a.py", "from spake2 import SPAKE2_A"),
     "library-click": ("node/a.py", "import rich.table"),
@@ -28,6 +28,7 @@ VIOLATIONS = {
     "library-platformdirs": ("store/a.py", "import platformdirs"),
     "library-psutil": ("api/a.py", "import psutil"),
     "library-zeroconf": ("node/a.py", "import zeroconf"),
+    "library-websockets": ("network/a.py", "import websockets.server"),
     "library-iroh": ("network/a.py", "from iroh import Endpoint"),
     "library-frameworks": ("client/a.py", "import langchain_core.messages"),
 }

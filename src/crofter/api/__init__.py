@@ -45,8 +45,10 @@ from .networking import (
     PathKind,
     PeerSummary,
     PingResult,
+    Reachability,
     ReceivedMessage,
     SentMessage,
+    ServedRelay,
     Traffic,
 )
 from .people import (
@@ -138,9 +140,11 @@ __all__ = [
     "PullProgress",
     "PullRequest",
     "QuantizeRequest",
+    "Reachability",
     "ReceivedMessage",
     "Room",
     "SentMessage",
+    "ServedRelay",
     "Server",
     "Setting",
     "Traffic",

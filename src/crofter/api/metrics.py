@@ -12,6 +12,7 @@ from crofter.core import Chunk, Usage
 from crofter.router import Router, Turn
 
 from .administration import Administration
+from .networking import Reachability
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -130,3 +131,22 @@ class _NodeCollector(Collector):
         sizes.add_metric(["in"], network.bytes_in)
         sizes.add_metric(["out"], network.bytes_out)
         yield sizes
+        yield from _relay(network.reachability)
+
+
+def _relay(reachability: Reachability) -> Iterator[Metric]:
+    """The relay this node is reached through, and the one it serves."""
+    connected = 1 if reachability.relay else 0
+    yield GaugeMetricFamily("crofter_relay_connected", "Whether a relay is connected", value=connected)
+    served = reachability.served
+    if served is None:
+        return
+    yield GaugeMetricFamily("crofter_relay_clients", "Nodes that use the relay of this one", value=served.clients)
+    packets = CounterMetricFamily("crofter_relay_packets", "Packets at the relay of this node", labels=["outcome"])
+    packets.add_metric(["passed"], served.passed)
+    packets.add_metric(["dropped"], served.dropped)
+    yield packets
+    yield CounterMetricFamily("crofter_relay_bytes", "Bytes the relay of this node passed on", value=served.bytes)
+    yield CounterMetricFamily(
+        "crofter_relay_refused", "Nodes that may not use the relay of this one", value=served.refused
+    )

@@ -22,6 +22,45 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class ServedRelay(msgspec.Struct, frozen=True, kw_only=True):
+    """The relay that this node serves for others."""
+
+    addresses: tuple[str, ...]
+    """Where it listens; none: it could not be served."""
+    problem: str = ""
+    clients: int = 0
+    passed: int = 0
+    """Packets, since the start."""
+    bytes: int = 0
+    dropped: int = 0
+    """Packets whose receiver was not there or did not keep up."""
+    refused: int = 0
+    """Connections of nodes that may not use it, or did not prove who they are."""
+
+
+class Reachability(msgspec.Struct, frozen=True, kw_only=True):
+    """How others can reach this node."""
+
+    nat: Literal["unknown", "open", "mapped", "symmetric"] = "unknown"
+    """Not enough observers; seen under its own address; seen by all under another one; seen under a new one by each."""
+    finding: str = ""
+    """The same in plain words."""
+    advice: str = ""
+    """What the owner can do; empty: nothing."""
+    seen_as: tuple[str, ...] = ()
+    """The addresses that observers see this node under."""
+    observers: int = 0
+    """How many said something that can be true."""
+    relays: tuple[str, ...] = ()
+    """Those that this node uses, by its settings and mode."""
+    relay: str = ""
+    """The one that is connected now; empty: none."""
+    problems: tuple[str, ...] = ()
+    """What went wrong with relays and observers."""
+    served: ServedRelay | None = None
+    """None: it serves none."""
+
+
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Whether other nodes can reach this one."""
 
@@ -35,6 +74,7 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     """Where this node can be dialled, as far as it knows."""
     connections: int
+    reachability: Reachability
     traffic: tuple[Traffic, ...]
     bytes_in: int
     """Of requests that peers made, and of what they were answered."""

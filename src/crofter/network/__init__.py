@@ -18,6 +18,7 @@ from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
 from .protocol import OwnNetwork
+from .reachability import NatKind, Sighting, Verdict, explained, judged
 from .records import (
     LIFETIME_SECONDS,
     PeerRecord,
@@ -28,6 +29,8 @@ from .records import (
     read_record,
     sign_record,
 )
+from .relay import RelayCounts, RelayRules, RelayServer, find_observer, observer_text
+from .relays import Relays
 from .rules import Rules
 from .settings import NetworkSettings
 from .transport import (
@@ -96,6 +99,7 @@ __all__ = [
     "Liveness",
     "MemoryNetwork",
     "Mode",
+    "NatKind",
     "NetworkSettings",
     "OwnNetwork",
     "OwnRecord",
@@ -107,23 +111,33 @@ __all__ = [
     "Pong",
     "Reach",
     "Received",
+    "RelayCounts",
+    "RelayRules",
+    "RelayServer",
+    "Relays",
     "Rules",
     "Seeker",
+    "Sighting",
     "SignedRecord",
     "Stream",
     "StreamClosedError",
     "StreamKind",
     "TextMessage",
     "Transport",
+    "Verdict",
     "Who",
     "accept_record",
     "checked_address",
     "copying_state",
     "dialable",
+    "explained",
+    "find_observer",
     "framed",
+    "judged",
     "may_use",
     "missing_network",
     "network_tag",
+    "observer_text",
     "owned",
     "printable",
     "read_invite",

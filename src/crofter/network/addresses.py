@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 from crofter.core import CrofterError, ErrorCode
 
@@ -45,13 +46,13 @@ def checked_address(text: str) -> str:
     return join_address(ip, port)
 
 
-def listening_address(text: str) -> str:
-    """Where this node is to listen; port 0 is a free one. Raises CONFIG_INVALID."""
+def listening_address(text: str, setting: str = "network.listen") -> str:
+    """Where this node is to listen by this setting; port 0 is a free one. Raises CONFIG_INVALID."""
     try:
         split_address(text)
     except ValueError:
         message = f"`{text}` is not an address to listen on; write it as {_FORMS}"
-        raise CrofterError(ErrorCode.CONFIG_INVALID, message, parameter="network.listen") from None
+        raise CrofterError(ErrorCode.CONFIG_INVALID, message, parameter=setting) from None
     return text
 
 
@@ -95,3 +96,15 @@ def is_dialable(address: str) -> bool:
     return (
         port > 0 and join_address(ip, port) == address and not (odd or reserved or ip.is_unspecified or ip.is_multicast)
     )
+
+
+def is_relay_url(url: str) -> bool:
+    """Whether a relay can be there: http or https, a host, and nothing else but a path."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url
+    bare = not (parts.query or parts.fragment or parts.username or parts.password) and port != 0
+    return plain and bare and parts.scheme in ("http", "https") and bool(parts.hostname)

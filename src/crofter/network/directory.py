@@ -1,7 +1,9 @@
 """Where nodes are, as far as anybody here knows: asked before each dial, and told how it went."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 
@@ -33,7 +35,11 @@ class Seeker(AddressSource, Protocol):
 class Directory:
     """All sources together."""
 
-    def __init__(self, rules: Rules, sources: Sequence[AddressSource]) -> None:
+    def __init__(
+        self, rules: Rules, sources: Sequence[AddressSource], shared_relay: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`shared_relay` is one that others may use as well, and so the place to look for those whose own is not known."""
+        self._shared_relay = shared_relay
         self._rules = rules
         self._sources = list(sources)
         self._seeker: Seeker | None = None
@@ -49,6 +55,8 @@ class Directory:
         if _is_nowhere(peer) and self._seeker is not None:
             await self._seeker.seek(node_id)
             peer = self._known(node_id)
+        if peer.relay_url is None:
+            peer = msgspec.structs.replace(peer, relay_url=self._shared_relay())
         if _is_nowhere(peer):
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known that may be used now")
         return peer

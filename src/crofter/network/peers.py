@@ -30,11 +30,19 @@ class Peers:
     """Is on the network while `run` runs. Handlers are registered before."""
 
     def __init__(
-        self, rules: Rules, sources: Sequence[AddressSource], kinds: tuple[Kind[Any, Any], ...] = KINDS
+        self,
+        rules: Rules,
+        sources: Sequence[AddressSource],
+        kinds: tuple[Kind[Any, Any], ...] = KINDS,
+        *,
+        shared_relay: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`sources` are asked where a node is. `kinds` is the table of messages; only tests have another."""
+        """`sources` are asked where a node is; at `shared_relay` one is looked for whose own is not known.
+
+        `kinds` is the table of messages; only tests have another.
+        """
         self._rules = rules
-        self._directory = Directory(rules, sources)
+        self._directory = Directory(rules, sources, shared_relay)
         self.counts = Counts()
         self._answering = Answering(kinds, rules, self.counts)
         self._endpoint: Endpoint | None = None
@@ -139,6 +147,15 @@ class Peers:
     def addresses(self) -> tuple[str, ...]:
         """Where this node can be dialled, as far as it knows; none while it is not on the network."""
         return self._endpoint.addresses() if self._endpoint else ()
+
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        """Let peers try exactly these addresses too; nothing while it is not on the network."""
+        if self._endpoint is not None:
+            await self._endpoint.announce(addresses)
+
+    async def relay(self) -> str | None:
+        """The relay that this node can be reached through now, if any."""
+        return await self._endpoint.relay() if self._endpoint is not None else None
 
     def hang_up(self, node_id: NodeId) -> None:
         """Close every connection with this node, for instance because it is not trusted any more."""

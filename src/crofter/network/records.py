@@ -11,7 +11,6 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -19,7 +18,7 @@ from msgspec import Meta
 from crofter.core import NODE_ID_BYTES, NodeId
 from crofter.trust import Identity, is_signed
 
-from .addresses import Reach, is_dialable, within_reach
+from .addresses import Reach, is_dialable, is_relay_url, within_reach
 from .transport import PeerAddress
 
 MAXIMUM_RECORD_BYTES = 1024
@@ -136,7 +135,7 @@ def _parsed(content: bytes) -> PeerRecord | Refusal:
         shortest == body
         and len(set(record.addresses)) == len(record.addresses)
         and all(map(is_dialable, record.addresses))
-        and (record.relay_url is None or _is_relay(record.relay_url))
+        and (record.relay_url is None or is_relay_url(record.relay_url))
     )
     return record if plausible else "malformed"
 
@@ -146,14 +145,3 @@ def _verified(record: PeerRecord, content: bytes) -> SignedRecord | Refusal:
     if not is_signed(record.node_id, _PURPOSE, body, signature):
         return "wrong signature"
     return SignedRecord(record=record, content=content)
-
-
-def _is_relay(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and " " not in url
-    bare = not (parts.query or parts.fragment or parts.username or parts.password) and port != 0
-    return plain and bare and parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -158,6 +158,14 @@ class Endpoint(Protocol):
         """
         ...
 
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        """Let peers try exactly these addresses too, beside the node's own: what others see it under. They are in `addresses` soon."""
+        ...
+
+    async def relay(self) -> str | None:
+        """The relay that this node can be reached through now; None if none is connected."""
+        ...
+
     async def accept(self) -> Connection:
         """The next admitted connection. A newer one of the same node has closed the older. Raises SHUTTING_DOWN when closed."""
         ...

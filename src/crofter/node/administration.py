@@ -78,14 +78,14 @@ class NodeAdministration:
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
         self.membership = Membership(
             NetworkRecords(parts.database),
-            parts.own_network,
+            parts.own.network,
             self.network.presence.rebind,
             self.people,
             parts.peers,
             parts.whereabouts,
         )
         desk = InviteDesk(parts.people, InviteRecords(parts.database))
-        self.invites = NodeInvites(parts.identity, desk, parts.peers, parts.own_network, parts.discovery.own)
+        self.invites = NodeInvites(desk, parts.peers, parts.own)
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -233,7 +233,8 @@ class NodeAdministration:
 
     async def doctor(self) -> list[Check]:
         api = self._config.config.api
-        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running)
+        network = self.network.status()
+        return await anyio.to_thread.run_sync(diagnose_running, self._parts, api, self._running, network)
 
     def settings(self) -> list[Setting]:
         return settings.listed(self._config)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from crofter.api import ApiSettings, Check
+from crofter.api import ApiSettings, Check, NetworkStatus
 from crofter.core import CrofterError
 from crofter.engine import LibraryFacts, library_facts, machine_now
 from crofter.models import ModelRegistry
@@ -13,10 +13,13 @@ from crofter.store import Database, ModelRecords, store_key, store_key_place
 from .config import load_config
 from .doctor import home_checks, machine_checks, models_check, servers_check
 from .home import Home, RunningNode
+from .network_checks import library_checks, network_checks
 from .parts import Parts
 
 
-def diagnose_running(parts: Parts, api: ApiSettings, running: RunningNode | None) -> list[Check]:
+def diagnose_running(
+    parts: Parts, api: ApiSettings, running: RunningNode | None, network: NetworkStatus
+) -> list[Check]:
     """Doctor's findings, from inside the node. Blocks for about a second."""
     port = urlsplit(running.url).port if running else None
     attached = [provider.base_url for provider in parts.providers.book.all()]
@@ -25,6 +28,7 @@ def diagnose_running(parts: Parts, api: ApiSettings, running: RunningNode | None
         *home_checks(parts.home, api, running),
         Check(name="store", verdict="ok", finding="open and encrypted"),
         models_check(parts.registry),
+        *network_checks(network),
         *servers_check(found_servers([port] if port else []), attached),
     ]
 
@@ -45,6 +49,7 @@ def diagnose_stopped(home: Home, environment: Mapping[str, str]) -> list[Check]:
         *home_checks(home, api, None),
         configuration,
         *_store_checks(home),
+        *library_checks(),
         *servers_check(found_servers([]), []),
     ]
 

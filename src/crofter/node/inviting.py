@@ -4,9 +4,9 @@ import logging
 
 from crofter.api import CreatedInvite, InviteSummary, NewInvite
 from crofter.core import CrofterError, ErrorCode
-from crofter.network import JOIN, Caller, Invite, OwnNetwork, OwnRecord, Peers, SignedRecord, read_record, write_invite
+from crofter.network import JOIN, Caller, Invite, OwnRecord, Peers, SignedRecord, read_record, write_invite
 from crofter.store import InviteRecord
-from crofter.trust import Identity, InviteDesk, Join, Joined, fingerprint, invite_name, readable_id
+from crofter.trust import InviteDesk, Join, Joined, fingerprint, invite_name, readable_id
 
 _logger = logging.getLogger("crofter.node")
 
@@ -16,31 +16,27 @@ _DAY_SECONDS = 86_400
 class NodeInvites:
     """The desk decides who may come in; what follows is a pairing like any other."""
 
-    def __init__(
-        self, identity: Identity, desk: InviteDesk, peers: Peers, own_network: OwnNetwork, own_record: OwnRecord
-    ) -> None:
-        self._identity = identity
+    def __init__(self, desk: InviteDesk, peers: Peers, own: OwnRecord) -> None:
         self._desk = desk
-        self._own_network = own_network
-        self._own_record = own_record
+        self._own = own
         peers.serve(JOIN, self._answer_join)
 
     def all(self) -> list[InviteSummary]:
         return [self._summary(invite) for invite in self._desk.all()]
 
     def issue(self, new: NewInvite) -> CreatedInvite:
-        inviter = read_record(self._own_record.content())
+        inviter = read_record(self._own.content())
         if not isinstance(inviter, SignedRecord):
             message = "nobody could reach this node to use an invite: `crofter network status` says why."
             raise CrofterError(ErrorCode.OFFLINE, message)
         token, kept = self._desk.issue(new.uses, new.days * _DAY_SECONDS)
         invite = Invite(
             inviter=inviter,
-            network_secret=self._own_network.secret,
+            network_secret=self._own.network.secret,
             token=token,
             expires_at=int(kept.expires_at),
         )
-        return CreatedInvite(text=write_invite(self._identity, invite), invite=self._summary(kept))
+        return CreatedInvite(text=write_invite(self._own.identity, invite), invite=self._summary(kept))
 
     def revoke(self, name: str) -> InviteSummary:
         invite = self._desk.find(name)

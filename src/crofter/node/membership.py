@@ -65,7 +65,7 @@ class Membership:
         async with self._turn:
             if read.network_secret != self._own_network.secret and not invite.switch:
                 self._require_knowing_nobody()
-            self._whereabouts.say(inviter.node_id, inviter.addresses)
+            self._whereabouts.say(inviter.node_id, inviter.addresses, inviter.relay_url)
             async with self._tried(read.network_secret):
                 await self._use(inviter.node_id, read.token)
         new = NewPerson(id=readable_id(inviter.node_id), addresses=inviter.addresses)

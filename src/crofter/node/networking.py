@@ -37,6 +37,7 @@ from crofter.trust import fingerprint, readable_id
 
 from .parts import Parts
 from .presence import Presence
+from .reachability import NodeReachability
 from .release import crofter_version
 from .surroundings import Surroundings, address_of, path_kind
 
@@ -54,16 +55,23 @@ class NodeNetwork:
         self._people = parts.people
         self._messages = parts.messages
         self._identity = parts.identity
-        self._own_network = parts.own_network
-        self.presence = Presence(
-            parts.peers, parts.rules, parts.identity, settings, parts.own_network, parts.discovery.run
-        )
+        self._own_network = parts.own.network
+        self.presence = Presence(parts.peers, parts.rules, parts.own, parts.relays, settings, self._beside)
         self.surroundings = Surroundings(
             parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
         )
         self._discovery = parts.discovery
+        self._reachability = NodeReachability(
+            parts.identity.node_id, parts.peers, parts.relays, parts.people.standing, lambda: self.presence.settings
+        )
         self._peers.serve(PING, self._answer_ping)
         self._peers.serve(MESSAGE, self._take_message)
+
+    async def _beside(self) -> None:
+        """What runs while the node is on the network."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._discovery.run, name="discovery")
+            tasks.start_soon(self._reachability.run, name="reachability")
 
     def status(self) -> NetworkStatus:
         counts, found = self._peers.counts, self._discovery.state()
@@ -75,6 +83,7 @@ class NodeNetwork:
             network=self._own_network.shown_tag(),
             addresses=self._peers.addresses(),
             connections=len(self._peers.lines()),
+            reachability=self._reachability.status(),
             traffic=tuple(
                 Traffic(kind=kind, direction=direction, outcome=outcome, count=count)
                 for (kind, direction, outcome), count in sorted(counts.requests.items())
@@ -138,7 +147,7 @@ class NodeNetwork:
         return round((time.perf_counter() - began) * 1000, 2), pong
 
     async def _answer_ping(self, caller: Caller, _: Ping) -> Pong:
-        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=caller.address)
+        return Pong(version=crofter_version() if caller.standing == "trusted" else "", seen_at=_seen_at(caller))
 
     async def _take_message(self, caller: Caller, message: TextMessage) -> Received:
         # What steers a terminal goes before anybody can see it.
@@ -148,3 +157,8 @@ class NodeNetwork:
         )
         await anyio.to_thread.run_sync(self._messages.add, record)
         return Received()
+
+
+def _seen_at(caller: Caller) -> str:
+    """Where the caller's own packets come from; nothing if a relay's do."""
+    return "" if caller.relayed else caller.address

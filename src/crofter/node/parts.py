@@ -1,10 +1,11 @@
 """Every part of a node below the HTTP server, made bottom up."""
 
+import time
 from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Discovery, OwnNetwork, Peers, Rules
+from crofter.network import Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -51,9 +52,10 @@ class Parts:
     providers: Providers
     router: Router
     rules: Rules
-    own_network: OwnNetwork
+    own: OwnRecord
     peers: Peers
     discovery: Discovery
+    relays: Relays
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -74,16 +76,13 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         pools = Pools(PoolRecords(database), identity)
         people = People(PeopleRecords(database), identity.node_id, is_vouched_for=pools.is_member)
         whereabouts = Whereabouts(people)
-        own_network = OwnNetwork(NetworkRecords(database).secret())
         rules = Rules(mode=config.network.mode, standing=people.standing)
-        peers = Peers(rules, [whereabouts])
+        relays = Relays()
+        peers = Peers(rules, [whereabouts, relays], shared_relay=relays.shared)
+        own_network = OwnNetwork(NetworkRecords(database).secret())
+        own = OwnRecord(identity, own_network, peers.addresses, lambda: relays.connected, time.time)
         discovery = Discovery(
-            peers,
-            rules,
-            identity,
-            PeerRecords(database),
-            network=own_network.tag,
-            trusted=lambda: people.trusted() | pools.member_ids(),
+            peers, rules, own, PeerRecords(database), trusted=lambda: people.trusted() | pools.member_ids()
         )
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         return Parts(
@@ -99,8 +98,9 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
             rules=rules,
-            own_network=own_network,
+            own=own,
             peers=peers,
+            relays=relays,
             discovery=discovery,
             messages=MessageRecords(database),
             people=people,

@@ -10,8 +10,7 @@ import anyio.to_thread
 
 from crofter.api import NetworkState
 from crofter.core import CrofterError
-from crofter.network import BindOptions, IrohTransport, NetworkSettings, OwnNetwork, Peers, Rules
-from crofter.trust import Identity
+from crofter.network import BindOptions, IrohTransport, NetworkSettings, OwnRecord, Peers, Relays, Rules
 
 _logger = logging.getLogger("crofter.node")
 
@@ -26,16 +25,16 @@ class Presence:
         self,
         peers: Peers,
         rules: Rules,
-        identity: Identity,
+        own: OwnRecord,
+        relays: Relays,
         settings: NetworkSettings,
-        own_network: OwnNetwork,
         beside: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
         """`beside` runs while the node is on the network."""
         self._peers = peers
         self._rules = rules
-        self._identity = identity
-        self._own_network = own_network
+        self._own = own
+        self._relays = relays
         self._beside = beside
         self._changed = anyio.Event()
         self._settled = anyio.Event()
@@ -69,6 +68,7 @@ class Presence:
     def _begin(self, settings: NetworkSettings) -> None:
         self.settings = settings
         self._rules.mode = settings.mode
+        self._relays.follow(settings)
         self.state: NetworkState = "off" if settings.mode == "off" else "starting"
         self.problem = ""
         """Why it is not on the network though it should be; empty: it is, or should not."""
@@ -80,8 +80,12 @@ class Presence:
             with anyio.fail_after(_START_SECONDS) as limit:
                 await self._peers.run(
                     transport,
-                    self._identity.seed,
-                    BindOptions(addresses=settings.listen, network_secret=self._own_network.secret),
+                    self._own.identity.seed,
+                    BindOptions(
+                        addresses=settings.listen,
+                        relay_urls=self._relays.urls,
+                        network_secret=self._own.network.secret,
+                    ),
                     ready=lambda: self._ready(limit),
                     beside=self._beside,
                 )

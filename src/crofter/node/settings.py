@@ -24,6 +24,10 @@ LIVE_KEYS = frozenset(
         "router.ceiling",
         "network.mode",
         "network.listen",
+        "network.relays",
+        "network.relay_listen",
+        "network.relay_for_everyone",
+        "network.relay_bytes_per_second",
     }
 )
 """Settings a running node follows at once."""

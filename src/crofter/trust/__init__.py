@@ -3,7 +3,7 @@
 from .code import may_be_of, parse_code
 from .code_desk import CodeDesk, ShownCode
 from .code_exchange import CodeExchange, CodeHello, CodeProof
-from .identity import Identity, is_signed
+from .identity import Identity, is_signed, is_signed_bare
 from .identity_file import export_identity, import_identity, make_identity, read_identity, reseal_identity
 from .identity_format import StoredIdentity
 from .invite_desk import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, InviteDesk, Join, Joined, invite_name
@@ -50,6 +50,7 @@ __all__ = [
     "import_identity",
     "invite_name",
     "is_signed",
+    "is_signed_bare",
     "make_identity",
     "may_be_of",
     "parse_code",

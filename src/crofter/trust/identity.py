@@ -55,10 +55,15 @@ class Identity:
 
 def is_signed(node_id: NodeId, purpose: str, message: bytes, signature: bytes) -> bool:
     """Whether this node signed the message for this purpose. Never raises for what a peer may send."""
+    return is_signed_bare(node_id, _framed(purpose, message), signature)
+
+
+def is_signed_bare(node_id: NodeId, message: bytes, signature: bytes) -> bool:
+    """The same for exactly these bytes, as protocols of others sign: those must see to it that they mean nothing else."""
     if len(node_id) != NODE_ID_BYTES or _has_small_order(node_id):
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(node_id).verify(signature, _framed(purpose, message))
+        Ed25519PublicKey.from_public_bytes(node_id).verify(signature, message)
     except InvalidSignature:
         return False
     return True

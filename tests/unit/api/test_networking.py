@@ -42,3 +42,13 @@ async def test_metrics_count_what_went_between_nodes() -> None:
     assert 'crofter_peer_requests_total{direction="in",kind="ping",outcome="ok"} 3.0' in text
     assert "crofter_peer_connections 1.0" in text
     assert 'crofter_peer_bytes_total{direction="out"} 50.0' in text
+
+
+async def test_metrics_count_what_a_served_relay_does() -> None:
+    text = (await Browser().get("/metrics")).body.decode()
+    assert "crofter_relay_connected 0.0" in text
+    assert "crofter_relay_clients 2.0" in text
+    assert 'crofter_relay_packets_total{outcome="passed"} 30.0' in text
+    assert 'crofter_relay_packets_total{outcome="dropped"} 5.0' in text
+    assert "crofter_relay_bytes_total 4000.0" in text
+    assert "crofter_relay_refused_total 6.0" in text

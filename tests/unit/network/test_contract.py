@@ -8,6 +8,7 @@ import pytest
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import BindOptions, Connection, PeerAddress, Stream, StreamClosedError, Transport
 from tests.unit.network.conftest import PATIENCE_SECONDS, Pair, address_of, connected, secret
+from tests.unit.network.peering import until
 
 pytestmark = pytest.mark.anyio
 
@@ -468,3 +469,16 @@ async def test_closed_endpoint_ends_its_connections_and_accepts_no_more(transpor
                 await other.accept()
             assert (await dialled.wait_closed()).code is ErrorCode.PEER_LOST
             assert (await refusal(other.accept)).code is ErrorCode.SHUTTING_DOWN
+
+
+async def test_what_is_announced_is_an_address_until_something_else_is(transport: Transport) -> None:
+    async with transport.bind(secret(1), BindOptions()) as endpoint:
+        own = set(endpoint.addresses())
+        for announced in (("203.0.113.7:4433", "203.0.113.8:4433"), ("203.0.113.8:4433",), ()):
+            await endpoint.announce(announced)
+            await until(lambda wanted=own | set(announced): set(endpoint.addresses()) == wanted)
+
+
+async def test_without_relays_none_is_connected(transport: Transport) -> None:
+    async with transport.bind(secret(1), BindOptions()) as endpoint:
+        assert await endpoint.relay() is None

@@ -39,12 +39,12 @@ class Neighbour:
         self.pools = NodePools(self.groups, self.book, self.node_id, self.peers)
         self.near: list[NodeId] = []
         networks = NetworkRecords(database)
-        self.own_network = OwnNetwork(networks.secret())
+        own_network = OwnNetwork(networks.secret())
         self.moved = self.ready = anyio.Event()
-        self.membership = Membership(networks, self.own_network, self.rebind, self.people, self.peers, self.whereabouts)
-        self.own_record = OwnRecord(identity, self.own_network.tag, self.peers.addresses, lambda: None, time.time)
+        self.membership = Membership(networks, own_network, self.rebind, self.people, self.peers, self.whereabouts)
+        self.own = OwnRecord(identity, own_network, self.peers.addresses, lambda: None, time.time)
         desk = InviteDesk(self.book, InviteRecords(database))
-        self.invites = NodeInvites(identity, desk, self.peers, self.own_network, self.own_record)
+        self.invites = NodeInvites(desk, self.peers, self.own)
 
     async def rebind(self) -> None:
         """Into its network of now."""
@@ -78,7 +78,7 @@ async def on(network: MemoryNetwork, node: Neighbour) -> AsyncGenerator[None]:
     async with anyio.create_task_group() as tasks:
 
         async def bind() -> None:
-            options = BindOptions(network_secret=node.own_network.secret)
+            options = BindOptions(network_secret=node.own.network.secret)
             await node.peers.run(network, node.identity.seed, options, ready=node.ready.set)
 
         async def run() -> None:

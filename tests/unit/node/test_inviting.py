@@ -113,7 +113,7 @@ async def test_an_invite_that_another_wrote_in_ones_name_is_never_used(
         of_ada = read_invite(invite_of(ada), time.time())
         with pytest.raises(ValueError, match="signed by the node"):
             write_invite(cleo.identity, of_ada)
-        of_cleo = read_record(cleo.own_record.content())
+        of_cleo = read_record(cleo.own.content())
         assert isinstance(of_cleo, SignedRecord)
         # Cleo's own, with the token of Ada's: it leads to Cleo, who has issued no such thing.
         forged = Invite(inviter=of_cleo, network_secret=b"", token=of_ada.token, expires_at=of_ada.expires_at)
@@ -156,7 +156,7 @@ async def test_an_invite_brings_who_knows_nobody_into_its_private_network(
         assert len((await ada.membership.make()).tag) == 16
         text = invite_of(ada)
         assert await join(bob, text) == "trusted"
-        assert bob.own_network.secret == ada.own_network.secret
+        assert bob.own.network.secret == ada.own.network.secret
         assert trust(ada, bob)
         stranger = Neighbour(tmp_path, "stranger")
         async with on(network, stranger):
@@ -171,23 +171,23 @@ async def test_who_knows_somebody_has_to_say_that_they_switch(ada: Neighbour, bo
         await ada.membership.make()
         text = invite_of(ada)
         assert "--switch" in await refused(ErrorCode.CONFLICT, lambda: join(bob, text))
-        assert bob.own_network.secret == b""
+        assert bob.own.network.secret == b""
         assert await join(bob, text, switch=True) == "trusted"
-        assert bob.own_network.secret == ada.own_network.secret
+        assert bob.own.network.secret == ada.own.network.secret
         assert bob.book.standing(cleo.node_id) == "trusted"
 
 
 async def test_who_is_not_let_in_stays_where_it_was(ada: Neighbour, bob: Neighbour, tmp_path: Path) -> None:
     async with street(ada, bob):
         await bob.membership.make()
-        own = bob.own_network.secret
+        own = bob.own.network.secret
         await ada.membership.make()
         text = invite_of(ada)
         ada.invites.revoke(ada.invites.all()[0].name)
         await refused(ErrorCode.FORBIDDEN, lambda: join(bob, text))
-        assert bob.own_network.secret == own
+        assert bob.own.network.secret == own
         assert bob.peers.addresses()
-    assert Neighbour(tmp_path, "bob").own_network.secret == own
+    assert Neighbour(tmp_path, "bob").own.network.secret == own
 
 
 async def test_whoever_gives_up_in_between_is_back_where_it_was(ada: Neighbour, bob: Neighbour) -> None:
@@ -198,7 +198,7 @@ async def test_whoever_gives_up_in_between_is_back_where_it_was(ada: Neighbour, 
         with anyio.move_on_after(1.0) as patience:
             await join(bob, text)
         assert patience.cancelled_caught
-        assert bob.own_network.secret == b""
+        assert bob.own.network.secret == b""
         assert bob.peers.addresses()
 
 
@@ -209,11 +209,11 @@ async def test_a_network_is_kept_and_ends_invites_to_the_one_before(tmp_path: Pa
         assert ada.invites.all() == []
         await refused(ErrorCode.CONFLICT, ada.membership.make)
     again = Neighbour(tmp_path, "ada")
-    assert again.own_network.shown_tag() == made.tag
+    assert again.own.network.shown_tag() == made.tag
     async with street(again):
         assert (await again.membership.leave()).tag == ""
         await refused(ErrorCode.CONFLICT, again.membership.leave)
-    assert Neighbour(tmp_path, "ada").own_network.secret == b""
+    assert Neighbour(tmp_path, "ada").own.network.secret == b""
 
 
 async def test_fifty_nodes_join_from_one_invite(tmp_path: Path, ada: Neighbour) -> None:

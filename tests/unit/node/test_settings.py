@@ -44,12 +44,23 @@ def test_a_wrong_value_changes_nothing(home: Home) -> None:
     assert not home.config_file.exists()
 
 
+@pytest.mark.parametrize("setting", ["network.listen", "network.relay_listen"])
 @pytest.mark.parametrize("text", ["7412", "[0.0.0.0:7412]", "home:7412", "0.0.0.0:7412,x"])
-def test_what_no_node_can_listen_on_is_not_written(home: Home, text: str) -> None:
+def test_what_no_node_can_listen_on_is_not_written(home: Home, text: str, setting: str) -> None:
     with pytest.raises(CrofterError) as refused:
-        change_stored_setting(home, "network.listen", text)
-    assert (refused.value.code, refused.value.parameter) == (ErrorCode.CONFIG_INVALID, "network.listen")
+        change_stored_setting(home, setting, text)
+    assert (refused.value.code, refused.value.parameter) == (ErrorCode.CONFIG_INVALID, setting)
     assert not home.config_file.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1:7412", "ftp://192.0.2.1", "http://", "http://user@192.0.2.1:1", "http://a?b"]
+)
+def test_what_is_no_relay_is_not_written(home: Home, text: str) -> None:
+    with pytest.raises(CrofterError) as refused:
+        change_stored_setting(home, "network.relays", text)
+    assert (refused.value.code, refused.value.parameter) == (ErrorCode.CONFIG_INVALID, "network.relays")
+    assert change_stored_setting(home, "network.relays", "http://192.0.2.1:7412").value == "http://192.0.2.1:7412"
 
 
 def test_an_unknown_setting_is_not_found(home: Home) -> None:
@@ -62,5 +73,5 @@ def test_an_unknown_setting_is_not_found(home: Home) -> None:
 def test_names_the_hub_the_radius_and_the_network_change_a_running_node(home: Home) -> None:
     live = {setting.key for setting in stored_settings(home) if not setting.restart_needed}
     hub, router = {"hub.offline", "hub.endpoint"}, {"router.radius", "router.ceiling"}
-    network = {"network.mode", "network.listen"}
+    network = {key for key in known_keys() if key.startswith("network.")}
     assert live == {"node.default_model", "node.name"} | hub | router | network

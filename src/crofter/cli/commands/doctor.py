@@ -14,7 +14,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("warn", "yellow"), "problem": ("FAI
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def doctor_command(context: click.Context, as_json: bool) -> None:
-    """Check hardware, library, address, disk, store and models. Exit code 1 when something is broken."""
+    """Check hardware, library, address, disk, store, models and network. Exit code 1 when something is broken."""
     home = Home.from_environment()
     node = home.running()
     if node is None:

@@ -2,6 +2,7 @@
 
 import click
 
+from crofter.api import Reachability
 from crofter.cli.client import connect
 from crofter.cli.output import print_facts, print_json, say, size
 from crofter.node import Home
@@ -34,6 +35,7 @@ def status(as_json: bool) -> None:
         ("nodes", f"{network.nearby} near, {network.remembered} remembered, {network.contacts} in the DHT"),
         ("bytes", f"{size(network.bytes_in)} for peers, {size(network.bytes_out)} for this node"),
     ]
+    facts += _reachability(network.reachability)
     for each in network.traffic:
         whose = "of peers" if each.direction == "in" else "to peers"
         facts.append((f"{each.kind} {whose}", f"{each.count} {each.outcome}"))
@@ -94,3 +96,19 @@ def network_map(as_json: bool) -> None:
 def _ask_first(yes: bool, question: str) -> None:
     if not yes:
         click.confirm(question, abort=True, err=True)
+
+
+def _reachability(found: Reachability) -> list[tuple[str, str]]:
+    facts = [("seen from outside", found.finding)]
+    if found.relays:
+        facts.append(
+            ("relay", f"{found.relay} connected" if found.relay else f"none connected of {' '.join(found.relays)}")
+        )
+    facts += [("relay", problem) for problem in found.problems]
+    if (served := found.served) is not None:
+        facts.append(("relay served", " ".join(served.addresses) or served.problem or "not yet"))
+        passed = f"{served.passed} packets, {size(served.bytes)}; {served.dropped} dropped, {served.refused} refused"
+        facts.append(("for others", f"{served.clients} nodes now, {passed}"))
+    if found.advice:
+        facts.append(("what to do", found.advice))
+    return facts

@@ -83,7 +83,7 @@ class Dht:
     async def find(self, caller: Caller, request: Find) -> Found:
         """The handler: the nodes nearest to a key that are known here, and who provides it. Whoever asks is known here from now on."""
         self._meet_asker(caller, request.own)
-        near = [each for each in self.table.closest(request.key) if each.record.node_id != caller.node_id]
+        near = [each for each in self._start(request.key) if each.record.node_id != caller.node_id]
         providers = self.provided.providers(request.key, self._clock())[:MOST_RECORDS]
         return Found(nearest=tuple(each.content for each in near[:MOST_RECORDS]), providers=tuple(providers))
 
@@ -103,7 +103,7 @@ class Dht:
 
     async def lookup(self, key: bytes) -> Result:
         """Ask ever nearer nodes, three at a time, until the nearest 16 have answered or there is nobody left."""
-        search = Search(key, self.table.closest(key))
+        search = Search(key, self._start(key))
         await self._search_whole(search)
         nearest = closest(search.answered.values(), key, BUCKET_SIZE)
         return Result(nearest=tuple(nearest), providers=tuple(search.providers.values()), asked=len(search.asked))
@@ -111,7 +111,7 @@ class Dht:
     async def find_node(self, node_id: NodeId) -> SignedRecord | None:
         """The newest record of a node that others have, without asking itself; None if nobody knows it."""
         key = node_key(node_id)
-        search = Search(key, self.table.closest(key), spare=node_id)
+        search = Search(key, self._start(key), spare=node_id)
         await self._search_whole(search)
         return search.spared
 
@@ -186,6 +186,11 @@ class Dht:
         for content in search.unseen(found.providers, search.seen_providers):
             if (signed := self._accepted(content)) is not None:
                 search.providers.setdefault(signed.record.node_id, signed)
+
+    def _start(self, key: bytes) -> list[SignedRecord]:
+        """The contacts nearest to a key, without those that have just failed; all, if it is everybody: it may be our own network."""
+        living = (each.signed for each in self.table.contacts() if not self._is_dead(each.node_id))
+        return closest(living, key, BUCKET_SIZE) or self.table.closest(key)
 
     def _meet_asker(self, caller: Caller, content: bytes) -> None:
         """Only one who comes from where his record says he is: others could not reach him, or it is not his place among subnets."""

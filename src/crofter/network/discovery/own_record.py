@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from crofter.network.addresses import host_of, is_dialable
+from crofter.network.protocol import OwnNetwork
 from crofter.network.records import (
     LIFETIME_SECONDS,
     MAXIMUM_ADDRESSES,
@@ -29,14 +30,14 @@ class OwnRecord:
     def __init__(
         self,
         identity: Identity,
-        network_tag: Callable[[], bytes],
+        network: OwnNetwork,
         addresses: Callable[[], tuple[str, ...]],
         relay_url: Callable[[], str | None],
         clock: Callable[[], float],
     ) -> None:
-        """What each says now: its network's tag; where it can be dialled, best first; its relay; the time in Unix seconds."""
-        self._identity = identity
-        self._network_tag = network_tag
+        """What each says now: the network it is in; where it can be dialled, best first; its relay; the time in Unix seconds."""
+        self.identity = identity
+        self.network = network
         self._addresses = addresses
         self._relay_url = relay_url
         self._clock = clock
@@ -47,20 +48,20 @@ class OwnRecord:
 
         Raises ValueError if the relay's address is none.
         """
-        said = _Said(self._network_tag(), _told(self._addresses()), self._relay_url())
+        said = _Said(self.network.tag(), _told(self._addresses()), self._relay_url())
         now = self._clock()
         if not said.addresses and said.relay_url is None:
             return b""
         if self._signed is None or _is_outdated(self._signed.record, said, now):
             record = PeerRecord(
-                node_id=self._identity.node_id,
+                node_id=self.identity.node_id,
                 sequence=self._next_sequence(now),
                 expires_at=int(now) + LIFETIME_SECONDS,
                 network=said.network,
                 addresses=said.addresses,
                 relay_url=said.relay_url,
             )
-            self._signed = sign_record(self._identity, record)
+            self._signed = sign_record(self.identity, record)
         return self._signed.content
 
     def _next_sequence(self, now: float) -> int:

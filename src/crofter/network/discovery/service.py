@@ -17,7 +17,6 @@ from crofter.network.rules import Rules
 from crofter.network.transport import PeerAddress
 from crofter.network.wire import FIND, GOSSIP, PEERS, PROVIDE
 from crofter.store import PeerRecords
-from crofter.trust import Identity
 
 from .cache import Here, PeerCache
 from .chatter import Chatter
@@ -60,20 +59,16 @@ class Discovery:
         self,
         peers: Peers,
         rules: Rules,
-        identity: Identity,
+        own: OwnRecord,
         records: PeerRecords,
-        *,
-        network: Callable[[], bytes],
         trusted: Callable[[], Iterable[NodeId]],
     ) -> None:
-        """`network` says the tag of our network, `trusted` those to stay in touch with. Raises STORE_FAILED."""
+        """`trusted` are those to stay in touch with. Raises STORE_FAILED."""
         self._peers = peers
         self._rules = rules
+        self._own = own
         self._trusted = trusted
-        self._identity = identity
         self._records = records
-        self._network = network
-        self.own = OwnRecord(identity, network, peers.addresses, lambda: None, time.time)
         self._begin()
         peers.seek_with(self)
         # Looked up for each request: in another network others answer.
@@ -84,14 +79,14 @@ class Discovery:
 
     def _begin(self) -> None:
         """With what is known of this network, and nothing of any other. Raises STORE_FAILED."""
-        own_id, network = self._identity.node_id, self._network()
+        own, own_id, network = self._own, self._own.identity.node_id, self._own.network.tag()
         here = self._here = Here(own_id, network, reach=self._reach, is_kept=self._is_trusted)
         self._cache = PeerCache(self._records, here)
         self._local = LocalNetwork(here, self._rules.mode)
-        self._exchange = PeerExchange(self._cache, own_record=self.own.content, standing=self._rules.standing)
-        self._gossip = Gossip(self._identity, network, deliver=self._heard, clock=time.time)
+        self._exchange = PeerExchange(self._cache, own_record=own.content, standing=self._rules.standing)
+        self._gossip = Gossip(own.identity, network, deliver=self._heard, clock=time.time)
         self._chatter = Chatter(self._peers, self._gossip)
-        self._dht = Dht(own_id, network, self, own_record=self.own.content)
+        self._dht = Dht(own_id, network, self, own_record=own.content)
         self._hints: OrderedDict[NodeId, PeerAddress] = OrderedDict()
         self._asked: dict[NodeId, Asked] = {}
         self._asking: set[NodeId] = set()
@@ -101,7 +96,7 @@ class Discovery:
 
     async def run(self) -> None:
         """Beside the network, in the mode and the network of now; until cancelled. Raises STORE_FAILED."""
-        if self._network() != self._here.network:
+        if self._own.network.tag() != self._here.network:
             self._begin()
         self._asked.clear()
         self._met = anyio.Event()
@@ -188,7 +183,7 @@ class Discovery:
 
     def _notice_change(self) -> None:
         """Whoever knows us should know where we are now."""
-        if (content := self.own.content()) == self._said:
+        if (content := self._own.content()) == self._said:
             return
         self._said, self._changed_at = content, anyio.current_time()
         if content and self._uses("gossip"):

@@ -29,6 +29,7 @@ _HANDSHAKES_AT_ONCE = 64
 _CLOSING_SECONDS = 3.0
 _TAKEN_TRIES = 3
 _TAKEN_SECONDS = 0.1
+_RELAY_SECONDS = 0.1
 
 
 class IrohEndpoint:
@@ -40,6 +41,7 @@ class IrohEndpoint:
         self._tasks: TaskGroup = anyio.create_task_group()
         self._arrivals: Arrivals[IrohConnection] = Arrivals(options)
         self._handshakes = 0
+        self._announced: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
         self._endpoint = await _bound_in_time(self._secret_key, self._options)
@@ -78,6 +80,23 @@ class IrohEndpoint:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, message) from error
         except IrohError as error:
             raise dial_error(error) from error
+
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        before, self._announced = self._announced, addresses
+        with contextlib.suppress(IrohError):  # closed meanwhile
+            for stale in set(before) - set(addresses):
+                await self._endpoint.remove_external_addr(stale)
+            for new in set(addresses) - set(before):
+                await self._endpoint.add_external_addr(new)
+
+    async def relay(self) -> str | None:
+        if not self._options.relay_urls:
+            return None
+        # The address keeps the relay's URL after the relay has died; `online` waits for one that answers.
+        with anyio.move_on_after(_RELAY_SECONDS), contextlib.suppress(IrohError):
+            await self._endpoint.online()
+            return self._endpoint.addr().relay_url()
+        return None
 
     async def accept(self) -> IrohConnection:
         return await self._arrivals.next()
@@ -150,8 +169,12 @@ async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
 def _relay_mode(urls: tuple[str, ...]) -> iroh.RelayMode:
     if not urls:
         return iroh.RelayMode.disabled()
+    relays = iroh.RelayMap.empty()
     try:
-        return iroh.RelayMode.custom_from_urls(list(urls))
+        for url in urls:
+            # Without a port for QUIC address discovery, which our relays do not have: else 3 s are spent on looking for it.
+            relays.insert(iroh.RelayConfig(url=url, quic_port=None))
+        return iroh.RelayMode.custom(relays)
     except IrohError as error:
         message = f"the relay's address cannot be used: {error.message().splitlines()[0]}"
         raise CrofterError(ErrorCode.CONFIG_INVALID, message) from error

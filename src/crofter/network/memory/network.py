@@ -81,11 +81,12 @@ class MemoryEndpoint:
         self._network = network
         self._network_secret = options.network_secret
         self._addresses = addresses
+        self._announced: tuple[str, ...] = ()
         self._arrivals: Arrivals[MemoryConnection] = Arrivals(options)
         self._connections: set[MemoryConnection] = set()
 
     def addresses(self) -> tuple[str, ...]:
-        return self._addresses
+        return (*self._addresses, *self._announced)
 
     async def dial(self, peer: PeerAddress, timeout_seconds: float) -> MemoryConnection:
         if not peer.addresses or peer.node_id == self.node_id:
@@ -97,6 +98,13 @@ class MemoryEndpoint:
                     return await self._shake_hands(there, peer, address)
             await anyio.sleep_forever()
         raise CrofterError(ErrorCode.PEER_UNREACHABLE, f"the peer did not answer within {timeout_seconds:g} s")
+
+    async def announce(self, addresses: tuple[str, ...]) -> None:
+        self._announced = addresses
+
+    async def relay(self) -> str | None:
+        """There are none in memory."""
+        return None
 
     async def accept(self) -> MemoryConnection:
         return await self._arrivals.next()

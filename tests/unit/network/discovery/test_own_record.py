@@ -1,6 +1,6 @@
 """A node's own record says where it is now, and is signed no more often than that needs."""
 
-from crofter.network import LIFETIME_SECONDS, SignedRecord, accept_record, network_tag, read_record
+from crofter.network import LIFETIME_SECONDS, OwnNetwork, SignedRecord, accept_record, network_tag, read_record
 from crofter.network.discovery.own_record import RENEW_SECONDS, OwnRecord
 from crofter.network.records import MAXIMUM_ADDRESSES, SKEW_SECONDS
 from tests.unit.network.discovery.conftest import NOW, identity
@@ -16,9 +16,9 @@ class Place:
         self.addresses = addresses
         self.relay_url = relay_url
         self.now = NOW
-        self.tag = TAG
+        self.network = OwnNetwork(b"")
         self.own = OwnRecord(
-            identity(1), lambda: self.tag, lambda: self.addresses, lambda: self.relay_url, lambda: self.now
+            identity(1), self.network, lambda: self.addresses, lambda: self.relay_url, lambda: self.now
         )
 
     def signed(self) -> SignedRecord:
@@ -51,8 +51,8 @@ def test_it_is_signed_anew_when_it_says_something_else_and_replaces_the_one_befo
 def test_it_is_of_the_network_that_the_node_is_in() -> None:
     place = Place(LAN)
     assert place.signed().record.network == TAG
-    place.tag = network_tag(bytes(32))
-    assert place.signed().record.network == place.tag
+    place.network.secret = bytes(32)
+    assert place.signed().record.network == network_tag(bytes(32))
 
 
 def test_it_is_signed_anew_before_it_is_old() -> None:

@@ -1,5 +1,6 @@
 """Discovery as a whole, on a network in memory: friends that return find each other, news travels, strangers are found by asking others."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,19 @@ import anyio
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.network import PING, BindOptions, Caller, Discovery, MemoryNetwork, OwnNetwork, Peers, Ping, Pong, Rules
+from crofter.network import (
+    PING,
+    BindOptions,
+    Caller,
+    Discovery,
+    MemoryNetwork,
+    OwnNetwork,
+    OwnRecord,
+    Peers,
+    Ping,
+    Pong,
+    Rules,
+)
 from crofter.network.plan import Mode
 from crofter.store import Database, PeerRecords
 from crofter.trust import Identity
@@ -25,24 +38,19 @@ class Node:
         self.id = self.identity.node_id
         self.friends: set[NodeId] = set()
         self.database = Database.open(folder / f"{number}.db", bytes(32))
-        self.own_network = OwnNetwork(b"")
         rules = Rules(mode=mode, standing=lambda node_id: "trusted" if node_id in self.friends else "stranger")
         self.peers = Peers(rules, [])
         self.peers.serve(PING, self._answer)
+        self.own = OwnRecord(self.identity, OwnNetwork(b""), self.peers.addresses, lambda: None, time.time)
         self.discovery = Discovery(
-            self.peers,
-            rules,
-            self.identity,
-            PeerRecords(self.database),
-            network=self.own_network.tag,
-            trusted=lambda: self.friends,
+            self.peers, rules, self.own, PeerRecords(self.database), trusted=lambda: self.friends
         )
 
     async def ping(self, other: "Node") -> Pong:
         return await self.peers.call(other.id, PING, Ping(), insist=True)
 
     def hears_of(self, other: "Node") -> None:
-        self.discovery.learn(other.discovery.own.content(), other.id)
+        self.discovery.learn(other.own.content(), other.id)
 
     async def _answer(self, caller: Caller, _: Ping) -> Pong:
         return Pong(version="", seen_at=caller.address)
@@ -147,3 +155,22 @@ async def test_mode_that_forbids_it_learns_nothing(tmp_path: Path, network: Memo
             await anyio.sleep(1.5)
             assert not two.peers.lines()
             assert "exchange" not in two.discovery.state().layers
+
+
+async def test_in_another_network_nothing_is_known_of_the_one_before(tmp_path: Path, network: MemoryNetwork) -> None:
+    one, two = Node(tmp_path, 1, "private"), Node(tmp_path, 2, "private")
+    mutual(one, two)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with on(network, one, two):
+            two.hears_of(one)
+            await reached(two, one)
+        two.own.network.secret = bytes(32)
+        async with on(network, two):
+            while two.discovery.state().remembered:  # noqa: ASYNC110 - nothing tells when
+                await anyio.sleep(0.01)
+            assert two.discovery.addresses_of(one.id) is None
+            two.hears_of(one)
+            assert two.discovery.addresses_of(one.id) is None
+        two.own.network.secret = b""
+        async with on(network, one, two):
+            await reached(two, one)
