@@ -161,16 +161,16 @@ async def test_in_another_network_nothing_is_known_of_the_one_before(tmp_path: P
     one, two = Node(tmp_path, 1, "private"), Node(tmp_path, 2, "private")
     mutual(one, two)
     with anyio.fail_after(PATIENCE_SECONDS):
-        async with on(network, one, two):
-            two.hears_of(one)
-            await reached(two, one)
-        two.own.network.secret = bytes(32)
-        async with on(network, two):
-            while two.discovery.state().remembered:  # noqa: ASYNC110 - nothing tells when
-                await anyio.sleep(0.01)
-            assert two.discovery.addresses_of(one.id) is None
-            two.hears_of(one)
-            assert two.discovery.addresses_of(one.id) is None
-        two.own.network.secret = b""
-        async with on(network, one, two):
-            await reached(two, one)
+        async with on(network, one):
+            async with on(network, two):
+                two.hears_of(one)
+                await reached(two, one)
+            two.own.network.secret = bytes(32)
+            async with on(network, two):
+                while two.discovery.state().remembered:  # noqa: ASYNC110 - nothing tells when
+                    await anyio.sleep(0.01)
+                two.hears_of(one)
+                assert two.discovery.addresses_of(one.id) is None
+            two.own.network.secret = b""
+            async with on(network, two):
+                await reached(two, one)
