@@ -11,10 +11,13 @@ import msgspec
 from crofter.api import (
     CatalogueItem,
     Check,
+    CreatedInvite,
     CreatedKey,
     DayUsage,
     FoundModels,
     ImportRequest,
+    InviteSummary,
+    InviteText,
     KeyChange,
     KeyPolicy,
     KeyRequest,
@@ -29,7 +32,9 @@ from crofter.api import (
     ModelSummary,
     Nearby,
     NetworkMap,
+    NetworkMembership,
     NetworkStatus,
+    NewInvite,
     NewPerson,
     NewPool,
     NewProvider,
@@ -361,6 +366,39 @@ class FakePools:
         return self.get(name)
 
 
+class FakeInvites:
+    """One invite; remembers nothing."""
+
+    known_one = InviteSummary(name="00ff00ff", made_at=1.0, expires_at=2.0, uses_left=1, used_by=("croft1-bob",))
+
+    def all(self) -> list[InviteSummary]:
+        return [self.known_one]
+
+    def issue(self, new: NewInvite) -> CreatedInvite:
+        invite = msgspec.structs.replace(self.known_one, uses_left=new.uses)
+        return CreatedInvite(text="crofter-invite:abc", invite=invite)
+
+    def revoke(self, name: str) -> InviteSummary:
+        if name != self.known_one.name:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"no invite is called {name}", parameter="name")
+        return self.known_one
+
+
+class FakeMembership:
+    """In the open network; anybody lets it in."""
+
+    async def make(self) -> NetworkMembership:
+        return NetworkMembership(tag="00112233aabbccdd")
+
+    async def leave(self) -> NetworkMembership:
+        raise CrofterError(ErrorCode.CONFLICT, "this node is in no private network.")
+
+    async def join(self, invite: InviteText) -> PersonSummary:
+        if not invite.switch:
+            raise CrofterError(ErrorCode.CONFLICT, "this invite leads into another network.", parameter="switch")
+        return FakePeople.known_one
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -373,6 +411,8 @@ class FakeAdministration:
         self.network = FakeNetwork()
         self.people = FakePeople()
         self.pools = FakePools()
+        self.invites = FakeInvites()
+        self.membership = FakeMembership()
         self.kept: list[tuple[str, float | None]] = []
         self.installed = [
             ModelSummary(

@@ -15,6 +15,7 @@ from .installing import (
     PullRequest,
     QuantizeRequest,
 )
+from .inviting import InviteAdministration, MembershipAdministration
 from .keys import CreatedKey, DayUsage, KeyChange, KeyRequest, KeySummary
 from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, TuneProgress
 from .networking import NetworkAdministration
@@ -119,6 +120,10 @@ class Administration(Protocol):
     def pools(self) -> PoolAdministration: ...
     @property
     def network(self) -> NetworkAdministration: ...
+    @property
+    def invites(self) -> InviteAdministration: ...
+    @property
+    def membership(self) -> MembershipAdministration: ...
 
     def keys_exist(self) -> bool: ...
     def account(self, secret: str) -> Account | None:

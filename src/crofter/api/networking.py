@@ -69,6 +69,8 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     """Why it failed; empty: it did not."""
     id: str
+    network: str = ""
+    """Tells private networks apart, and says nothing of their secret; empty: the open one."""
     addresses: tuple[str, ...]
     """Where this node can be dialled, as far as it knows."""
     connections: int

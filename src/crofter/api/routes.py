@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
+from .admin import AdminRoutes, InviteRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -140,6 +140,7 @@ def routes(services: Services) -> Table:
         **_providers(services),
         **_people(services),
         **_network(services),
+        **_invites(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
@@ -192,6 +193,18 @@ def _network(services: Services) -> dict[str, App]:
         "/crofter/v1/peers/{name}/ping": endpoint(POST=network.ping),
         "/crofter/v1/peers/{name}/messages": endpoint(POST=network.send),
         "/crofter/v1/messages": endpoint(GET=network.messages),
+    }
+
+
+def _invites(services: Services) -> dict[str, App]:
+    """The owner's addresses for invites, and for the network they lead into."""
+    endpoint = partial(Endpoint, services.settings)
+    invites = InviteRoutes(services)
+    return {
+        "/crofter/v1/invites": endpoint(GET=invites.all, POST=invites.issue),
+        "/crofter/v1/invites/{name}": endpoint(DELETE=invites.revoke),
+        "/crofter/v1/join": endpoint(POST=invites.join),
+        "/crofter/v1/private-network": endpoint(POST=invites.make_network, DELETE=invites.leave_network),
     }
 
 

@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("key", "Manage API keys."),
     "id": ("id", "Who this node is to others: show, back up, move, protect."),
     "pair": ("pair", "Trust another node, as it trusts this one."),
+    "invite": ("invite", "Bring another node in by a text."),
+    "join": ("invite", "Come in by the invite of another node."),
     "peers": ("peers", "Other nodes: list them, trust one."),
     "pool": ("pool", "Groups of nodes that trust each other."),
     "ping": ("peers", "Ask another node whether it is there."),

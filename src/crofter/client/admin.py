@@ -7,10 +7,13 @@ from urllib.parse import quote
 from crofter.api import (
     CatalogueItem,
     Check,
+    CreatedInvite,
     CreatedKey,
     DayUsage,
     FoundModels,
     ImportRequest,
+    InviteSummary,
+    InviteText,
     KeyChange,
     KeyPolicy,
     KeyRequest,
@@ -23,7 +26,9 @@ from crofter.api import (
     ModelSummary,
     Nearby,
     NetworkMap,
+    NetworkMembership,
     NetworkStatus,
+    NewInvite,
     NewPerson,
     NewPool,
     NewProvider,
@@ -337,6 +342,36 @@ class Admin(Generic[C]):
     def remove_from_pool(self, name: str, member: str) -> Question[PoolSummary]:
         """Have a node in it no more."""
         return _send("POST", f"/pools/{_part(name)}/remove", PoolSummary, {"member": member})
+
+    @Operation
+    def invites(self) -> Question[list[InviteSummary]]:
+        """Those given out, without what makes them invites."""
+        return _get("/invites", list[InviteSummary])
+
+    @Operation
+    def create_invite(self, uses: int = 1, days: int = 1) -> Question[CreatedInvite]:
+        """For so many nodes and days. The only time its text is seen."""
+        return _send("POST", "/invites", CreatedInvite, NewInvite(uses=uses, days=days))
+
+    @Operation
+    def revoke_invite(self, name: str) -> Question[InviteSummary]:
+        """Nobody joins by it any more; who has joined stays."""
+        return _send("DELETE", f"/invites/{_part(name)}", InviteSummary)
+
+    @Operation
+    def join(self, text: str, *, switch: bool = False) -> Question[PersonSummary]:
+        """Pair with the node that invites; `switch`: also if it leads away from a network in which nodes are known."""
+        return _send("POST", "/join", PersonSummary, InviteText(text=text, switch=switch))
+
+    @Operation
+    def make_private_network(self) -> Question[NetworkMembership]:
+        """A new one, of which the node is the first."""
+        return _send("POST", "/private-network", NetworkMembership)
+
+    @Operation
+    def leave_private_network(self) -> Question[NetworkMembership]:
+        """Back to the open one."""
+        return _send("DELETE", "/private-network", NetworkMembership)
 
     @Operation
     def network(self) -> Question[NetworkStatus]:

@@ -3,7 +3,8 @@
 from .addresses import Reach, checked_address
 from .counts import Counts
 from .directory import AddressSource, Seeker
-from .discovery import OwnRecord
+from .discovery import Invite, OwnRecord, read_invite, write_invite
+from .discovery.invite import NETWORK_SECRET_BYTES
 from .discovery.service import Discovered, Discovery
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
@@ -16,6 +17,7 @@ from .messages import LONGEST_TEXT_CHARACTERS, Ping, Pong, Received, TextMessage
 from .owning import ABANDONED, owned
 from .peers import Peers
 from .plan import Layer, Mode, may_use
+from .protocol import OwnNetwork
 from .reachability import NatKind, Sighting, Verdict, explained, judged
 from .records import (
     LIFETIME_SECONDS,
@@ -43,17 +45,31 @@ from .transport import (
     StreamClosedError,
     Transport,
 )
-from .wire import MESSAGE, PAIR, PAIR_CODE, PAIR_PROOF, PING, POOL_ASK, POOL_INVITE, POOL_JOIN, POOL_LEAVE, POOL_NEWS
+from .wire import (
+    JOIN,
+    MESSAGE,
+    PAIR,
+    PAIR_CODE,
+    PAIR_PROOF,
+    PING,
+    POOL_ASK,
+    POOL_INVITE,
+    POOL_JOIN,
+    POOL_LEAVE,
+    POOL_NEWS,
+)
 
 __all__ = [
     "ABANDONED",
     "BULK",
+    "JOIN",
     "LIFETIME_SECONDS",
     "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",
     "MAXIMUM_FRAME_BYTES",
     "MAXIMUM_STREAMS",
     "MESSAGE",
+    "NETWORK_SECRET_BYTES",
     "ORDINARY",
     "PAIR",
     "PAIR_CODE",
@@ -75,6 +91,7 @@ __all__ = [
     "Discovery",
     "Endpoint",
     "FrameReader",
+    "Invite",
     "IrohTransport",
     "Kind",
     "Layer",
@@ -84,6 +101,7 @@ __all__ = [
     "Mode",
     "NatKind",
     "NetworkSettings",
+    "OwnNetwork",
     "OwnRecord",
     "Path",
     "PeerAddress",
@@ -122,7 +140,9 @@ __all__ = [
     "observer_text",
     "owned",
     "printable",
+    "read_invite",
     "read_record",
     "send_frame",
     "sign_record",
+    "write_invite",
 ]

@@ -69,7 +69,7 @@ class Lines:
     async def to(self, node_id: NodeId, *, insist: bool) -> Line:
         """That, or a new one; `insist` dials even if that has just failed. The caller bounds the time.
 
-        Raises PEER_UNREACHABLE, PEER_REFUSED, PEER_FAILED (it speaks another version), PEER_LOST.
+        Raises PEER_UNREACHABLE, PEER_REFUSED, PEER_LOST.
         """
         if (line := self.find(node_id)) is not None:
             return line

@@ -71,6 +71,11 @@ def network_tag(secret: bytes) -> bytes:
     return hmac.digest(secret, b"crofter network tag", hashlib.sha256)[:NETWORK_TAG_BYTES]
 
 
+def network_of(content: bytes) -> bytes:
+    """The tag in a record that was accepted before; nothing of it is checked again."""
+    return msgspec.msgpack.decode(content[_SIGNATURE_BYTES:], type=PeerRecord).network
+
+
 def sign_record(identity: Identity, record: PeerRecord) -> SignedRecord:
     """Sign what this node says of itself. Raises ValueError if others would refuse it."""
     body = msgspec.msgpack.encode(record)

@@ -38,6 +38,11 @@ class BindOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Asked for the proven id of each node that dials, before it can open a stream; False closes with PEER_REFUSED."""
     maximum_connections: int = 1024
     """Open connections that others dialled; who dials beyond that is refused."""
+    network_secret: bytes = b""
+    """What the nodes of a private network share; nodes with another one cannot connect, either way. Empty: the open network."""
+
+    def __repr__(self) -> str:
+        return f"BindOptions(addresses={self.addresses})"
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +152,8 @@ class Endpoint(Protocol):
     async def dial(self, peer: PeerAddress, timeout_seconds: float) -> Connection:
         """A connection to exactly this node.
 
-        Raises PEER_UNREACHABLE: no address, nobody there within the time, or another node there; PEER_REFUSED: it takes no more.
+        Raises PEER_UNREACHABLE: no address, nobody there within the time, or another node or network there; PEER_REFUSED: it takes
+        no more.
         A node that does not admit us is noticed on first use (PEER_REFUSED).
         """
         ...

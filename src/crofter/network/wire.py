@@ -8,6 +8,8 @@ from typing import Any
 from crofter.trust import (
     CodeHello,
     CodeProof,
+    Join,
+    Joined,
     PoolAsk,
     PoolHeard,
     PoolInvite,
@@ -40,6 +42,8 @@ PAIR_PROOF = Kind(
     name="pair-proof", request=CodeProof, reply=CodeProof, who="anyone", most_bytes=200, per_minute=8, repeatable=False
 )
 
+JOIN = Kind(name="join", request=Join, reply=Joined, who="anyone", most_bytes=200, per_minute=12)
+
 POOL_INVITE = Kind(
     name="pool-invite", request=PoolInvite, reply=PoolHeard, who="trusted", most_bytes=1_000, per_minute=12
 )
@@ -59,6 +63,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     PAIR,
     PAIR_CODE,
     PAIR_PROOF,
+    JOIN,
     POOL_INVITE,
     POOL_JOIN,
     POOL_ASK,

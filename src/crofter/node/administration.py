@@ -38,6 +38,8 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
 from crofter.models import InstalledModel, Wish, checked_name, is_local
 from crofter.providers import RemoteModel
+from crofter.store import InviteRecords, NetworkRecords
+from crofter.trust import InviteDesk
 
 from . import settings
 from .config import LoadedConfig
@@ -45,7 +47,9 @@ from .diagnosis import diagnose_running
 from .home import RunningNode
 from .identity import identity_values
 from .importing import Imports
+from .inviting import NodeInvites
 from .keys import Account, new_secret, same_secret
+from .membership import Membership
 from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
 from .networking import NodeNetwork
 from .parts import Parts
@@ -72,6 +76,16 @@ class NodeAdministration:
             parts.people, own_id, parts.peers, parts.whereabouts, self._own_name, self.network.surroundings.nearby_ids
         )
         self.pools = NodePools(parts.pools, parts.people, own_id, parts.peers)
+        self.membership = Membership(
+            NetworkRecords(parts.database),
+            parts.own.network,
+            self.network.presence.rebind,
+            self.people,
+            parts.peers,
+            parts.whereabouts,
+        )
+        desk = InviteDesk(parts.people, InviteRecords(parts.database))
+        self.invites = NodeInvites(desk, parts.peers, parts.own)
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""

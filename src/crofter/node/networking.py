@@ -55,7 +55,8 @@ class NodeNetwork:
         self._people = parts.people
         self._messages = parts.messages
         self._identity = parts.identity
-        self.presence = Presence(parts.peers, parts.rules, parts.identity, parts.relays, settings, self._beside)
+        self._own_network = parts.own.network
+        self.presence = Presence(parts.peers, parts.rules, parts.own, parts.relays, settings, self._beside)
         self.surroundings = Surroundings(
             parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
         )
@@ -79,6 +80,7 @@ class NodeNetwork:
             state=self.presence.state,
             problem=self.presence.problem,
             id=readable_id(self._identity.node_id),
+            network=self._own_network.shown_tag(),
             addresses=self._peers.addresses(),
             connections=len(self._peers.lines()),
             reachability=self._reachability.status(),

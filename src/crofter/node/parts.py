@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Discovery, OwnRecord, Peers, Relays, Rules, network_tag
+from crofter.network import Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -14,6 +14,7 @@ from crofter.store import (
     MessageRecords,
     ModelRecords,
     ModelSettingRecords,
+    NetworkRecords,
     OriginRecords,
     PeerRecords,
     PeopleRecords,
@@ -51,6 +52,7 @@ class Parts:
     providers: Providers
     router: Router
     rules: Rules
+    own: OwnRecord
     peers: Peers
     discovery: Discovery
     relays: Relays
@@ -77,7 +79,8 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         rules = Rules(mode=config.network.mode, standing=people.standing)
         relays = Relays()
         peers = Peers(rules, [whereabouts, relays], shared_relay=relays.shared)
-        own = OwnRecord(identity, network_tag(b""), peers.addresses, lambda: relays.connected, time.time)
+        own_network = OwnNetwork(NetworkRecords(database).secret())
+        own = OwnRecord(identity, own_network, peers.addresses, lambda: relays.connected, time.time)
         discovery = Discovery(
             peers, rules, own, PeerRecords(database), trusted=lambda: people.trusted() | pools.member_ids()
         )
@@ -95,6 +98,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             providers=providers,
             router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
             rules=rules,
+            own=own,
             peers=peers,
             relays=relays,
             discovery=discovery,

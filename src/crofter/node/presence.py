@@ -10,12 +10,12 @@ import anyio.to_thread
 
 from crofter.api import NetworkState
 from crofter.core import CrofterError
-from crofter.network import BindOptions, IrohTransport, NetworkSettings, Peers, Relays, Rules
-from crofter.trust import Identity
+from crofter.network import BindOptions, IrohTransport, NetworkSettings, OwnRecord, Peers, Relays, Rules
 
 _logger = logging.getLogger("crofter.node")
 
 _START_SECONDS = 15.0
+_REBIND_SECONDS = 20.0
 
 
 class Presence:
@@ -25,7 +25,7 @@ class Presence:
         self,
         peers: Peers,
         rules: Rules,
-        identity: Identity,
+        own: OwnRecord,
         relays: Relays,
         settings: NetworkSettings,
         beside: Callable[[], Coroutine[Any, Any, None]],
@@ -33,10 +33,11 @@ class Presence:
         """`beside` runs while the node is on the network."""
         self._peers = peers
         self._rules = rules
-        self._identity = identity
+        self._own = own
         self._relays = relays
         self._beside = beside
         self._changed = anyio.Event()
+        self._settled = anyio.Event()
         self._begin(settings)
 
     def follow(self, settings: NetworkSettings) -> None:
@@ -44,6 +45,15 @@ class Presence:
         if settings != self.settings:
             self._begin(settings)
             self._changed.set()
+
+    async def rebind(self) -> None:
+        """Bind anew, as the network is another one; returns when it is clear whether others can reach this node there."""
+        self._begin(self.settings)
+        self._changed.set()
+        self._settled = anyio.Event()
+        if self.state == "starting":
+            with anyio.move_on_after(_REBIND_SECONDS):
+                await self._settled.wait()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,8 +80,12 @@ class Presence:
             with anyio.fail_after(_START_SECONDS) as limit:
                 await self._peers.run(
                     transport,
-                    self._identity.seed,
-                    BindOptions(addresses=settings.listen, relay_urls=self._relays.urls),
+                    self._own.identity.seed,
+                    BindOptions(
+                        addresses=settings.listen,
+                        relay_urls=self._relays.urls,
+                        network_secret=self._own.network.secret,
+                    ),
                     ready=lambda: self._ready(limit),
                     beside=self._beside,
                 )
@@ -88,7 +102,9 @@ class Presence:
         self.state = "ready"
         extra = {"mode": self.settings.mode, "addresses": self._peers.addresses()}
         _logger.info("on the network", extra=extra)
+        self._settled.set()
 
     def _failed(self, problem: str) -> None:
         self.state, self.problem = "failed", problem
+        self._settled.set()
         _logger.warning("this node is not on the network", extra={"reason": problem})

@@ -12,17 +12,22 @@ class Whereabouts:
 
     def __init__(self, people: People) -> None:
         self._people = people
-        self._said: dict[NodeId, tuple[str, ...]] = {}
+        self._said: dict[NodeId, PeerAddress] = {}
 
     def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
         """See `AddressSource`."""
+        if said := self._said.get(node_id):
+            return said
         person = self._people.get(node_id)
-        addresses = self._said.get(node_id) or (person.addresses if person else ())
+        addresses = person.addresses if person else ()
         return PeerAddress(node_id=node_id, addresses=addresses) if addresses else None
 
-    def say(self, node_id: NodeId, addresses: Sequence[str]) -> tuple[str, ...]:
-        """The owner says where a node is; returns it checked. Raises INVALID_REQUEST for what is no address."""
+    def say(self, node_id: NodeId, addresses: Sequence[str], relay_url: str | None = None) -> tuple[str, ...]:
+        """The owner, or an invite that he uses, says where a node is; returns the addresses checked.
+
+        Raises INVALID_REQUEST for what is no address.
+        """
         checked = tuple(map(checked_address, addresses))
-        if checked:
-            self._said[node_id] = checked
+        if checked or relay_url:
+            self._said[node_id] = PeerAddress(node_id=node_id, addresses=checked, relay_url=relay_url)
         return checked

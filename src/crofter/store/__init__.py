@@ -14,6 +14,7 @@ from .files import (
     remove_leftovers,
     write_atomically,
 )
+from .invite_records import InviteRecord, InviteRecords, InviteUse, NetworkRecords
 from .key import KeyPlace, move_store_key, store_key, store_key_place
 from .key_records import KeyRecord, KeyRecords
 from .message_records import MessageRecord, MessageRecords
@@ -31,6 +32,9 @@ __all__ = [
     "CachedPeer",
     "Database",
     "GroupRecord",
+    "InviteRecord",
+    "InviteRecords",
+    "InviteUse",
     "KeyPlace",
     "KeyRecord",
     "KeyRecords",
@@ -42,6 +46,7 @@ __all__ = [
     "ModelRecords",
     "ModelSettingRecord",
     "ModelSettingRecords",
+    "NetworkRecords",
     "OriginRecord",
     "OriginRecords",
     "OsKeyring",

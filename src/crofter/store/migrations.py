@@ -110,5 +110,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             dead_at real
         ) strict""",
     ),
+    (
+        """create table invites (
+            digest blob primary key,
+            made_at real not null,
+            expires_at real not null,
+            uses_left integer not null
+        ) strict""",
+        """create table invite_uses (
+            digest blob not null references invites (digest) on delete cascade,
+            node_id blob not null,
+            used_at real not null,
+            primary key (digest, node_id)
+        ) strict""",
+        """create table network (
+            only integer primary key check (only = 1),
+            secret blob not null
+        ) strict""",
+    ),
 )
 """Step n (counted from 1) is a list of statements, run once and together."""

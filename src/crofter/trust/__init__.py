@@ -6,6 +6,7 @@ from .code_exchange import CodeExchange, CodeHello, CodeProof
 from .identity import Identity, is_signed, is_signed_bare
 from .identity_file import export_identity, import_identity, make_identity, read_identity, reseal_identity
 from .identity_format import StoredIdentity
+from .invite_desk import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, InviteDesk, Join, Joined, invite_name
 from .names import did_key, fingerprint, parse_node_id, readable_id
 from .pairing import Pairing, Stance
 from .people import People, shown_name
@@ -15,12 +16,17 @@ from .pool_messages import PoolAsk, PoolHeard, PoolInvite, PoolJoin, PoolLeave, 
 from .pools import Mail, Pools
 
 __all__ = [
+    "INVITE_TOKEN_BYTES",
+    "LONGEST_INVITE_SECONDS",
     "CodeDesk",
     "CodeExchange",
     "CodeHello",
     "CodeProof",
     "Decision",
     "Identity",
+    "InviteDesk",
+    "Join",
+    "Joined",
     "Mail",
     "Pairing",
     "People",
@@ -42,6 +48,7 @@ __all__ = [
     "export_identity",
     "fingerprint",
     "import_identity",
+    "invite_name",
     "is_signed",
     "is_signed_bare",
     "make_identity",

@@ -47,6 +47,6 @@ async def test_owners_routes(method: str, path: str, body: object, status: int, 
     assert (reply.status, part.encode() in reply.body) == (status, True), reply.body
 
 
-@pytest.mark.parametrize("path", ["/people", "/pairing-code", "/pools"])
+@pytest.mark.parametrize("path", ["/people", "/pairing-code", "/pools", "/invites"])
 async def test_they_are_the_owners_only(path: str) -> None:
     assert (await Browser().get(f"/crofter/v1{path}")).status == 401

@@ -341,6 +341,42 @@ async def test_another_node_at_the_address_is_not_taken_for_the_peer(transport: 
         assert "another node" in error.message
 
 
+SECRET, OTHER_SECRET = bytes([7]) * 32, bytes([8]) * 32
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(SECRET, OTHER_SECRET), (SECRET, b""), (b"", SECRET)])
+async def test_nodes_of_different_networks_cannot_connect(transport: Transport, ours: bytes, theirs: bytes) -> None:
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with (
+            transport.bind(secret(1), BindOptions(network_secret=ours)) as one,
+            transport.bind(secret(2), BindOptions(network_secret=theirs)) as other,
+        ):
+            error = await refusal(lambda: one.dial(address_of(other), 5.0))
+            assert error.code is ErrorCode.PEER_UNREACHABLE
+            assert "another network" in error.message
+            with anyio.move_on_after(0.05) as patience:
+                await other.accept()
+            assert patience.cancelled_caught
+
+
+async def test_nodes_that_share_a_secret_connect(transport: Transport) -> None:
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with (
+            transport.bind(secret(1), BindOptions(network_secret=SECRET)) as one,
+            transport.bind(secret(2), BindOptions(network_secret=SECRET)) as other,
+        ):
+            dialled = await one.dial(address_of(other), 5.0)
+            assert (await other.accept()).remote_id == one.node_id
+            wrong = PeerAddress(node_id=one.node_id, addresses=other.addresses())
+            async with transport.bind(secret(3), BindOptions(network_secret=SECRET)) as third:
+                assert (await refusal(lambda: third.dial(wrong, 5.0))).code is ErrorCode.PEER_UNREACHABLE
+            assert dialled.paths()
+
+
+def test_options_do_not_show_the_secret() -> None:
+    assert repr(SECRET) not in repr(BindOptions(network_secret=SECRET))
+
+
 @pytest.mark.parametrize("addresses", [(), ("127.0.0.1:9",), ("nonsense",)])
 async def test_unreachable_peer_is_an_error_in_time(transport: Transport, addresses: tuple[str, ...]) -> None:
     with anyio.fail_after(PATIENCE_SECONDS):
@@ -366,6 +402,32 @@ async def test_taken_address_is_a_conflict(transport: Transport) -> None:
             async with transport.bind(secret(2), taken):
                 raise AssertionError("bound an address that is taken")
     assert caught.value.code is ErrorCode.CONFLICT
+
+
+async def test_address_is_free_again_once_whoever_was_there_is_cancelled(transport: Transport) -> None:
+    places: list[PeerAddress] = []
+    bound, reading = anyio.Event(), anyio.Event()
+
+    async def be_there() -> None:
+        async with transport.bind(secret(2), BindOptions()) as other:
+            places.append(address_of(other))
+            bound.set()
+            stream = await (await other.accept()).accept_stream()
+            await stream.read(1)
+            reading.set()
+            await stream.read(1)
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with transport.bind(secret(1), BindOptions()) as one:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(be_there)
+                await bound.wait()
+                stream = await (await one.dial(places[0], 5.0)).open_stream()
+                await stream.write(b"x")
+                await reading.wait()
+                tasks.cancel_scope.cancel()
+            async with transport.bind(secret(2), BindOptions(addresses=places[0].addresses)) as again:
+                assert again.addresses() == places[0].addresses
 
 
 async def test_nothing_to_listen_on_is_an_error(transport: Transport) -> None:

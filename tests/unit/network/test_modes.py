@@ -42,7 +42,17 @@ def test_who_may_ask(mode: Mode) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_of_message_in_every_mode(kind: object) -> None:
     """What strangers get in a mode that is not public is written down here, kind by kind: a new one has to be added knowingly."""
-    for_strangers = {"ping", "pair", "pair-code", "pair-proof", "pool-join", "pool-ask", "pool-news", "pool-leave"}
+    for_strangers = {
+        "ping",
+        "pair",
+        "pair-code",
+        "pair-proof",
+        "join",
+        "pool-join",
+        "pool-ask",
+        "pool-news",
+        "pool-leave",
+    }
     [row] = [row for row in KINDS if row is kind]
     for mode in ("private", "lan", "offline"):
         assert allowed(mode, row.who, "stranger") == (row.name in for_strangers)

@@ -1,5 +1,6 @@
 """Nodes with their people and pools, on a network in memory."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,12 +9,14 @@ import anyio
 
 from crofter.api import NewPerson
 from crofter.core import NodeId
-from crofter.network import BindOptions, MemoryNetwork, Peers, Rules
+from crofter.network import BindOptions, MemoryNetwork, OwnNetwork, OwnRecord, Peers, Rules
+from crofter.node.inviting import NodeInvites
+from crofter.node.membership import Membership
 from crofter.node.people import NodePeople
 from crofter.node.pools import NodePools
 from crofter.node.whereabouts import Whereabouts
-from crofter.store import Database, PeopleRecords, PoolRecords
-from crofter.trust import Identity, People, Pools, readable_id
+from crofter.store import Database, InviteRecords, NetworkRecords, PeopleRecords, PoolRecords
+from crofter.trust import Identity, InviteDesk, People, Pools, readable_id
 
 PATIENCE_SECONDS = 30.0
 
@@ -35,6 +38,19 @@ class Neighbour:
         self.people = NodePeople(self.book, self.node_id, self.peers, self.whereabouts, lambda: name, lambda: self.near)
         self.pools = NodePools(self.groups, self.book, self.node_id, self.peers)
         self.near: list[NodeId] = []
+        networks = NetworkRecords(database)
+        own_network = OwnNetwork(networks.secret())
+        self.moved = self.ready = anyio.Event()
+        self.membership = Membership(networks, own_network, self.rebind, self.people, self.peers, self.whereabouts)
+        self.own = OwnRecord(identity, own_network, self.peers.addresses, lambda: None, time.time)
+        desk = InviteDesk(self.book, InviteRecords(database))
+        self.invites = NodeInvites(desk, self.peers, self.own)
+
+    async def rebind(self) -> None:
+        """Into its network of now."""
+        self.ready = anyio.Event()
+        self.moved.set()
+        await self.ready.wait()
 
     def knows(self, *others: "Neighbour") -> None:
         """Where they are."""
@@ -58,14 +74,23 @@ async def street(*nodes: Neighbour) -> AsyncGenerator[MemoryNetwork]:
 @asynccontextmanager
 async def on(network: MemoryNetwork, node: Neighbour) -> AsyncGenerator[None]:
     """One node on the network while this is open."""
+    node.ready = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        ready = anyio.Event()
+
+        async def bind() -> None:
+            options = BindOptions(network_secret=node.own.network.secret)
+            await node.peers.run(network, node.identity.seed, options, ready=node.ready.set)
 
         async def run() -> None:
-            await node.peers.run(network, node.identity.seed, BindOptions(), ready=ready.set)
+            while True:
+                node.moved = anyio.Event()
+                async with anyio.create_task_group() as bound:
+                    bound.start_soon(bind)
+                    await node.moved.wait()
+                    bound.cancel_scope.cancel()
 
         tasks.start_soon(run)
-        await ready.wait()
+        await node.ready.wait()
         yield
         tasks.cancel_scope.cancel()
 

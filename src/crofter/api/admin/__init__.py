@@ -1,8 +1,9 @@
 """The owner's routes, for the command line and the web pages."""
 
+from .invites import InviteRoutes
 from .network import NetworkRoutes
 from .people import PeopleRoutes, PoolRoutes
 from .providers import ProviderRoutes
 from .routes import AdminRoutes
 
-__all__ = ["AdminRoutes", "NetworkRoutes", "PeopleRoutes", "PoolRoutes", "ProviderRoutes"]
+__all__ = ["AdminRoutes", "InviteRoutes", "NetworkRoutes", "PeopleRoutes", "PoolRoutes", "ProviderRoutes"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crofter.api import administration as values
-from crofter.api import installing, keys, model_values, networking, people, providing
+from crofter.api import installing, inviting, keys, model_values, networking, people, providing
 from crofter.api.admin import routes as admin
 from crofter.api.health import Health
 
@@ -282,4 +282,38 @@ _NETWORK = (
     _own("/messages", GET=Operation(summary="Messages of other owners.", reply=list[networking.ReceivedMessage])),
 )
 
-OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _PEOPLE + _POOLS + _REST
+_INVITES = (
+    _own(
+        "/invites",
+        GET=Operation(summary="The invites that were given out.", reply=list[inviting.InviteSummary]),
+        POST=Operation(
+            summary="Make an invite.",
+            body=inviting.NewInvite,
+            reply=inviting.CreatedInvite,
+            status=201,
+            refusals=(409,),
+        ),
+    ),
+    _own(
+        "/invites/{name}",
+        DELETE=Operation(summary="Let nobody join by an invite any more.", reply=inviting.InviteSummary),
+    ),
+    _own(
+        "/join",
+        POST=Operation(
+            summary="Join by an invite of another node.",
+            body=inviting.InviteText,
+            reply=people.PersonSummary,
+            refusals=(*_OF_PEERS, 409),
+        ),
+    ),
+    _own(
+        "/private-network",
+        POST=Operation(
+            summary="Begin a private network.", reply=inviting.NetworkMembership, status=201, refusals=(409,)
+        ),
+        DELETE=Operation(summary="Go back to the open network.", reply=inviting.NetworkMembership, refusals=(409,)),
+    ),
+)
+
+OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _INVITES + _PEOPLE + _POOLS + _REST

@@ -8,7 +8,7 @@ from crofter.api import NodeIdentity
 from crofter.cli.client import NodeClient
 from crofter.cli.output import print_facts, print_json, say
 from crofter.cli.passphrases import Passphrases
-from crofter.cli.qr import print_qr
+from crofter.cli.qr import print_id_qr
 from crofter.node import (
     Home,
     change_identity_passphrase,
@@ -41,7 +41,7 @@ def id_command(context: click.Context, qr: bool, as_json: bool) -> None:
         return
     print_facts([("id", identity.id), ("did", identity.did), ("fingerprint", identity.fingerprint)])
     if qr:
-        print_qr(identity.id)
+        print_id_qr(identity.id)
 
 
 @id_command.command("export")

@@ -4,8 +4,10 @@ import click
 
 from crofter.api import Reachability
 from crofter.cli.client import connect
-from crofter.cli.output import print_facts, print_json, size
+from crofter.cli.output import print_facts, print_json, say, size
 from crofter.node import Home
+
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group("network")
@@ -24,6 +26,7 @@ def status(as_json: bool) -> None:
         return
     facts = [
         ("mode", network.mode),
+        ("network", f"private, {network.network}" if network.network else "open"),
         ("state", f"{network.state}: {network.problem}" if network.problem else network.state),
         ("id", network.id),
         ("addresses", " ".join(network.addresses) or "none"),
@@ -38,6 +41,36 @@ def status(as_json: bool) -> None:
         facts.append((f"{each.kind} {whose}", f"{each.count} {each.outcome}"))
     facts += [("records refused", f"{count} {reason}") for reason, count in network.refused_records.items()]
     print_facts(facts)
+
+
+@network_command.command("new")
+@_yes
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def new(yes: bool, as_json: bool) -> None:
+    """Begin a private network: only nodes that come by an invite of it can connect."""
+    _ask_first(
+        yes, "Nodes you know cannot be reached from there until they join by an invite. Begin a private network?"
+    )
+    with connect(Home.from_environment()) as client:
+        made = client.admin.make_private_network()
+    if as_json:
+        print_json(made)
+        return
+    say(f"in the private network {made.tag} now, alone. `crofter invite` brings others in.")
+
+
+@network_command.command("leave")
+@_yes
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def leave(yes: bool, as_json: bool) -> None:
+    """Go back to the open network. The secret of the private one is forgotten: only an invite brings this node back."""
+    _ask_first(yes, "Only an invite of somebody in it brings this node back. Leave the private network?")
+    with connect(Home.from_environment()) as client:
+        left = client.admin.leave_private_network()
+    if as_json:
+        print_json(left)
+        return
+    say("in the open network now. Nodes of the private one cannot be reached from here.")
 
 
 @network_command.command("map")
@@ -58,6 +91,11 @@ def network_map(as_json: bool) -> None:
         way = f"{link.path}, {link.address}, {link.round_trip_ms or 0:.0f} ms" if link else "not connected"
         near = ", near" if node.near else ""
         click.echo(f"{branch} {node.name or node.fingerprint} ({node.standing}{near}): {way}")
+
+
+def _ask_first(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
 
 
 def _reachability(found: Reachability) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import click
 from crofter.api import NewPerson, PairingCode, PersonSummary, TypedCode
 from crofter.cli.client import NodeClient, connect
 from crofter.cli.output import print_json, say
-from crofter.cli.qr import print_qr
+from crofter.cli.qr import print_id_qr
 from crofter.node import Home
 
 from .people import shown
@@ -62,7 +62,7 @@ def _show_id(client: NodeClient, as_json: bool) -> None:
         print_json(identity)
         return
     click.echo(identity.id)
-    print_qr(identity.id)
+    print_id_qr(identity.id)
     say(
         "The other owner says `crofter pair` with this id, and you say `crofter peers accept` here. Or: crofter pair --code"
     )

@@ -9,7 +9,16 @@ import anyio
 from anyio import to_thread
 
 from crofter.core import CrofterError, NodeId
-from crofter.network.records import PeerRecord, Reach, Refusal, SignedRecord, accept_record, dialable, read_record
+from crofter.network.records import (
+    PeerRecord,
+    Reach,
+    Refusal,
+    SignedRecord,
+    accept_record,
+    dialable,
+    network_of,
+    read_record,
+)
 from crofter.network.transport import PeerAddress
 from crofter.store import CachedPeer, PeerRecords
 
@@ -39,11 +48,12 @@ class PeerCache:
     """Bounded, whatever others teach. One event loop uses it; `run` writes what changed."""
 
     def __init__(self, records: PeerRecords, here: Here, capacity: int = CAPACITY) -> None:
-        """Reads what the store has."""
+        """Reads what the store has of the nodes of this network, and its tombstones."""
         self._records = records
         self._here = here
         self._capacity = capacity
-        self._peers = {peer.node_id: peer for peer in records.all()}
+        ours = (peer for peer in records.all() if not peer.content or network_of(peer.content) == here.network)
+        self._peers = {peer.node_id: peer for peer in ours}
         self._unsaved: set[NodeId] = set()
         self._changed = anyio.Event()
         self._online_at: float | None = None

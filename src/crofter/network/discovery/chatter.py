@@ -22,14 +22,13 @@ _KEPT_FOR_SECONDS = 8.0
 
 
 class Chatter:
-    """Serves GOSSIP, and sends while `run` runs."""
+    """Hears what others tell, and sends while `run` runs."""
 
     def __init__(self, peers: Peers, gossip: Gossip) -> None:
         self._peers = peers
         self._gossip = gossip
         self._outbox: deque[Sending] = deque(maxlen=_MOST_WAITING)
         self._posted = anyio.Event()
-        peers.serve(GOSSIP, self._told)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Tell everybody. Raises ValueError for what is too large, or more than others would listen to."""
@@ -49,7 +48,8 @@ class Chatter:
                 self._send([Sending(node_id, Told()) for node_id in self._gossip.active_view if node_id in silent])
                 await anyio.sleep(BEAT_SECONDS)
 
-    async def _told(self, caller: Caller, message: Told) -> Wanted:
+    async def told(self, caller: Caller, message: Told) -> Wanted:
+        """See GOSSIP."""
         wanted, sendings = self._gossip.told(caller.node_id, message)
         self._send(sendings)
         return wanted

@@ -12,19 +12,16 @@ from msgspec import Meta
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.network.records import (
-    LIFETIME_SECONDS,
     MAXIMUM_RECORD_BYTES,
     SKEW_SECONDS,
     SignedRecord,
     network_tag,
     read_record,
 )
-from crofter.trust import Identity, is_signed
+from crofter.trust import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, Identity, is_signed
 
 START = "crofter-invite:"
 NETWORK_SECRET_BYTES = 32
-TOKEN_BYTES = 16
-LONGEST_SECONDS = 7 * LIFETIME_SECONDS
 
 _PURPOSE = "invite"
 _SIGNATURE_BYTES = 64
@@ -35,7 +32,7 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, array_like=True, forbid_u
     version: Literal[1] = 1
     record: Annotated[bytes, Meta(max_length=MAXIMUM_RECORD_BYTES)]
     network_secret: Annotated[bytes, Meta(max_length=NETWORK_SECRET_BYTES)]
-    token: Annotated[bytes, Meta(min_length=TOKEN_BYTES, max_length=TOKEN_BYTES)]
+    token: Annotated[bytes, Meta(min_length=INVITE_TOKEN_BYTES, max_length=INVITE_TOKEN_BYTES)]
     expires_at: Annotated[int, Meta(ge=0, lt=1 << 53)]
 
 
@@ -47,7 +44,7 @@ class Invite(msgspec.Struct, frozen=True, kw_only=True):
     network_secret: bytes
     """32 bytes; empty for the open network."""
     token: bytes
-    """16 random bytes, for whoever invited to know this invite by and to let in one node with it."""
+    """16 random bytes, for whoever invited to know this invite by and to let nodes in with it."""
     expires_at: int
     """Unix seconds."""
 
@@ -83,7 +80,7 @@ def read_invite(text: str, now: float) -> Invite:
     invite = _checked(_content("".join(text.split())))
     if invite.expires_at <= now:
         raise _refusal("this invite is out of date; ask for a new one")
-    if invite.expires_at > now + LONGEST_SECONDS + SKEW_SECONDS:
+    if invite.expires_at > now + LONGEST_INVITE_SECONDS + SKEW_SECONDS:
         raise _refusal("this invite would hold longer than an invite may; one of the two clocks is wrong")
     return invite
 

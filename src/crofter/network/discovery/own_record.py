@@ -1,8 +1,10 @@
 """What this node says of itself to those who look for it: its record, signed anew when it has changed or grows old."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from crofter.network.addresses import host_of, is_dialable
+from crofter.network.protocol import OwnNetwork
 from crofter.network.records import (
     LIFETIME_SECONDS,
     MAXIMUM_ADDRESSES,
@@ -16,20 +18,26 @@ from crofter.trust import Identity
 RENEW_SECONDS = 6 * 3600
 
 
+class _Said(NamedTuple):
+    network: bytes
+    addresses: tuple[str, ...]
+    relay_url: str | None
+
+
 class OwnRecord:
     """Signs when asked, and only then."""
 
     def __init__(
         self,
         identity: Identity,
-        network_tag: bytes,
+        network: OwnNetwork,
         addresses: Callable[[], tuple[str, ...]],
         relay_url: Callable[[], str | None],
         clock: Callable[[], float],
     ) -> None:
-        """`addresses` and `relay_url` say where this node can be dialled now, best first; `clock` gives Unix seconds."""
+        """What each says now: the network it is in; where it can be dialled, best first; its relay; the time in Unix seconds."""
         self.identity = identity
-        self.network = network_tag
+        self.network = network
         self._addresses = addresses
         self._relay_url = relay_url
         self._clock = clock
@@ -40,17 +48,18 @@ class OwnRecord:
 
         Raises ValueError if the relay's address is none.
         """
-        addresses, relay_url, now = _told(self._addresses()), self._relay_url(), self._clock()
-        if not addresses and relay_url is None:
+        said = _Said(self.network.tag(), _told(self._addresses()), self._relay_url())
+        now = self._clock()
+        if not said.addresses and said.relay_url is None:
             return b""
-        if self._signed is None or _is_outdated(self._signed.record, addresses, relay_url, now):
+        if self._signed is None or _is_outdated(self._signed.record, said, now):
             record = PeerRecord(
                 node_id=self.identity.node_id,
                 sequence=self._next_sequence(now),
                 expires_at=int(now) + LIFETIME_SECONDS,
-                network=self.network,
-                addresses=addresses,
-                relay_url=relay_url,
+                network=said.network,
+                addresses=said.addresses,
+                relay_url=said.relay_url,
             )
             self._signed = sign_record(self.identity, record)
         return self._signed.content
@@ -69,7 +78,7 @@ def _told(addresses: tuple[str, ...]) -> tuple[str, ...]:
     return tuple((beyond or dialable)[:MAXIMUM_ADDRESSES])
 
 
-def _is_outdated(record: PeerRecord, addresses: tuple[str, ...], relay_url: str | None, now: float) -> bool:
+def _is_outdated(record: PeerRecord, said: _Said, now: float) -> bool:
     age_seconds = now - record.sequence / 1000
-    is_same = record.addresses == addresses and record.relay_url == relay_url
+    is_same = (record.network, record.addresses, record.relay_url) == said
     return not (is_same and -SKEW_SECONDS <= age_seconds < RENEW_SECONDS)

@@ -15,7 +15,7 @@ from crofter.network.plan import Layer, may_use
 from crofter.network.records import SignedRecord, dialable
 from crofter.network.rules import Rules
 from crofter.network.transport import PeerAddress
-from crofter.network.wire import FIND, PEERS, PROVIDE
+from crofter.network.wire import FIND, GOSSIP, PEERS, PROVIDE
 from crofter.store import PeerRecords
 
 from .cache import Here, PeerCache
@@ -68,13 +68,24 @@ class Discovery:
         self._rules = rules
         self._own = own
         self._trusted = trusted
-        own_id, network = own.identity.node_id, own.network
+        self._records = records
+        self._begin()
+        peers.seek_with(self)
+        # Looked up for each request: in another network others answer.
+        peers.serve(PEERS, lambda caller, wanted: self._exchange.answer(caller, wanted))  # noqa: PLW0108
+        peers.serve(GOSSIP, lambda caller, told: self._chatter.told(caller, told))  # noqa: PLW0108
+        peers.serve(FIND, lambda caller, find: self._dht.find(caller, find))  # noqa: PLW0108
+        peers.serve(PROVIDE, lambda caller, provide: self._dht.provide(caller, provide))  # noqa: PLW0108
+
+    def _begin(self) -> None:
+        """With what is known of this network, and nothing of any other. Raises STORE_FAILED."""
+        own, own_id, network = self._own, self._own.identity.node_id, self._own.network.tag()
         here = self._here = Here(own_id, network, reach=self._reach, is_kept=self._is_trusted)
-        self._cache = PeerCache(records, here)
-        self._local = LocalNetwork(here, rules.mode)
-        self._exchange = PeerExchange(self._cache, own_record=own.content, standing=rules.standing)
+        self._cache = PeerCache(self._records, here)
+        self._local = LocalNetwork(here, self._rules.mode)
+        self._exchange = PeerExchange(self._cache, own_record=own.content, standing=self._rules.standing)
         self._gossip = Gossip(own.identity, network, deliver=self._heard, clock=time.time)
-        self._chatter = Chatter(peers, self._gossip)
+        self._chatter = Chatter(self._peers, self._gossip)
         self._dht = Dht(own_id, network, self, own_record=own.content)
         self._hints: OrderedDict[NodeId, PeerAddress] = OrderedDict()
         self._asked: dict[NodeId, Asked] = {}
@@ -82,13 +93,11 @@ class Discovery:
         self._said = b""
         self._changed_at = float("-inf")
         self._met = anyio.Event()
-        peers.seek_with(self)
-        peers.serve(PEERS, self._exchange.answer)
-        peers.serve(FIND, self._dht.find)
-        peers.serve(PROVIDE, self._dht.provide)
 
     async def run(self) -> None:
-        """Beside the network, in the mode of now; until cancelled."""
+        """Beside the network, in the mode and the network of now; until cancelled. Raises STORE_FAILED."""
+        if self._own.network.tag() != self._here.network:
+            self._begin()
         self._asked.clear()
         self._met = anyio.Event()
         self._local = LocalNetwork(

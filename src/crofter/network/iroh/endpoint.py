@@ -1,6 +1,7 @@
 """This node as an iroh endpoint: bound where its owner says, and nowhere else; taking in whom its owner admits."""
 
 import contextlib
+import gc
 import logging
 from types import TracebackType
 from typing import Self
@@ -13,7 +14,9 @@ from iroh import IrohError
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.addresses import host_of
 from crofter.network.arrivals import Arrivals
+from crofter.network.protocol import protocol_name
 from crofter.network.transport import BindOptions, PeerAddress
+from crofter.trust import Identity
 
 from .connection import IrohConnection
 from .errors import bind_error, dial_error
@@ -21,10 +24,11 @@ from .sockets import socket_plans
 
 _logger = logging.getLogger("crofter.network")
 
-ALPN = b"crofter/1"
 _HANDSHAKE_SECONDS = 5.0
 _HANDSHAKES_AT_ONCE = 64
 _CLOSING_SECONDS = 3.0
+_TAKEN_TRIES = 3
+_TAKEN_SECONDS = 0.1
 _RELAY_SECONDS = 0.1
 
 
@@ -40,7 +44,7 @@ class IrohEndpoint:
         self._announced: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
-        self._endpoint = await _bound(self._secret_key, self._options)
+        self._endpoint = await _bound_in_time(self._secret_key, self._options)
         self.node_id = NodeId(self._endpoint.id().to_bytes())
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._take_in, name="incoming connections")
@@ -52,6 +56,7 @@ class IrohEndpoint:
         self._arrivals.close()
         with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
             await self._endpoint.close()
+        del self._endpoint  # Closed or not, it keeps its sockets open until nobody holds it.
         self._tasks.cancel_scope.cancel()
         if isinstance(error, anyio.get_cancelled_exc_class()):
             return await self._tasks.__aexit__(kind, error, trace)
@@ -67,8 +72,9 @@ class IrohEndpoint:
         try:
             node = iroh.EndpointId.from_bytes(peer.node_id)
             address = iroh.EndpointAddr(node, peer.relay_url, list(peer.addresses))
+            protocol = protocol_name(self._options.network_secret, peer.node_id)
             with anyio.fail_after(timeout_seconds):
-                return IrohConnection(await self._endpoint.connect(address, ALPN))
+                return IrohConnection(await self._endpoint.connect(address, protocol))
         except TimeoutError as error:
             message = f"the peer did not answer within {timeout_seconds:g} s"
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, message) from error
@@ -124,12 +130,27 @@ class IrohEndpoint:
         return host_of(address) in {host_of(wanted) for wanted in self._options.addresses}
 
 
+async def _bound_in_time(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
+    """The same as `_bound`, also right after this process has closed an endpoint on these addresses."""
+    for _ in range(_TAKEN_TRIES):
+        try:
+            return await _bound(secret_key, options)
+        except CrofterError as error:
+            if error.code is not ErrorCode.CONFLICT:
+                raise
+        # Tracebacks of cancelled tasks hold objects of the endpoint before, each of which keeps its sockets open.
+        gc.collect()
+        await anyio.sleep(_TAKEN_SECONDS)
+    return await _bound(secret_key, options)
+
+
 async def _bound(secret_key: bytes, options: BindOptions) -> iroh.Endpoint:
     """The endpoint on exactly these addresses. Raises CrofterError; nothing is left open then."""
     relay = _relay_mode(options.relay_urls)
+    protocol = protocol_name(options.network_secret, Identity(secret_key).node_id)
     failure = CrofterError(ErrorCode.INTERNAL, "no way to listen was tried")
     for plan in socket_plans(options.addresses):
-        choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[ALPN])
+        choice = iroh.EndpointOptions(preset=_Preset(plan, relay), secret_key=secret_key, alpns=[protocol])
         try:
             endpoint = await iroh.Endpoint.bind(choice)
         except IrohError as error:

@@ -5,6 +5,7 @@ import re
 from iroh import IrohError, IrohErrorKind
 
 from crofter.core import CrofterError, ErrorCode
+from crofter.network.protocol import OTHER_PROTOCOL
 from crofter.network.transport import StreamClosedError
 
 _RESET = re.compile(r"(Reset|Stopped)\((\d+)\)")
@@ -18,9 +19,7 @@ def dial_error(error: IrohError) -> CrofterError:
     if "refused to accept" in message:
         return CrofterError(ErrorCode.PEER_REFUSED, "the peer takes no more connections now")
     if "known protocol" in message:
-        return CrofterError(
-            ErrorCode.PEER_FAILED, "the peer speaks another version of the protocol; one of the two is old"
-        )
+        return CrofterError(ErrorCode.PEER_UNREACHABLE, OTHER_PROTOCOL)
     return CrofterError(ErrorCode.PEER_UNREACHABLE, f"the peer could not be reached: {message.splitlines()[0]}")
 
 

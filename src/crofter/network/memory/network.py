@@ -10,6 +10,7 @@ import anyio
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network.arrivals import Arrivals
+from crofter.network.protocol import OTHER_PROTOCOL, protocol_name
 from crofter.network.transport import BindOptions, PeerAddress
 
 from .connection import MemoryConnection
@@ -82,6 +83,7 @@ class MemoryEndpoint:
     ) -> None:
         self.node_id = node_id
         self._network = network
+        self._network_secret = options.network_secret
         self._addresses = addresses
         self._announced: tuple[str, ...] = ()
         self._arrivals: Arrivals[MemoryConnection] = Arrivals(options)
@@ -123,6 +125,8 @@ class MemoryEndpoint:
         await anyio.sleep(2 * link.conditions.delay_seconds)
         if not link.conditions.up or self._network.listener(address) is not there:
             await anyio.sleep_forever()
+        if self._protocol(peer.node_id) != there._protocol(there.node_id):
+            raise CrofterError(ErrorCode.PEER_UNREACHABLE, OTHER_PROTOCOL)
         if there.node_id != peer.node_id:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "another node answers at the peer's address")
         here_end = MemoryConnection(there.node_id, address, link, self._forget)
@@ -132,6 +136,9 @@ class MemoryEndpoint:
         there._connections.add(there_end)
         there._arrivals.offer(there_end)
         return here_end
+
+    def _protocol(self, node_id: NodeId) -> bytes:
+        return protocol_name(self._network_secret, node_id)
 
     def _forget(self, connection: MemoryConnection) -> None:
         self._connections.discard(connection)

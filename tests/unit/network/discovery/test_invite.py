@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import network_tag
 from crofter.network.discovery import Invite, read_invite, write_invite
-from crofter.network.discovery.invite import LONGEST_SECONDS, START
+from crofter.network.discovery.invite import START
+from crofter.trust import LONGEST_INVITE_SECONDS
 from tests.unit.network.discovery.conftest import NOW, identity, signed
 
 SECRET = bytes(range(32))
@@ -55,7 +56,7 @@ def test_it_fits_a_qr_code_of_a_terminal() -> None:
 
 def test_it_holds_until_it_expires_and_not_for_ever() -> None:
     refused(text(), "out of date", now=NOW + 3600)
-    refused(write_invite(identity(1), invite(expires_at=int(NOW) + 2 * LONGEST_SECONDS)), "longer than")
+    refused(write_invite(identity(1), invite(expires_at=int(NOW) + 2 * LONGEST_INVITE_SECONDS)), "longer than")
 
 
 def test_its_record_may_be_older_than_records_may_be_among_strangers() -> None:

@@ -1,6 +1,6 @@
 """A node's own record says where it is now, and is signed no more often than that needs."""
 
-from crofter.network import LIFETIME_SECONDS, SignedRecord, accept_record, network_tag, read_record
+from crofter.network import LIFETIME_SECONDS, OwnNetwork, SignedRecord, accept_record, network_tag, read_record
 from crofter.network.discovery.own_record import RENEW_SECONDS, OwnRecord
 from crofter.network.records import MAXIMUM_ADDRESSES, SKEW_SECONDS
 from tests.unit.network.discovery.conftest import NOW, identity
@@ -16,7 +16,10 @@ class Place:
         self.addresses = addresses
         self.relay_url = relay_url
         self.now = NOW
-        self.own = OwnRecord(identity(1), TAG, lambda: self.addresses, lambda: self.relay_url, lambda: self.now)
+        self.network = OwnNetwork(b"")
+        self.own = OwnRecord(
+            identity(1), self.network, lambda: self.addresses, lambda: self.relay_url, lambda: self.now
+        )
 
     def signed(self) -> SignedRecord:
         """What others read."""
@@ -43,6 +46,13 @@ def test_it_is_signed_anew_when_it_says_something_else_and_replaces_the_one_befo
     second = place.signed()
     assert second.record.addresses == ("192.168.1.6:7412",)
     assert second.record.sequence > first.record.sequence  # In the same millisecond.
+
+
+def test_it_is_of_the_network_that_the_node_is_in() -> None:
+    place = Place(LAN)
+    assert place.signed().record.network == TAG
+    place.network.secret = bytes(32)
+    assert place.signed().record.network == network_tag(bytes(32))
 
 
 def test_it_is_signed_anew_before_it_is_old() -> None:

@@ -15,12 +15,12 @@ from crofter.network import (
     Caller,
     Discovery,
     MemoryNetwork,
+    OwnNetwork,
     OwnRecord,
     Peers,
     Ping,
     Pong,
     Rules,
-    network_tag,
 )
 from crofter.network.plan import Mode
 from crofter.store import Database, PeerRecords
@@ -41,7 +41,7 @@ class Node:
         rules = Rules(mode=mode, standing=lambda node_id: "trusted" if node_id in self.friends else "stranger")
         self.peers = Peers(rules, [])
         self.peers.serve(PING, self._answer)
-        self.own = OwnRecord(self.identity, network_tag(b""), self.peers.addresses, lambda: None, time.time)
+        self.own = OwnRecord(self.identity, OwnNetwork(b""), self.peers.addresses, lambda: None, time.time)
         self.discovery = Discovery(
             self.peers, rules, self.own, PeerRecords(self.database), trusted=lambda: self.friends
         )
@@ -155,3 +155,22 @@ async def test_mode_that_forbids_it_learns_nothing(tmp_path: Path, network: Memo
             await anyio.sleep(1.5)
             assert not two.peers.lines()
             assert "exchange" not in two.discovery.state().layers
+
+
+async def test_in_another_network_nothing_is_known_of_the_one_before(tmp_path: Path, network: MemoryNetwork) -> None:
+    one, two = Node(tmp_path, 1, "private"), Node(tmp_path, 2, "private")
+    mutual(one, two)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with on(network, one):
+            async with on(network, two):
+                two.hears_of(one)
+                await reached(two, one)
+            two.own.network.secret = bytes(32)
+            async with on(network, two):
+                while two.discovery.state().remembered:  # noqa: ASYNC110 - nothing tells when
+                    await anyio.sleep(0.01)
+                two.hears_of(one)
+                assert two.discovery.addresses_of(one.id) is None
+            two.own.network.secret = b""
+            async with on(network, two):
+                await reached(two, one)
