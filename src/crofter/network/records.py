@@ -68,7 +68,8 @@ class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def network_tag(secret: bytes) -> bytes:
     """8 bytes that tell networks apart in public and say nothing of the secret; the open network has an empty secret."""
-    return hmac.digest(secret, b"crofter network tag", hashlib.sha256)[:NETWORK_TAG_BYTES]
+    # The secret is the message: as the key, HMAC would take zeros for nothing.
+    return hmac.digest(b"crofter network tag", secret, hashlib.sha256)[:NETWORK_TAG_BYTES]
 
 
 def network_of(content: bytes) -> bytes:

@@ -197,6 +197,7 @@ def test_a_relay_at_home_is_asked_for_friends_only() -> None:
 
 def test_networks_have_tags_that_tell_them_apart_and_not_their_secrets() -> None:
     assert network_tag(b"one") == network_tag(b"one") != network_tag(b"two")
+    assert network_tag(b"") != network_tag(bytes(32))
     assert network_tag(b"") not in (network_tag(b"one"), bytes(8))
 
 
