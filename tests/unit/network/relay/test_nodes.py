@@ -13,6 +13,7 @@ from tests.unit.network.peering import until
 from tests.unit.network.relay.relaying import ONE, OTHER, STRANGER, Relay, serving
 
 pytestmark = pytest.mark.anyio
+PATIENCE_SECONDS = 30.0
 
 
 @asynccontextmanager
