@@ -112,11 +112,12 @@ async def _attack_all(seconds: float) -> dict[str, dict[str, float]]:
         there = json.loads(await anext(lines))
         victim = PeerAddress(node_id=VICTIM.node_id, addresses=tuple(there["addresses"]))
         results: dict[str, dict[str, float]] = {}
-        async with IrohTransport().bind(bytes(31) + b"a", BindOptions()) as endpoint:
-            attacker = Attacker(endpoint, victim)
-            for name, attack in ATTACKS.items():
-                print(f"{name} …", file=sys.stderr)
-                await attack(attacker, seconds / 4)  # what is allocated once is there now
+        for name, attack in ATTACKS.items():
+            print(f"{name} …", file=sys.stderr)
+            async with IrohTransport().bind(os.urandom(32), BindOptions()) as endpoint:
+                await attack(Attacker(endpoint, victim), seconds / 4)  # what is allocated once is there now
+            async with IrohTransport().bind(os.urandom(32), BindOptions()) as endpoint:
+                attacker = Attacker(endpoint, victim)
                 results[name] = await _measured(attack, attacker, seconds, lambda: _state(process, lines))
         process.terminate()
         return results
@@ -214,8 +215,8 @@ async def _slow_loris(attacker: Attacker, seconds: float) -> int:
 
             async def drip() -> None:
                 nonlocal done
-                stream = await connection.open_stream()
                 with suppress(CrofterError):
+                    stream = await connection.open_stream()
                     for byte in framed(bytes(100)):
                         await stream.write(bytes([byte]))
                         done += 1
@@ -224,7 +225,12 @@ async def _slow_loris(attacker: Attacker, seconds: float) -> int:
             for _ in range(500):
                 tasks.start_soon(drip)
 
-    await _for(seconds, one, workers=1)
+    async def again_and_again() -> None:
+        while True:
+            with suppress(CrofterError):
+                await one()
+
+    await _for(seconds, again_and_again, workers=1)
     return done
 
 

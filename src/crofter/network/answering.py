@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.trust import Standing
 
 from .asking import DONE, MOST_OPENING_BYTES, Opening
@@ -30,6 +30,15 @@ _QUICK_SECONDS = 0.05
 """An answer that comes sooner is not worth watching whether its caller is still there."""
 _AT_ONCE: dict[Standing, int] = {"trusted": 256, "pending": 8, "stranger": 8, "blocked": 0}
 """Requests of one peer that may run."""
+_FAULTS = frozenset(
+    {
+        ErrorCode.PEER_FAILED,
+        ErrorCode.PEER_REFUSED,
+        ErrorCode.PEER_TOO_SLOW,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.UNSUPPORTED,
+    }
+)
 
 
 class Answering:
@@ -52,9 +61,14 @@ class Answering:
         """Whether this peer has as many requests running as it may."""
         return line.answering >= _AT_ONCE[self._rules.standing(line.node_id)]
 
-    async def turn_away(self, stream: Stream) -> None:
+    def is_tiresome(self, node_id: NodeId) -> bool:
+        """Whether nothing is to be had from this peer but refusals to be written; a trusted one is borne with."""
+        return self._limits.is_tiresome(node_id) and self._rules.standing(node_id) != "trusted"
+
+    async def turn_away(self, stream: Stream, line: Line) -> None:
         """One too many. It is not read, and costs the peer more than this node."""
         self._counts.ended(UNKNOWN, "in", CrofterError(ErrorCode.OVERLOADED, ""))
+        self._limits.fault(line.node_id)
         await stream.reset(ABANDONED)
         await stream.stop(ABANDONED)
 
@@ -70,6 +84,10 @@ class Answering:
                     await send_frame(stream, error_frame(error))
             await stream.stop(DONE)
         self._counts.ended(request.kind_name, "in", request.error)
+        if request.error is not None and request.error.code in _FAULTS:
+            self._limits.fault(line.node_id)
+            if self.is_tiresome(line.node_id):
+                line.connection.close(CrofterError(ErrorCode.PEER_REFUSED, "the peer asks for what it may not have"))
 
     async def _handle(self, request: "_Request") -> None:
         opening = await request.opening()

@@ -14,6 +14,7 @@ from .kinds import Kind
 _MOST_BUCKETS = 4096
 _STRANGERS_TOGETHER = 20
 """All strangers together may ask as often as this many of them: new ids cost nothing."""
+_FAULTS_PER_MINUTE = 60
 _BURST_SHARE = 0.25
 """Of a minute's allowance, at once."""
 
@@ -51,6 +52,14 @@ class Limits:
     def charge(self, node_id: NodeId, kind: Kind[Any, Any], size_bytes: int) -> None:
         """Bytes that went over the line for a request; more than there were keeps the peer from asking for a while."""
         self._take(node_id, kind.name, "bytes", _bytes_per_minute(kind), float(size_bytes))
+
+    def fault(self, node_id: NodeId) -> None:
+        """The peer has broken a rule, or asked for what it may not have."""
+        self._take(node_id, "", "faults", _FAULTS_PER_MINUTE, 1.0)
+
+    def is_tiresome(self, node_id: NodeId) -> bool:
+        """Whether that happened too often lately. To go on refusing costs as much as asking does: hanging up costs less."""
+        return self._filled(node_id, "", "faults", _FAULTS_PER_MINUTE).tokens < 0
 
     def _wait(self, payer: NodeId | None, kind: Kind[Any, Any], share: int) -> float:
         requests_per_minute = share * kind.per_minute

@@ -223,6 +223,8 @@ class Peers:
         standing = self._rules.standing(node_id)
         if standing in {"trusted", "blocked"}:
             return standing == "trusted"
+        if self._answering.is_tiresome(node_id):
+            return False
         others = {line.node_id for line in self.lines() if self._rules.standing(line.node_id) != "trusted"}
         return node_id in others or len(others) < _MOST_STRANGERS
 
@@ -234,7 +236,7 @@ class Peers:
                 while True:
                     stream = await line.connection.accept_stream()
                     if self._answering.full(line):
-                        await self._answering.turn_away(stream)
+                        await self._answering.turn_away(stream, line)
                     else:
                         line.answering += 1
                         tasks.start_soon(self._answer, stream, line, name="request")

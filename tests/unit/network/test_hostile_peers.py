@@ -256,3 +256,37 @@ async def test_replies_without_end_stay_within_the_window(transport: Transport) 
         await anyio.sleep(0.5)
         assert sent == held < 20_000
         await replies.aclose()
+
+
+async def test_who_only_breaks_rules_is_hung_up_on_and_let_in_again_later(transport: Transport) -> None:
+    node = Node(1)
+
+    async def break_rules(connection: Connection) -> None:
+        for _ in range(40):
+            await answer_to(connection, framed(b"\xc1\xc1\xc1"))
+
+    async with running(transport, node):
+        async with raw(transport, node) as connection:
+            with pytest.raises(CrofterError):
+                await break_rules(connection)
+            assert (await connection.wait_closed()).code in {ErrorCode.PEER_REFUSED, ErrorCode.PEER_LOST}
+            assert 15 <= outcomes(node)["unknown", "in", "peer_failed"] < 40
+        async with raw(transport, node) as connection:
+            with pytest.raises(CrofterError):
+                await answer_to(connection, opening() + framed(encode(Say())))
+        await anyio.sleep(1.5)
+        async with raw(transport, node) as connection:
+            stream = await connection.open_stream()
+            await stream.write(opening() + framed(encode(Say("again"))))
+            frame = await FrameReader(stream).receive()
+            assert frame is not None
+            assert reply_of(Say, frame) == Say("again")
+
+
+async def test_one_that_is_trusted_is_borne_with(transport: Transport) -> None:
+    node = Node(1)
+    async with running(transport, node), raw(transport, node) as connection:
+        await until(lambda: bool(node.peers.lines()))
+        node.standings[node.peers.lines()[0].node_id] = "trusted"
+        for _ in range(40):
+            assert "malformed" in (await answer_to(connection, framed(b"\xc1\xc1\xc1"))).message
