@@ -12,7 +12,7 @@ from tests.e2e.test_pairing import until
 from tests.hosts.conftest import Measured
 from tests.hosts.namespaces import Namespace
 from tests.hosts.nodes import HostNode
-from tests.hosts.topology import NODE_PORT, Line, Networks
+from tests.hosts.topology import Line, Networks
 
 pytestmark = pytest.mark.slow
 
@@ -93,27 +93,3 @@ def test_who_was_cut_off_hears_of_a_request_when_the_line_is_whole_again(routed:
     assert routed.bob.people() == {}
     routed.bobs_line.heal()
     until(lambda: routed.bob.people() == {routed.ada.id: "asks you"})
-
-
-def test_a_node_that_moved_is_reached_again_once_it_has_spoken(routed: Routed, networks: Networks) -> None:
-    """Nothing but the old address is known, and there is no relay: only the one that moved can come again.
-
-    A message on the connection from before finds out that it is dead, and fails; that may happen to each of them once.
-    """
-    ada, bob = routed.pair()
-    new_address = networks.roam(routed.internet, routed.bobs_machine, delay_ms=DELAY_MS)
-    ada.run("message", "bob", "Where are you?", code=1)
-    if not reaches(bob, "ada", "I have moved."):
-        assert reaches(bob, "ada", "I have moved.")
-    ada.run("message", "bob", "I see.")
-    assert ada.json("ping", "bob")["address"] == f"{new_address}:{NODE_PORT}"
-    assert (texts(ada), texts(bob)) == (["I have moved."], ["I see."])
-
-
-def reaches(node: HostNode, name: str, text: str) -> bool:
-    """Whether a message got there."""
-    try:
-        node.run("message", name, text)
-    except AssertionError:
-        return False
-    return True

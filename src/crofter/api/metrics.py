@@ -5,14 +5,14 @@ from contextlib import aclosing
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crofter.core import Chunk, Usage
 from crofter.router import Router, Turn
 
 from .administration import Administration
-from .networking import Reachability
+from .network_metrics import network_metrics
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -107,46 +107,4 @@ class _NodeCollector(Collector):
         for model in loaded:
             restarts.add_metric([model.name], model.restarts)
         yield restarts
-        yield from self._network()
-
-    def _network(self) -> Iterator[Metric]:
-        network = self._administration.network.status()
-        yield GaugeMetricFamily("crofter_peer_connections", "Nodes connected", value=network.connections)
-        yield GaugeMetricFamily("crofter_peers_remembered", "Nodes heard of", value=network.remembered)
-        yield GaugeMetricFamily("crofter_peers_nearby", "Nodes seen on the local network", value=network.nearby)
-        yield GaugeMetricFamily("crofter_dht_contacts", "Nodes in the table of the DHT", value=network.contacts)
-        refused = CounterMetricFamily(
-            "crofter_records_refused", "Records and rumours of others that were not taken", labels=["reason"]
-        )
-        for reason, count in network.refused_records.items():
-            refused.add_metric([reason], count)
-        yield refused
-        requests = CounterMetricFamily(
-            "crofter_peer_requests", "Requests between nodes", labels=["kind", "direction", "outcome"]
-        )
-        for each in network.traffic:
-            requests.add_metric([each.kind, each.direction, each.outcome], each.count)
-        yield requests
-        sizes = CounterMetricFamily("crofter_peer_bytes", "Bytes of messages between nodes", labels=["direction"])
-        sizes.add_metric(["in"], network.bytes_in)
-        sizes.add_metric(["out"], network.bytes_out)
-        yield sizes
-        yield from _relay(network.reachability)
-
-
-def _relay(reachability: Reachability) -> Iterator[Metric]:
-    """The relay this node is reached through, and the one it serves."""
-    connected = 1 if reachability.relay else 0
-    yield GaugeMetricFamily("crofter_relay_connected", "Whether a relay is connected", value=connected)
-    served = reachability.served
-    if served is None:
-        return
-    yield GaugeMetricFamily("crofter_relay_clients", "Nodes that use the relay of this one", value=served.clients)
-    packets = CounterMetricFamily("crofter_relay_packets", "Packets at the relay of this node", labels=["outcome"])
-    packets.add_metric(["passed"], served.passed)
-    packets.add_metric(["dropped"], served.dropped)
-    yield packets
-    yield CounterMetricFamily("crofter_relay_bytes", "Bytes the relay of this node passed on", value=served.bytes)
-    yield CounterMetricFamily(
-        "crofter_relay_refused", "Nodes that may not use the relay of this one", value=served.refused
-    )
+        yield from network_metrics(self._administration)

@@ -98,6 +98,18 @@ def is_dialable(address: str) -> bool:
     )
 
 
+_HOME_NAMES = (".local", ".localhost", ".internal", ".lan", ".home.arpa")
+
+
+def is_relay_of_strangers(url: str) -> bool:
+    """Whether a relay that somebody unknown names is one to ask: not a host of this machine or its local networks."""
+    name = (urlsplit(url).hostname or "").lower().rstrip(".")
+    try:
+        return ip_address(name).is_global
+    except ValueError:
+        return "." in name and not name.endswith(_HOME_NAMES)
+
+
 def is_relay_url(url: str) -> bool:
     """Whether a relay can be there: http or https, a host, and nothing else but a path."""
     try:

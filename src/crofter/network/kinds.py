@@ -35,6 +35,8 @@ class Kind(msgspec.Struct, Generic[Request, Reply], frozen=True, kw_only=True):
     bytes_per_minute: int = 0
     """What serving it may cost for one peer, both directions; 0: no more than the two limits above give."""
     priority: int = ORDINARY
+    repeatable: bool = True
+    """Whether being asked twice does no harm: then it is, when the connection it was asked on turns out to have died before."""
 
 
 class StreamKind(Kind[Request, Reply], Generic[Request, Reply], frozen=True, kw_only=True):

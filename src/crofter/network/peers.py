@@ -109,11 +109,25 @@ class Peers:
     ) -> Reply:
         """Ask a node, dialled if need be. Cancelled, it cancels the work there. `insist`: dial even if that has just failed.
 
+        A connection from before may be dead, as after a change of networks: what is repeatable is then asked once more, on a new one.
+
         Raises OFFLINE while this node is not on the network; PEER_UNREACHABLE, PEER_REFUSED, PEER_LOST, PEER_TOO_SLOW, PEER_FAILED,
         TIMED_OUT; INVALID_REQUEST; and what the peer answers with.
         """
-        async with self._asked(node_id, kind, timeout_seconds, insist=insist) as question:
-            return await question.reply(request)
+        deadline = anyio.current_time() + timeout_seconds
+        may_be_dead = kind.repeatable and self._lines is not None and self._lines.find(node_id) is not None
+        try:
+            async with self._asked(node_id, kind, timeout_seconds, insist=insist) as question:
+                return await question.reply(request)
+        except CrofterError as error:
+            if error.code is not ErrorCode.PEER_LOST or not may_be_dead:
+                raise
+            lost = error
+        try:
+            async with self._asked(node_id, kind, deadline - anyio.current_time(), insist=True) as question:
+                return await question.reply(request)
+        except CrofterError as error:
+            raise lost if error.code is ErrorCode.PEER_UNREACHABLE else error from error
 
     async def stream(
         self,

@@ -18,7 +18,7 @@ from msgspec import Meta
 from crofter.core import NODE_ID_BYTES, NodeId
 from crofter.trust import Identity, is_signed
 
-from .addresses import Reach, is_dialable, is_relay_url, within_reach
+from .addresses import Reach, is_dialable, is_relay_of_strangers, is_relay_url, within_reach
 from .transport import PeerAddress
 
 MAXIMUM_RECORD_BYTES = 1024
@@ -68,7 +68,8 @@ class SignedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def network_tag(secret: bytes) -> bytes:
     """8 bytes that tell networks apart in public and say nothing of the secret; the open network has an empty secret."""
-    return hmac.digest(secret, b"crofter network tag", hashlib.sha256)[:NETWORK_TAG_BYTES]
+    # The secret is the message: as the key, HMAC would take zeros for nothing.
+    return hmac.digest(b"crofter network tag", secret, hashlib.sha256)[:NETWORK_TAG_BYTES]
 
 
 def network_of(content: bytes) -> bytes:
@@ -114,10 +115,15 @@ def accept_record(
     return _verified(record, content)
 
 
-def dialable(record: PeerRecord, reach: Reach) -> PeerAddress:
-    """Where to look for the node, leaving out what lies beyond our reach: nobody makes us send packets where we never would."""
+def dialable(record: PeerRecord, reach: Reach, *, trusted: bool = False) -> PeerAddress:
+    """Where to look for the node, leaving out what lies beyond our reach: nobody makes us send packets where we never would.
+
+    Nor does a stranger (not `trusted`) make us ask a web server at home for a relay.
+    """
     allowed = tuple(address for address in record.addresses if within_reach(address, reach))
     relay = record.relay_url if reach == "internet" else None
+    if relay is not None and not trusted and not is_relay_of_strangers(relay):
+        relay = None
     return PeerAddress(node_id=record.node_id, addresses=allowed, relay_url=relay)
 
 

@@ -35,8 +35,12 @@ FIND = Kind(name="find", request=Find, reply=Found, who="public", most_bytes=40_
 PROVIDE = Kind(name="provide", request=Provide, reply=Provided, who="public", most_bytes=2_000, per_minute=120)
 
 PAIR = Kind(name="pair", request=Stance, reply=Stance, who="anyone", most_bytes=1_000, per_minute=12)
-PAIR_CODE = Kind(name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8)
-PAIR_PROOF = Kind(name="pair-proof", request=CodeProof, reply=CodeProof, who="anyone", most_bytes=200, per_minute=8)
+PAIR_CODE = Kind(
+    name="pair-code", request=CodeHello, reply=CodeHello, who="anyone", most_bytes=200, per_minute=8, repeatable=False
+)
+PAIR_PROOF = Kind(
+    name="pair-proof", request=CodeProof, reply=CodeProof, who="anyone", most_bytes=200, per_minute=8, repeatable=False
+)
 
 JOIN = Kind(name="join", request=Join, reply=Joined, who="anyone", most_bytes=200, per_minute=12)
 

@@ -44,6 +44,14 @@ async def test_metrics_count_what_went_between_nodes() -> None:
     assert 'crofter_peer_bytes_total{direction="out"} 50.0' in text
 
 
+async def test_metrics_say_whom_the_owner_knows_and_what_is_heard_of_others() -> None:
+    text = (await Browser().get("/metrics")).body.decode()
+    assert 'crofter_known_nodes{state="trusted"} 1.0' in text
+    assert "crofter_pools 1.0" in text
+    assert "crofter_peers_remembered 3.0" in text
+    assert 'crofter_records_refused_total{reason="expired"} 2.0' in text
+
+
 async def test_metrics_count_what_a_served_relay_does() -> None:
     text = (await Browser().get("/metrics")).body.decode()
     assert "crofter_relay_connected 0.0" in text

@@ -40,18 +40,19 @@ def kind(name: str, who: Who = "anyone", per_minute: int = 100_000, bytes_per_mi
         most_bytes=10_000,
         per_minute=per_minute,
         bytes_per_minute=bytes_per_minute,
+        repeatable=name == "again",
     )
 
 
 ECHO, FAIL, WAIT = kind("echo"), kind("fail"), kind("wait")
 RARE, COSTLY = kind("rare", per_minute=8), kind("costly", bytes_per_minute=4_000)
 PUBLIC, TRUSTED = kind("public", "public"), kind("trusted", "trusted")
-MUTE = kind("mute")
+MUTE, AGAIN = kind("mute"), kind("again")
 COUNT = StreamKind(name="count", request=Say, reply=Say, who="anyone", most_bytes=1_000, per_minute=10_000)
 TENSORS = StreamKind(
     name="tensors", request=Say, reply=bytes, who="anyone", most_bytes=2**20, per_minute=10_000, priority=BULK
 )
-KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, TRUSTED, MUTE, COUNT, TENSORS)
+KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, TRUSTED, MUTE, AGAIN, COUNT, TENSORS)
 
 
 class Book:
@@ -78,7 +79,7 @@ class Node:
         self.ended = anyio.Event()
         self.waiting = anyio.Event()
         self.peers = Peers(Rules(mode=mode, standing=self.standing), [self.book], KINDS)
-        for each in (ECHO, RARE, COSTLY, PUBLIC, TRUSTED):
+        for each in (ECHO, AGAIN, RARE, COSTLY, PUBLIC, TRUSTED):
             self.peers.serve(each, self.echo)
         self.peers.serve(FAIL, self.fail)
         self.peers.serve(WAIT, self.wait)

@@ -11,6 +11,7 @@ from crofter.network.addresses import (
     host_of,
     is_dialable,
     is_near,
+    is_relay_of_strangers,
     is_same_host,
     listening_address,
     within_reach,
@@ -72,3 +73,15 @@ def test_packets_go_no_further_than_the_reach() -> None:
         "lan": ["192.168.1.5:7412", "10.1.2.3:4"],
         "internet": ["192.168.1.5:7412", "10.1.2.3:4", "8.8.8.8:1"],
     }
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:80", "http://192.168.0.1/", "http://router", "http://nas.local:1", "http://[::1]/"]
+)
+def test_no_stranger_names_a_relay_at_home(url: str) -> None:
+    assert not is_relay_of_strangers(url)
+
+
+@pytest.mark.parametrize("url", ["http://1.1.1.1:7412", "https://relay.example.org/", "http://[2600::1]:80"])
+def test_relays_elsewhere_may_be_named_by_anybody(url: str) -> None:
+    assert is_relay_of_strangers(url)

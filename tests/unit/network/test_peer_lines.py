@@ -9,7 +9,7 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.network import Conditions, MemoryNetwork
 from crofter.network.plan import LONGEST_REDIAL_SECONDS, redial_seconds, replaces
 from crofter.trust import Standing
-from tests.unit.network.peering import COUNT, ECHO, WAIT, Node, Say, outcomes, running
+from tests.unit.network.peering import AGAIN, COUNT, ECHO, WAIT, Node, Say, outcomes, running
 from tests.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,41 @@ async def test_dead_peer_is_noticed_within_four_seconds_of_use() -> None:
         assert error.code is ErrorCode.PEER_LOST
         assert anyio.current_time() - began <= 4.0
         assert not one.peers.lines()
+
+
+async def test_what_may_be_repeated_is_asked_again_when_the_old_connection_was_dead() -> None:
+    network, one, other = MemoryNetwork(), Node(1), Node(2)
+    async with running(network, one, other, patience_seconds=PATIENCE), anyio.create_task_group() as tasks:
+
+        async def cut() -> None:
+            network.set_link(one.id, other.id, Conditions(up=False))
+            await anyio.sleep(5)
+            network.set_link(one.id, other.id, Conditions())
+
+        for kind, outcome in ((ECHO, "peer_lost"), (AGAIN, "ok")):
+            await one.peers.call(other.id, kind, Say())
+            await anyio.sleep(5)
+            tasks.start_soon(cut)
+            await anyio.sleep(0.5)
+            if outcome == "ok":
+                assert await one.peers.call(other.id, kind, Say("y")) == Say("y")
+            else:
+                assert (await refused(one.peers.call(other.id, kind, Say()))).code is ErrorCode.PEER_LOST
+            await anyio.sleep(5)
+        assert one.peers.counts.requests["again", "out", "peer_lost"] == 1
+        assert one.peers.counts.requests["again", "out", "ok"] == 2
+
+
+async def test_peer_that_cannot_be_dialled_again_is_lost_and_not_unreachable() -> None:
+    network, one, other = MemoryNetwork(), Node(1), Node(2)
+    async with running(network, one, other, patience_seconds=PATIENCE):
+        await one.peers.call(other.id, AGAIN, Say())
+        network.set_link(one.id, other.id, Conditions(up=False))
+        await anyio.sleep(0.5)
+        began = anyio.current_time()
+        error = await refused(one.peers.call(other.id, AGAIN, Say()))
+        assert error.code is ErrorCode.PEER_LOST
+        assert anyio.current_time() - began <= 10.0
 
 
 async def test_handler_of_a_dead_caller_ends_within_four_seconds() -> None:

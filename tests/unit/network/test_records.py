@@ -189,8 +189,15 @@ def test_a_record_leads_only_where_our_packets_may_go() -> None:
     )
 
 
+def test_a_relay_at_home_is_asked_for_friends_only() -> None:
+    record = record_of(relay_url="http://192.168.1.7:7412")
+    assert dialable(record, "internet").relay_url is None
+    assert dialable(record, "internet", trusted=True).relay_url == "http://192.168.1.7:7412"
+
+
 def test_networks_have_tags_that_tell_them_apart_and_not_their_secrets() -> None:
     assert network_tag(b"one") == network_tag(b"one") != network_tag(b"two")
+    assert network_tag(b"") != network_tag(bytes(32))
     assert network_tag(b"") not in (network_tag(b"one"), bytes(8))
 
 

@@ -90,7 +90,9 @@ class PeerCache:
     def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
         """Where it may be, even if its record has expired: an old address is a hint too. None for who is unknown or dead."""
         record = self.record_of(node_id)
-        return None if record is None else dialable(record, self._here.reach())
+        if record is None:
+            return None
+        return dialable(record, self._here.reach(), trusted=self._here.is_kept(node_id))
 
     def record_of(self, node_id: NodeId) -> PeerRecord | None:
         """The newest record of a node that is not dead."""

@@ -243,7 +243,7 @@ class Discovery:
 
     def _hint(self, whom: SignedRecord) -> None:
         node_id = whom.record.node_id
-        self._hints[node_id] = dialable(whom.record, self._here.reach())
+        self._hints[node_id] = dialable(whom.record, self._here.reach(), trusted=self._is_trusted(node_id))
         self._hints.move_to_end(node_id)
         if len(self._hints) > _MOST_HINTS:
             self._hints.popitem(last=False)

@@ -21,6 +21,10 @@ def _hashed(secret_key: bytes) -> NodeId:
     return NodeId(sha256(secret_key).digest())
 
 
+_REPEATED_SECONDS = 1.0
+"""A first packet that nobody answers is sent again after so long, as QUIC's is."""
+
+
 class MemoryNetwork:
     """A Transport. `public_key` makes a node's id of its secret; the default only makes ids that differ."""
 
@@ -92,11 +96,12 @@ class MemoryEndpoint:
         if not peer.addresses or peer.node_id == self.node_id:
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of the peer is known")
         with anyio.move_on_after(timeout_seconds):
-            for address in peer.addresses:
-                there = self._network.listener(address)
-                if there is not None and self._network.link(self.node_id, there.node_id).conditions.up:
-                    return await self._shake_hands(there, peer, address)
-            await anyio.sleep_forever()
+            while True:
+                for address in peer.addresses:
+                    there = self._network.listener(address)
+                    if there is not None and self._network.link(self.node_id, there.node_id).conditions.up:
+                        return await self._shake_hands(there, peer, address)
+                await anyio.sleep(_REPEATED_SECONDS)
         raise CrofterError(ErrorCode.PEER_UNREACHABLE, f"the peer did not answer within {timeout_seconds:g} s")
 
     async def announce(self, addresses: tuple[str, ...]) -> None:
