@@ -23,11 +23,13 @@ class Whereabouts:
         return PeerAddress(node_id=node_id, addresses=addresses) if addresses else None
 
     def say(self, node_id: NodeId, addresses: Sequence[str], relay_url: str | None = None) -> tuple[str, ...]:
-        """The owner, or an invite that he uses, says where a node is; returns the addresses checked.
+        """The owner, or an invite that he uses, says where a node is; returns the addresses checked. A relay that was said stays.
 
         Raises INVALID_REQUEST for what is no address.
         """
         checked = tuple(map(checked_address, addresses))
+        before = self._said.get(node_id)
+        relay_url = relay_url or (before.relay_url if before else None)
         if checked or relay_url:
             self._said[node_id] = PeerAddress(node_id=node_id, addresses=checked, relay_url=relay_url)
         return checked

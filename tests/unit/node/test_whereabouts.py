@@ -26,7 +26,7 @@ def test_what_was_said_last_holds_and_the_book_knows_the_rest(people: People) ->
     assert where.say(BOB, ["192.0.2.2:2"], "https://relay.example") == ("192.0.2.2:2",)
     said = PeerAddress(node_id=BOB, addresses=("192.0.2.2:2",), relay_url="https://relay.example")
     assert where.addresses_of(BOB) == said
-    assert where.say(BOB, []) == ()
+    assert where.say(BOB, ["192.0.2.2:2"]) == ("192.0.2.2:2",)
     assert where.addresses_of(BOB) == said
 
 

@@ -51,8 +51,8 @@ def test_it_is_signed_anew_when_it_says_something_else_and_replaces_the_one_befo
 def test_it_is_of_the_network_that_the_node_is_in() -> None:
     place = Place(LAN)
     assert place.signed().record.network == TAG
-    place.network.secret = bytes(32)
-    assert place.signed().record.network == network_tag(bytes(32))
+    place.network.secret = bytes([7]) * 32
+    assert place.signed().record.network == network_tag(bytes([7]) * 32) != TAG
 
 
 def test_it_is_signed_anew_before_it_is_old() -> None:

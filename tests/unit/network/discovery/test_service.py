@@ -165,7 +165,7 @@ async def test_in_another_network_nothing_is_known_of_the_one_before(tmp_path: P
             async with on(network, two):
                 two.hears_of(one)
                 await reached(two, one)
-            two.own.network.secret = bytes(32)
+            two.own.network.secret = bytes([7]) * 32
             async with on(network, two):
                 while two.discovery.state().remembered:  # noqa: ASYNC110 - nothing tells when
                     await anyio.sleep(0.01)
