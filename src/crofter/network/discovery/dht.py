@@ -11,6 +11,7 @@ from typing import Protocol
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from crofter.core import CrofterError, NodeId
 from crofter.network.addresses import is_same_host
@@ -24,6 +25,8 @@ from .search import Search
 
 PARALLEL = 3
 ASK_SECONDS = 2.5
+PATIENCE_SECONDS = 0.5
+"""After so long without an answer the next is asked, and the answer still waited for."""
 JOIN_TRIES = 3
 """For a start where the few nodes known do not answer at once."""
 DEAD_SECONDS = 600.0
@@ -153,21 +156,30 @@ class Dht:
     async def _search_whole(self, search: Search) -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(PARALLEL):
-                tasks.start_soon(self._search, search)
+                tasks.start_soon(self._search, search, tasks)
 
-    async def _search(self, search: Search) -> None:
-        """One of three that ask at the same time: a dead node holds up one of them only."""
+    async def _search(self, search: Search, tasks: TaskGroup) -> None:
+        """One of three that ask at the same time. A dead node holds up one of them only, and not until it is known to be dead."""
         while True:
             progress = search.progress
             if (whom := search.next()) is not None:
-                await self._ask(search, whom)
-                search.came_back()
+                answered = anyio.Event()
+                tasks.start_soon(self._ask, search, whom, answered)
+                with anyio.move_on_after(PATIENCE_SECONDS):
+                    await answered.wait()
             elif search.out:
                 await progress.wait()
             else:
                 return
 
-    async def _ask(self, search: Search, whom: SignedRecord) -> None:
+    async def _ask(self, search: Search, whom: SignedRecord, answered: anyio.Event) -> None:
+        try:
+            await self._ask_one(search, whom)
+        finally:
+            search.came_back()
+            answered.set()
+
+    async def _ask_one(self, search: Search, whom: SignedRecord) -> None:
         node_id = whom.record.node_id
         try:
             with anyio.fail_after(ASK_SECONDS):

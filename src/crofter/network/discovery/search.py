@@ -9,6 +9,8 @@ from crofter.network.records import SignedRecord
 
 from .routing import BUCKET_SIZE, closest
 
+MOST_OUT = 8
+"""Nodes that have been asked and have not answered, at a time."""
 MOST_ASKED = 64
 """Nodes asked in one lookup at most, whatever they answer."""
 
@@ -51,7 +53,7 @@ class Search:
 
     def next(self) -> SignedRecord | None:
         """The nearest that has not been asked, among the nearest that have answered or may; None: not now."""
-        if len(self.asked) >= MOST_ASKED:
+        if len(self.asked) >= MOST_ASKED or self.out >= MOST_OUT:
             return None
         hopeful = [each for node_id, each in self._known.items() if node_id not in self.failed]
         near = closest(hopeful, self.key, BUCKET_SIZE)
