@@ -1,8 +1,8 @@
 """How many bytes of a bulk stream may be under way. Pure: times and round trips are handed in, in seconds of any steady clock.
 
-QUIC sends what is urgent first, but what it has sent already is not overtaken, and alone it fills the queue before the narrowest part of the
-line. So the window follows the round trip: one that is longer than the shortest seen lately has a queue in it. The step is that of
-FAST TCP (Wei, Jin, Low, Hegde 2006), `window * (shortest + target) / round trip`, and the target and the memory are as in LEDBAT (RFC 6817).
+QUIC sends what is urgent first, but what it has sent already is not overtaken, and it sends until the queue before the narrowest part
+of the line is full. So the window follows the round trip: one that is longer than the shortest seen lately has a queue in it. The step
+is that of FAST TCP (Wei, Jin, Low, Hegde 2006), `window * (shortest + target) / round trip`; target and memory are as in LEDBAT (RFC 6817).
 """
 
 from math import inf
@@ -13,11 +13,15 @@ from crofter.core import CrofterError, ErrorCode
 
 TARGET_SECONDS = 0.005
 """The queue that bulk may make."""
-SMALLEST_BYTES = 32 * 1024
-LARGEST_BYTES = 1024 * 1024
-"""About what QUIC itself lets a stream have under way."""
-ACKNOWLEDGED_BYTES = 8 * 1024
-"""The receiver says what it has taken when it is this much more; so it has to be well below the smallest window."""
+SMALLEST_BYTES = 16 * 1024
+LARGEST_BYTES = 2 * 1024 * 1024
+"""More than QUIC itself lets a stream have under way."""
+CRUMB_BYTES = 2 * 1024
+"""Less than this is neither sent nor acknowledged by itself, and is a short queue on every line."""
+_ACKNOWLEDGED_BYTES = 8 * 1024
+"""The receiver may keep less to itself; no more than half of the smallest window, else each side might wait for the other."""
+_ACKNOWLEDGED_SECONDS = 0.004
+"""A slow line has acknowledgements for less: what goes out at once is a queue."""
 
 _LONGEST_STEP, _SHORTEST_STEP = 2.0, 0.5
 _LOOK_SECONDS = 0.005
@@ -57,7 +61,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     def may_send(self, wanted_bytes: int) -> int:
         """How much of it may go now; 0 while that would be a crumb."""
         room = self.limit_bytes - (self.sent_bytes - self.taken_bytes)
-        return min(room, wanted_bytes) if room >= min(wanted_bytes, self.limit_bytes // 4) else 0
+        return min(room, wanted_bytes) if room >= min(wanted_bytes, CRUMB_BYTES) else 0
 
 
 def sent(window: Window, size_bytes: int) -> Window:
@@ -78,6 +82,12 @@ def taken(window: Window, taken_bytes: int) -> Window:
     if window.starting and window.held_back:
         size_bytes = _bounded(size_bytes + taken_bytes - window.taken_bytes)
     return msgspec.structs.replace(window, taken_bytes=taken_bytes, size_bytes=size_bytes)
+
+
+def is_due(untold_bytes: int, seconds: float) -> bool:
+    """Whether the receiver says what it has taken, which is so much more than `seconds` ago, when it last said so."""
+    least_bytes = CRUMB_BYTES if seconds >= _ACKNOWLEDGED_SECONDS else _ACKNOWLEDGED_BYTES
+    return untold_bytes >= least_bytes
 
 
 def looked(window: Window, round_trip_seconds: float, now: float) -> Window:

@@ -6,6 +6,7 @@ how many bytes of the other side it has taken since the beginning.
 
 import struct
 from collections.abc import Callable
+from math import inf
 
 import anyio
 
@@ -13,7 +14,7 @@ from crofter.core import CrofterError, ErrorCode
 
 from crofter.network.plan import frame_seconds
 from crofter.network.transport import Path, Stream, StreamClosedError
-from .plan import ACKNOWLEDGED_BYTES, Window, held_back, looked, rerouted, sent, taken
+from .plan import Window, held_back, is_due, looked, rerouted, sent, taken
 
 _TAKEN = struct.Struct("!Q")
 _READ_BYTES = 4096
@@ -80,16 +81,18 @@ class BulkReader:
         self._stream = stream
         self._taken_bytes = 0
         self._told_bytes = 0
+        self._told_at = -inf
         self._listens = True
 
     async def read(self, limit_bytes: int) -> bytes:
         """See `Stream`."""
         data = await self._stream.read(limit_bytes)
         self._taken_bytes += len(data)
-        if self._listens and self._taken_bytes >= self._told_bytes + ACKNOWLEDGED_BYTES:
+        now = anyio.current_time()
+        if self._listens and is_due(self._taken_bytes - self._told_bytes, now - self._told_at):
+            self._told_bytes, self._told_at = self._taken_bytes, now
             try:
                 await self._stream.write(_TAKEN.pack(self._taken_bytes))
-                self._told_bytes = self._taken_bytes
             except StreamClosedError:
                 self._listens = False  # it has sent everything
         return data
