@@ -59,7 +59,9 @@ class Asking:
             taken = await self._ask()
             megabits = self._came_bytes * 8 / 1e6 / (perf_counter() - began)
             tasks.cancel_scope.cancel()
-        tell(what=what, p50_ms=statistics.median(taken), p99_ms=sorted(taken)[len(taken) * 99 // 100], megabits=megabits)
+        tell(
+            what=what, p50_ms=statistics.median(taken), p99_ms=sorted(taken)[len(taken) * 99 // 100], megabits=megabits
+        )
 
     async def _ask(self) -> list[float]:
         taken = list[float]()

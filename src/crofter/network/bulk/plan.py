@@ -111,8 +111,10 @@ def looked(window: Window, round_trip_seconds: float, now: float) -> Window:
 
 
 def rerouted(window: Window) -> Window:
-    """The line takes another way, with another delay of its own."""
-    return msgspec.structs.replace(window, shortest_seconds=inf, shortest_before_seconds=inf, look_at=-inf)
+    """The line takes another way, of which nothing is known."""
+    return msgspec.structs.replace(
+        window, starting=True, shortest_seconds=inf, shortest_before_seconds=inf, look_at=-inf
+    )  # fmt: skip
 
 
 def _remembering(window: Window, round_trip_seconds: float, now: float) -> Window:

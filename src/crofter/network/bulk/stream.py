@@ -11,9 +11,9 @@ from math import inf
 import anyio
 
 from crofter.core import CrofterError, ErrorCode
-
 from crofter.network.plan import frame_seconds
 from crofter.network.transport import Path, Stream, StreamClosedError
+
 from .plan import Window, held_back, is_due, looked, rerouted, sent, taken
 
 _TAKEN = struct.Struct("!Q")
