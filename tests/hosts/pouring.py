@@ -5,7 +5,6 @@ alone, beside a stream of low priority, and beside one of ordinary priority, whi
 """
 
 import argparse
-import statistics
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -51,17 +50,20 @@ class Asking:
         self._came_bytes = 0
 
     async def tell(self, what: str, kind: StreamKind[Nothing, bytes] | None) -> None:
+        """Ask for as long as it takes, beside such a stream, and print the figures."""
         async with anyio.create_task_group() as tasks:
             if kind is not None:
                 tasks.start_soon(self._swallow, kind)
                 await anyio.sleep(self._seconds / 2)
-            self._came_bytes, began = 0, perf_counter()
-            taken = await self._ask()
-            megabits = self._came_bytes * 8 / 1e6 / (perf_counter() - began)
+            self._came_bytes = 0
+            taken = sorted(await self._ask())
+            tell(
+                what=what,
+                p50_ms=taken[len(taken) // 2],
+                p99_ms=taken[len(taken) * 99 // 100],
+                megabits=self._came_bytes * 8 / 1e6 / self._seconds,
+            )
             tasks.cancel_scope.cancel()
-        tell(
-            what=what, p50_ms=statistics.median(taken), p99_ms=sorted(taken)[len(taken) * 99 // 100], megabits=megabits
-        )
 
     async def _ask(self) -> list[float]:
         taken = list[float]()
@@ -105,7 +107,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("seed", type=int, help="Its key is made of this number.")
     parser.add_argument("--ask", type=bytes.fromhex, default=b"", help="The id of the node to ask.")
     parser.add_argument("--at", action="append", default=[], help="An address of that node.")
-    parser.add_argument("--seconds", type=float, default=6.0, help="How long each of the three takes.")
+    parser.add_argument("--seconds", type=float, default=5.0, help="For how long to ask in each of the three.")
     return parser.parse_args()
 
 

@@ -26,7 +26,7 @@ class BulkWriter:
     def __init__(self, stream: Stream, path: Callable[[], Path | None]) -> None:
         self._stream = stream
         self._path = path
-        self._address = ""
+        self._address: str = ""
         self._window = Window()
         self._room = anyio.Event()
 
