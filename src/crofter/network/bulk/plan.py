@@ -33,6 +33,22 @@ _LEAST_SECONDS = 1e-4
 """Round trips come in whole milliseconds; 0 is below one."""
 
 
+class Shortest(msgspec.Struct, frozen=True):
+    """The shortest of times that were measured since the last memory but one began."""
+
+    now_seconds: float = inf
+    before_seconds: float = inf
+
+    @property
+    def seconds(self) -> float:
+        """That."""
+        return min(self.now_seconds, self.before_seconds)
+
+    def noted(self, seconds: float, *, anew: bool) -> "Shortest":
+        """One more was measured; `anew`: a new memory begins with it."""
+        return Shortest(seconds, self.now_seconds) if anew else Shortest(min(self.now_seconds, seconds), self.before_seconds)
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one stream's sending."""
 
@@ -43,9 +59,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the sender had to wait since the last look: a window that is not used up says nothing about the line, and does not grow."""
     starting: bool = True
     """It doubles in each round trip until the first queue shows."""
-    shortest_seconds: float = inf
-    """The shortest round trip of this memory, and of the one before."""
-    shortest_before_seconds: float = inf
+    marked_bytes: int = 0
+    """The end of something that is under way, or nothing is marked; and when it was sent."""
+    marked_at: float = 0.0
+    answered_seconds: float = inf
+    """The shortest time from a mark to its acknowledgement, since the last look."""
+    line: Shortest = Shortest()
+    ends: Shortest = Shortest()
+    """Of round trips on the line; of times from a mark to its acknowledgement."""
     forget_at: float = -inf
     look_at: float = -inf
     """When the round trip is to be looked at again."""
@@ -64,9 +85,12 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return min(room, wanted_bytes) if room >= min(wanted_bytes, CRUMB_BYTES) else 0
 
 
-def sent(window: Window, size_bytes: int) -> Window:
+def sent(window: Window, size_bytes: int, now: float) -> Window:
     """So much more is under way."""
-    return msgspec.structs.replace(window, sent_bytes=window.sent_bytes + size_bytes)
+    sent_bytes = window.sent_bytes + size_bytes
+    if window.marked_bytes > window.taken_bytes:
+        return msgspec.structs.replace(window, sent_bytes=sent_bytes)
+    return msgspec.structs.replace(window, sent_bytes=sent_bytes, marked_bytes=sent_bytes, marked_at=now)
 
 
 def held_back(window: Window) -> Window:
@@ -74,14 +98,18 @@ def held_back(window: Window) -> Window:
     return msgspec.structs.replace(window, held_back=True)
 
 
-def taken(window: Window, taken_bytes: int) -> Window:
+def taken(window: Window, taken_bytes: int, now: float) -> Window:
     """The receiver has taken so much since the beginning. Raises PEER_FAILED if that is not more than before, or was never sent."""
     if not window.taken_bytes < taken_bytes <= window.sent_bytes:
         raise CrofterError(ErrorCode.PEER_FAILED, "the peer acknowledges what was not sent to it")
-    size_bytes = window.size_bytes
+    size_bytes, answered_seconds = window.size_bytes, window.answered_seconds
     if window.starting and window.held_back:
         size_bytes = _bounded(size_bytes + taken_bytes - window.taken_bytes)
-    return msgspec.structs.replace(window, taken_bytes=taken_bytes, size_bytes=size_bytes)
+    if window.taken_bytes < window.marked_bytes <= taken_bytes:
+        answered_seconds = min(answered_seconds, max(now - window.marked_at, _LEAST_SECONDS))
+    return msgspec.structs.replace(
+        window, taken_bytes=taken_bytes, size_bytes=size_bytes, answered_seconds=answered_seconds
+    )
 
 
 def is_due(untold_bytes: int, seconds: float) -> bool:
@@ -93,43 +121,41 @@ def is_due(untold_bytes: int, seconds: float) -> bool:
 def looked(window: Window, round_trip_seconds: float, now: float) -> Window:
     """The line's round trip is this at `look_at` or later."""
     round_trip_seconds = max(round_trip_seconds, _LEAST_SECONDS)
-    drained = window.drained_looks > 0
-    window = _remembering(window, round_trip_seconds, now)
-    shortest = min(window.shortest_seconds, window.shortest_before_seconds)
-    starting = window.starting and round_trip_seconds - shortest < TARGET_SECONDS / 2
-    step = min(_LONGEST_STEP, max(_SHORTEST_STEP, (shortest + TARGET_SECONDS) / round_trip_seconds))
+    anew = now >= window.forget_at
+    line = window.line.noted(round_trip_seconds, anew=anew)
+    ends = window.ends.noted(window.answered_seconds, anew=anew)
+    step = (line.seconds + TARGET_SECONDS) / round_trip_seconds
+    if window.held_back and window.answered_seconds < inf:
+        step = min(step, (2 * ends.seconds + TARGET_SECONDS) / window.answered_seconds)
+    queued = round_trip_seconds - line.seconds >= TARGET_SECONDS / 2 or step < 1
     size_bytes = window.size_bytes
-    if not starting and not drained and (step < 1 or window.held_back):
-        size_bytes = _bounded(size_bytes * step)
+    if (queued or not window.starting) and not window.drained_looks and (step < 1 or window.held_back):
+        size_bytes = _bounded(size_bytes * min(_LONGEST_STEP, max(_SHORTEST_STEP, step)))
+    drained_looks = _DRAINED_LOOKS if anew and not window.starting else max(0, window.drained_looks - 1)
     return msgspec.structs.replace(
         window,
         size_bytes=size_bytes,
-        starting=starting,
+        starting=window.starting and not queued,
         held_back=False,
+        answered_seconds=inf,
+        line=line,
+        ends=ends,
+        forget_at=now + _MEMORY_SECONDS if anew else window.forget_at,
         look_at=now + max(round_trip_seconds, _LOOK_SECONDS),
+        drained_looks=drained_looks,
     )
 
 
 def rerouted(window: Window) -> Window:
     """The line takes another way, of which nothing is known."""
     return msgspec.structs.replace(
-        window, starting=True, shortest_seconds=inf, shortest_before_seconds=inf, look_at=-inf
-    )  # fmt: skip
-
-
-def _remembering(window: Window, round_trip_seconds: float, now: float) -> Window:
-    if now < window.forget_at:
-        return msgspec.structs.replace(
-            window,
-            shortest_seconds=min(window.shortest_seconds, round_trip_seconds),
-            drained_looks=max(0, window.drained_looks - 1),
-        )
-    return msgspec.structs.replace(
         window,
-        shortest_seconds=round_trip_seconds,
-        shortest_before_seconds=window.shortest_seconds,
-        forget_at=now + _MEMORY_SECONDS,
-        drained_looks=0 if window.starting else _DRAINED_LOOKS,
+        starting=True,
+        marked_bytes=0,
+        answered_seconds=inf,
+        line=Shortest(),
+        ends=Shortest(),
+        look_at=-inf,
     )
 
 

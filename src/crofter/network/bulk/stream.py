@@ -38,7 +38,7 @@ class BulkWriter:
                 rest = memoryview(frames)
                 while rest:
                     piece = rest[: await self._may_send(len(rest))]
-                    self._window = sent(self._window, len(piece))
+                    self._window = sent(self._window, len(piece), anyio.current_time())
                     await self._stream.write(piece)
                     rest = rest[len(piece) :]
         except TimeoutError:
@@ -52,7 +52,7 @@ class BulkWriter:
             buffer += data
             whole = len(buffer) // _TAKEN.size * _TAKEN.size
             for (taken_bytes,) in _TAKEN.iter_unpack(bytes(buffer[:whole])):
-                self._window = taken(self._window, taken_bytes)
+                self._window = taken(self._window, taken_bytes, anyio.current_time())
             del buffer[:whole]
             self._look()
             self._room.set()

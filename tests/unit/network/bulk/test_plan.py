@@ -60,14 +60,14 @@ class SimulatedLine:
             self._told_bytes, self._told_at = self._passed_bytes, self.now
             self._coming.append((self.now + self.round_trip_seconds, int(self._passed_bytes)))
         while self._coming and self._coming[0][0] <= self.now:
-            self.window = taken(self.window, self._coming.popleft()[1])
+            self.window = taken(self.window, self._coming.popleft()[1], self.now)
         # QUIC's round trip is smoothed too, and comes in whole milliseconds.
         round_trip_seconds = self.round_trip_seconds + self.queued_bytes / self.bytes_per_second
         self._smooth_seconds += (round_trip_seconds - self._smooth_seconds) / 8
         if self.now >= self.window.look_at:
             self.window = looked(self.window, int(self._smooth_seconds * 1e3) / 1e3, self.now)
         while size_bytes := self.window.may_send(ITEM_BYTES):
-            self.window = sent(self.window, size_bytes)
+            self.window = sent(self.window, size_bytes, self.now)
             self.queued_bytes += size_bytes
         self.window = held_back(self.window)
 
@@ -112,15 +112,15 @@ def test_line_whose_delay_grew_unnoticed_is_used_again_in_a_while() -> None:
 def test_window_that_nobody_uses_up_does_not_grow() -> None:
     window = Window()
     for second in range(100):
-        window = sent(window, 1_000)
-        window = looked(taken(window, window.sent_bytes), 0.05, float(second))
+        window = sent(window, 1_000, float(second))
+        window = looked(taken(window, window.sent_bytes, float(second)), 0.05, float(second))
     assert window.size_bytes == SMALLEST_BYTES
 
 
 @given(st.integers(0, SMALLEST_BYTES), st.integers(1, ITEM_BYTES))
 def test_the_two_sides_never_wait_for_each_other(untold_bytes: int, wanted_bytes: int) -> None:
     """The receiver has taken everything, and does not say so for this little: then the sender goes on."""
-    window = sent(Window(), untold_bytes)
+    window = sent(Window(), untold_bytes, 0.0)
     assert is_due(untold_bytes, 0.0) or window.may_send(wanted_bytes)
 
 
@@ -128,11 +128,11 @@ def test_the_two_sides_never_wait_for_each_other(untold_bytes: int, wanted_bytes
 def test_no_course_of_things_leaves_the_bounds(course: list[tuple[float, int, float, float]]) -> None:
     window, now = Window(), 0.0
     for round_trip_seconds, wanted_bytes, share, seconds in course:
-        window = held_back(sent(window, window.may_send(wanted_bytes)))
+        window = held_back(sent(window, window.may_send(wanted_bytes), now))
         under_way = window.sent_bytes - window.taken_bytes
         assert under_way <= LARGEST_BYTES
         if taken_now := int(under_way * share):
-            window = taken(window, window.taken_bytes + taken_now)
+            window = taken(window, window.taken_bytes + taken_now, now)
         now += seconds
         window = looked(window, round_trip_seconds, now)
         assert SMALLEST_BYTES <= window.limit_bytes <= window.size_bytes <= LARGEST_BYTES
@@ -140,7 +140,7 @@ def test_no_course_of_things_leaves_the_bounds(course: list[tuple[float, int, fl
 
 @pytest.mark.parametrize("taken_bytes", [0, 5_000, 10_001, 2**64 - 1])
 def test_acknowledgement_of_nothing_new_or_of_what_was_not_sent_is_refused(taken_bytes: int) -> None:
-    window = taken(sent(Window(), 10_000), 5_000)
+    window = taken(sent(Window(), 10_000, 0.0), 5_000, 0.0)
     with pytest.raises(CrofterError) as caught:
-        taken(window, taken_bytes)
+        taken(window, taken_bytes, 0.0)
     assert caught.value.code is ErrorCode.PEER_FAILED
