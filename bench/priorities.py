@@ -66,11 +66,11 @@ async def _node(number: int, *known: PeerAddress) -> AsyncGenerator[Peers]:
         tasks.cancel_scope.cancel()
 
 
-async def _answer(caller: Caller, request: _Nothing) -> _Nothing:
+async def _answer(_: Caller, request: _Nothing) -> _Nothing:
     return request
 
 
-async def _pour(caller: Caller, request: _Nothing) -> AsyncGenerator[bytes]:
+async def _pour(_: Caller, __: _Nothing) -> AsyncGenerator[bytes]:
     item = bytes(_ITEM_BYTES)
     while True:
         yield item
@@ -79,7 +79,7 @@ async def _pour(caller: Caller, request: _Nothing) -> AsyncGenerator[bytes]:
 async def _beside(
     peers: Peers, node_id: NodeId, name: str, kind: StreamKind[_Nothing, bytes] | None, requests: int
 ) -> dict[str, float]:
-    came_bytes, taken = 0, list[float]()
+    came_bytes, taken, figures = 0, list[float](), dict[str, float]()
 
     async def swallow(kind: StreamKind[_Nothing, bytes]) -> None:
         nonlocal came_bytes
@@ -97,8 +97,7 @@ async def _beside(
             await peers.call(node_id, _SMALL, _Nothing())
             taken.append(1e3 * (perf_counter() - started))
             await anyio.sleep(_PAUSE_SECONDS)
-        megabytes = came_bytes / 1e6 / (perf_counter() - began)
+        figures = {f"{name}_mb": came_bytes / 1e6 / (perf_counter() - began)} if kind else {}
         tasks.cancel_scope.cancel()
     taken.sort()
-    figures = {f"small_{name}_ms": taken[requests // 2], f"small_{name}_p99_ms": taken[requests * 99 // 100]}
-    return figures if kind is None else figures | {f"{name}_mb": megabytes}
+    return {f"small_{name}_ms": taken[requests // 2], f"small_{name}_p99_ms": taken[requests * 99 // 100]} | figures

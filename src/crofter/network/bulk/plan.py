@@ -46,7 +46,11 @@ class Shortest(msgspec.Struct, frozen=True):
 
     def noted(self, seconds: float, *, anew: bool) -> "Shortest":
         """One more was measured; `anew`: a new memory begins with it."""
-        return Shortest(seconds, self.now_seconds) if anew else Shortest(min(self.now_seconds, seconds), self.before_seconds)
+        return (
+            Shortest(seconds, self.now_seconds)
+            if anew
+            else Shortest(min(self.now_seconds, seconds), self.before_seconds)
+        )
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +73,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """Of round trips on the line; of times from a mark to its acknowledgement."""
     forget_at: float = -inf
     look_at: float = -inf
-    """When the round trip is to be looked at again."""
+    """When the round trip is to be looked at again, if a mark has been acknowledged meanwhile."""
     drained_looks: int = 0
     """For how many looks the window is kept smaller than it is."""
+
+    def wants_look(self, now: float) -> bool:
+        """Whether there is something to learn from the line's round trip."""
+        return now >= self.look_at and self.answered_seconds < inf
 
     @property
     def limit_bytes(self) -> int:
@@ -119,13 +127,13 @@ def is_due(untold_bytes: int, seconds: float) -> bool:
 
 
 def looked(window: Window, round_trip_seconds: float, now: float) -> Window:
-    """The line's round trip is this at `look_at` or later."""
+    """The line's round trip is this, when a look was wanted."""
     round_trip_seconds = max(round_trip_seconds, _LEAST_SECONDS)
     anew = now >= window.forget_at
     line = window.line.noted(round_trip_seconds, anew=anew)
     ends = window.ends.noted(window.answered_seconds, anew=anew)
     step = (line.seconds + TARGET_SECONDS) / round_trip_seconds
-    if window.held_back and window.answered_seconds < inf:
+    if window.held_back:
         step = min(step, (2 * ends.seconds + TARGET_SECONDS) / window.answered_seconds)
     queued = round_trip_seconds - line.seconds >= TARGET_SECONDS / 2 or step < 1
     size_bytes = window.size_bytes

@@ -66,12 +66,13 @@ class BulkWriter:
 
     def _look(self) -> None:
         now = anyio.current_time()
-        if now < self._window.look_at or (path := self._path()) is None:
+        if not self._window.wants_look(now) or (path := self._path()) is None:
             return
-        if path.remote_address != self._address:
+        if path.remote_address == self._address:
+            self._window = looked(self._window, path.round_trip_ms / 1e3, now)
+        else:
             self._address = path.remote_address
             self._window = rerouted(self._window)
-        self._window = looked(self._window, path.round_trip_ms / 1e3, now)
 
 
 class BulkReader:
