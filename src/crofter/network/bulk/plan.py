@@ -12,7 +12,8 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode
 
 TARGET_SECONDS = 0.005
-"""The queue that bulk may make."""
+TARGET_SHARE = 0.1
+"""The queue that bulk may make: so long, or this share of the shortest round trip on lines where that is more."""
 SMALLEST_BYTES = 16 * 1024
 LARGEST_BYTES = 2 * 1024 * 1024
 """More than QUIC itself lets a stream have under way."""
@@ -132,10 +133,11 @@ def looked(window: Window, round_trip_seconds: float, now: float) -> Window:
     anew = now >= window.forget_at
     line = window.line.noted(round_trip_seconds, anew=anew)
     ends = window.ends.noted(window.answered_seconds, anew=anew)
-    step = (line.seconds + TARGET_SECONDS) / round_trip_seconds
+    target_seconds = max(TARGET_SECONDS, TARGET_SHARE * line.seconds)
+    step = (line.seconds + target_seconds) / round_trip_seconds
     if window.held_back:
-        step = min(step, (2 * ends.seconds + TARGET_SECONDS) / window.answered_seconds)
-    queued = round_trip_seconds - line.seconds >= TARGET_SECONDS / 2 or step < 1
+        step = min(step, (2 * ends.seconds + target_seconds) / window.answered_seconds)
+    queued = round_trip_seconds - line.seconds >= target_seconds / 2 or step < 1
     size_bytes = window.size_bytes
     if (queued or not window.starting) and not window.drained_looks and (step < 1 or window.held_back):
         size_bytes = _bounded(size_bytes * min(_LONGEST_STEP, max(_SHORTEST_STEP, step)))
@@ -149,7 +151,8 @@ def looked(window: Window, round_trip_seconds: float, now: float) -> Window:
         line=line,
         ends=ends,
         forget_at=now + _MEMORY_SECONDS if anew else window.forget_at,
-        look_at=now + max(round_trip_seconds, _LOOK_SECONDS),
+        # What a smaller window does is seen only when the larger one's bytes are through.
+        look_at=now + max((2 if step < 1 else 1) * round_trip_seconds, _LOOK_SECONDS),
         drained_looks=drained_looks,
     )
 
