@@ -1,7 +1,8 @@
 """The asking side of one request: a stream of its own, its opening, the replies as they come.
 
 On the wire, in frames: the opening (kind, seconds it may take), the request; back: replies, each a frame whose first byte is 0, or
-one that begins with 1 and says what went wrong; then the end of the stream. Breaking the stream off cancels the request.
+one that begins with 1 and says what went wrong; then the end of the stream. Breaking the stream off cancels the request. What is sent
+in bulk is acknowledged meanwhile.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable

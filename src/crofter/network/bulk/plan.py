@@ -42,16 +42,14 @@ class Shortest(msgspec.Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """That."""
+        """Infinite if nothing was."""
         return min(self.now_seconds, self.before_seconds)
 
     def noted(self, seconds: float, *, anew: bool) -> "Shortest":
         """One more was measured; `anew`: a new memory begins with it."""
-        return (
-            Shortest(seconds, self.now_seconds)
-            if anew
-            else Shortest(min(self.now_seconds, seconds), self.before_seconds)
-        )
+        if anew:
+            return Shortest(seconds, self.now_seconds)
+        return Shortest(min(self.now_seconds, seconds), self.before_seconds)
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +108,7 @@ def held_back(window: Window) -> Window:
 def taken(window: Window, taken_bytes: int, now: float) -> Window:
     """The receiver has taken so much since the beginning. Raises PEER_FAILED if that is not more than before, or was never sent."""
     if not window.taken_bytes < taken_bytes <= window.sent_bytes:
-        raise CrofterError(ErrorCode.PEER_FAILED, "the peer acknowledges what was not sent to it")
+        raise CrofterError(ErrorCode.PEER_FAILED, "the peer acknowledges nothing new, or what was not sent")
     size_bytes, answered_seconds = window.size_bytes, window.answered_seconds
     if window.starting and window.held_back:
         size_bytes = _bounded(size_bytes + taken_bytes - window.taken_bytes)
