@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import anyio
 from anyio.abc import TaskGroup
+from priorities import priority_figures
 from relaying import relay_figures
 from report import Row, machine, table
 
@@ -117,6 +118,7 @@ def _rows(f: dict[str, float]) -> list[Row]:
             many, ">= 1500 or 0.15 of TCP", many >= 0.15 or f["concurrent_node"] >= 1500),
         Row("a small streamed message, p50 ms", f"{f['message_ms_node']:.3f}", f"{f['message_ms_tcp']:.3f} TCP",
             added, "<= 0.5 ms added", added <= 0.5),
+        *_priority_rows(f),
         Row("to a node through a relay, ms", f"{f['relay_connect_ms']:.1f}", "", f["relay_connect_ms"] / 100, "", True),
         Row("a relay, 16 KiB there and back, p50 ms", f"{f['relay_echo_ms']:.3f}", f"{f['request_ms_tcp']:.3f} TCP",
             f["relay_echo_ms"] / f["request_ms_tcp"], "", True),
@@ -125,6 +127,17 @@ def _rows(f: dict[str, float]) -> list[Row]:
         Row("from nothing to ready for peers, ms", f"{f['start_ms']:.0f}", "", f["start_ms"] / 300, "<= 300 ms",
             f["start_ms"] <= 300),
     ]  # fmt: skip
+
+
+def _priority_rows(f: dict[str, float]) -> list[Row]:
+    rows: list[Row] = []
+    for name, key in (("a small request", "_ms"), ("the same, p99", "_p99_ms")):
+        alone, flood, bulk = (f[f"small_{what}{key}"] for what in ("alone", "flood", "bulk"))
+        rows.append(Row(f"{name} beside bulk, ms", f"{bulk:.2f}", f"{alone:.2f} alone, {flood:.2f} beside a stream of its own priority",
+                        bulk / alone, "", True))  # fmt: skip
+    rows.append(Row("that bulk, MB/s", f"{f['bulk_mb']:.0f}", f"{f['flood_mb']:.0f} the other stream", f["bulk_mb"] / f["flood_mb"],
+                    "", True))  # fmt: skip
+    return rows
 
 
 async def _measure(sizes: Sizes) -> dict[str, float]:
@@ -139,6 +152,7 @@ async def _measure(sizes: Sizes) -> dict[str, float]:
                 figures[f"message_ms_{name}"] = await _message_ms(carrier, sizes.messages)
             figures["stream_ms_node"] = await _median_ms(partial(node.ask, bytes(REQUEST_BYTES)), sizes.requests)
         tasks.cancel_scope.cancel()
+    figures |= await priority_figures(sizes.requests)
     return figures | await relay_figures(sizes.requests, sizes.bulk_mebibytes, sizes.starts)
 
 

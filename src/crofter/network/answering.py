@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,10 +12,11 @@ from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.trust import Standing
 
 from .asking import DONE, MOST_OPENING_BYTES, Opening
+from .bulk import BulkWriter
 from .counts import UNKNOWN, Counts
 from .encoding import decoded, error_frame, item_frame
-from .frames import FrameReader, send_frame
-from .kinds import Caller, Kind
+from .frames import FrameReader, framed, send_frame
+from .kinds import BULK, Caller, Kind
 from .limits import Limits
 from .line import Line
 from .owning import ABANDONED, owned
@@ -105,7 +107,7 @@ class Answering:
             message = f"too many `{kind.name}`; try again in {wait:.1f} s"
             raise CrofterError(ErrorCode.RATE_LIMITED, message, retry_after_seconds=wait)
         if kind.priority:
-            await request.stream.set_priority(kind.priority)
+            await request.prioritize(kind)
         try:
             message = await request.message(kind)
             work = _answered(handler, kind, _caller(line, standing), message, request)
@@ -126,6 +128,7 @@ class _Request:
         self.size_bytes = 0
         self._replied = False
         self._reader = FrameReader(stream, MOST_OPENING_BYTES)
+        self._bulk: BulkWriter | None = None
 
     async def opening(self) -> Opening:
         """What he wants. Raises PEER_TOO_SLOW, PEER_FAILED."""
@@ -136,11 +139,20 @@ class _Request:
         self._reader.limit(kind.most_bytes)
         return decoded(kind.request, await self._frame())
 
+    async def prioritize(self, kind: Kind[Any, Any]) -> None:
+        """Let the replies go before, or after, those of other kinds."""
+        await self.stream.set_priority(kind.priority)
+        if kind.priority == BULK:
+            self._bulk = BulkWriter(self.stream, partial(self.line.path, 0.0))
+
     async def reply(self, kind: Kind[Any, Any], message: object) -> None:
         """One reply, no longer than the kind allows."""
         self._replied = True
         frame = item_frame(message)
-        await send_frame(self.stream, frame, kind.most_bytes + 1)
+        if self._bulk is None:
+            await send_frame(self.stream, frame, kind.most_bytes + 1)
+        else:
+            await self._bulk.send(framed(frame, kind.most_bytes + 1))
         self.size_bytes += len(frame)
 
     async def watched(self, work: Callable[[], Awaitable[None]], timeout_seconds: float) -> None:
@@ -164,17 +176,24 @@ class _Request:
             raise failure
 
     async def _watch(self, work: anyio.CancelScope) -> None:
-        await anyio.sleep(_QUICK_SECONDS)
+        if self._bulk is None:
+            await anyio.sleep(_QUICK_SECONDS)
         with self.line.liveness.used():
             try:
-                # The caller keeps his side open, and silent, until he has all he wants.
-                if await self.stream.read(1):
-                    self.error = CrofterError(ErrorCode.PEER_FAILED, "something came after the request")
-                elif not self._replied:
+                await self._heard_to_the_end()
+                if not self._replied:
                     self.error = CrofterError(ErrorCode.CANCELLED, "the caller ended his side before the answer")
             except CrofterError as error:
-                self.error = CrofterError(ErrorCode.CANCELLED, f"the caller is gone: {error.message}")
+                gone = CrofterError(ErrorCode.CANCELLED, f"the caller is gone: {error.message}")
+                self.error = error if error.code is ErrorCode.PEER_FAILED else gone
         work.cancel()
+
+    async def _heard_to_the_end(self) -> None:
+        """The caller keeps his side open until he has all he wants, and silent but for what he has taken of bulk."""
+        if self._bulk is not None:
+            await self._bulk.listen()
+        elif await self.stream.read(1):
+            raise CrofterError(ErrorCode.PEER_FAILED, "something came after the request")
 
     async def _frame(self) -> bytes:
         try:

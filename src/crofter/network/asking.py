@@ -1,7 +1,8 @@
 """The asking side of one request: a stream of its own, its opening, the replies as they come.
 
 On the wire, in frames: the opening (kind, seconds it may take), the request; back: replies, each a frame whose first byte is 0, or
-one that begins with 1 and says what went wrong; then the end of the stream. Breaking the stream off cancels the request.
+one that begins with 1 and says what went wrong; then the end of the stream. Breaking the stream off cancels the request. What is sent
+in bulk is acknowledged meanwhile.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -13,9 +14,10 @@ import msgspec
 
 from crofter.core import CrofterError, ErrorCode
 
+from .bulk import BulkReader
 from .encoding import encoded, reply_of
 from .frames import FrameReader, framed, send_frames
-from .kinds import Kind, Reply, Request
+from .kinds import BULK, Kind, Reply, Request
 from .owning import owned
 from .transport import Stream, StreamClosedError
 
@@ -50,7 +52,8 @@ class Question(Generic[Request, Reply]):
         self._kind = kind
         self._deadline = deadline
         self._count_bytes = count_bytes
-        self._reader = FrameReader(stream, max(kind.most_bytes, MOST_ERROR_BYTES) + 1)
+        source = BulkReader(stream) if kind.priority == BULK else stream
+        self._reader = FrameReader(source, max(kind.most_bytes, MOST_ERROR_BYTES) + 1)
 
     async def reply(self, request: Request) -> Reply:
         """Ask, and wait for the one answer. Cancelled, it cancels the request."""

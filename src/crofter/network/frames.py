@@ -4,6 +4,7 @@ One call into the transport costs about 0.1 ms, so that a frame is one write, an
 """
 
 import struct
+from typing import Protocol
 
 import anyio
 
@@ -54,10 +55,18 @@ class FrameCutter:
         return not self._buffer
 
 
+class Readable(Protocol):
+    """Where frames come from."""
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """See `Stream`."""
+        ...
+
+
 class FrameReader:
     """Reads frames from a stream, as long as nobody else reads from it."""
 
-    def __init__(self, stream: Stream, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
+    def __init__(self, stream: Readable, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
         self._stream = stream
         self._cutter = FrameCutter(maximum_bytes)
 

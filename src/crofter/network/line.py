@@ -34,10 +34,10 @@ class Line:
         """Whether somebody uses it."""
         return bool(self.asking or self.answering)
 
-    def path(self) -> Path | None:
+    def path(self, oldest_seconds: float = _PATH_SECONDS) -> Path | None:
         """The way that payload goes, about now; None when the connection has ended."""
         now = anyio.current_time()
-        if now >= self._path_at + _PATH_SECONDS:
+        if now >= self._path_at + oldest_seconds:
             paths = self.connection.paths()
             self._path = next((path for path in paths if path.selected), paths[0] if paths else None)
             self._path_at = now

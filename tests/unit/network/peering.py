@@ -12,7 +12,9 @@ from crofter.network import (
     BULK,
     BindOptions,
     Caller,
+    Connection,
     Kind,
+    Liveness,
     Mode,
     PeerAddress,
     Peers,
@@ -20,6 +22,7 @@ from crofter.network import (
     StreamKind,
     Transport,
     Who,
+    framed,
 )
 from crofter.network.kinds import Direction
 from crofter.trust import Standing
@@ -138,6 +141,22 @@ async def running(
             for node in nodes:
                 node.book.addresses = {other.id: other.peers.addresses() for other in nodes if other is not node}
             yield
+
+
+def opening(kind: str = "echo", seconds: float = 5.0) -> bytes:
+    return framed(msgspec.msgpack.encode([kind, seconds]))
+
+
+@asynccontextmanager
+async def raw(transport: Transport, node: Node, number: int = 9) -> AsyncGenerator[Connection]:
+    """A connection to the node of somebody who sends what he likes."""
+    async with transport.bind(secret(number), BindOptions()) as endpoint:
+        there = PeerAddress(node_id=node.id, addresses=node.peers.addresses())
+        connection = await endpoint.dial(there, 10.0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(Liveness(connection).run)
+            yield connection
+            tasks.cancel_scope.cancel()
 
 
 def outcomes(node: Node) -> dict[tuple[str, Direction, str], int]:

@@ -9,30 +9,14 @@ import msgspec
 import pytest
 
 from crofter.core import CrofterError, ErrorCode, ErrorReport, NodeId
-from crofter.network import BindOptions, Connection, FrameReader, Liveness, PeerAddress, Stream, Transport, framed
+from crofter.network import BindOptions, Connection, FrameReader, Stream, Transport, framed
 from crofter.network.encoding import reply_of
 from tests.unit.network.conftest import secret
-from tests.unit.network.peering import COUNT, ECHO, WAIT, Node, Say, outcomes, running, until
+from tests.unit.network.peering import COUNT, ECHO, WAIT, Node, Say, opening, outcomes, raw, running, until
 
 pytestmark = pytest.mark.anyio
 
 encode = msgspec.msgpack.encode
-
-
-def opening(kind: str = "echo", seconds: float = 5.0) -> bytes:
-    return framed(encode([kind, seconds]))
-
-
-@asynccontextmanager
-async def raw(transport: Transport, node: Node, number: int = 9) -> AsyncGenerator[Connection]:
-    """A connection to the node of somebody who sends what he likes."""
-    async with transport.bind(secret(number), BindOptions()) as endpoint:
-        there = PeerAddress(node_id=node.id, addresses=node.peers.addresses())
-        connection = await endpoint.dial(there, 10.0)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Liveness(connection).run)
-            yield connection
-            tasks.cancel_scope.cancel()
 
 
 async def answer_to(connection: Connection, data: bytes, *, finish: bool = False) -> CrofterError:
