@@ -91,7 +91,9 @@ def main() -> None:
     figures["start_ms"] = statistics.median(_start_ms() for _ in range(sizes.starts))
     copying = copying_state()
     conditions = machine() | {
-        "network": f"iroh {version('iroh')}, payload copies: {copying.state if copying else 'none'}",
+        "network": f"iroh {version('iroh')}, payload copies {copying.state}, awaits {copying.awaits}"
+        if copying
+        else "none",
         "sizes": ", ".join(f"{name.replace('_', ' ')} {size}" for name, size in sizes._asdict().items()),
         "load average before and after": f"{load_before:.2f}, {os.getloadavg()[0]:.2f}",
     }

@@ -14,6 +14,8 @@ from .transport import Stream
 
 MAXIMUM_FRAME_BYTES = 16 * 1024 * 1024
 READ_BYTES = 256 * 1024
+_FIRST_READ_BYTES = 32 * 1024
+"""The transport makes a buffer of what is asked for, whatever comes: a large one costs a small message more than the message."""
 _LENGTH = struct.Struct("!I")
 
 
@@ -60,6 +62,7 @@ class FrameReader:
     def __init__(self, stream: Stream, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
         self._stream = stream
         self._cutter = FrameCutter(maximum_bytes)
+        self._read_bytes = _FIRST_READ_BYTES
 
     def limit(self, maximum_bytes: int) -> None:
         """From the next frame on this is the largest."""
@@ -94,7 +97,9 @@ class FrameReader:
         return frame
 
     async def _read(self) -> bool:
-        data = await self._stream.read(READ_BYTES)
+        data = await self._stream.read(self._read_bytes)
+        if len(data) == self._read_bytes:
+            self._read_bytes = min(2 * self._read_bytes, READ_BYTES)
         self._cutter.feed(data)
         return bool(data)
 
