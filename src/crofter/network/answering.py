@@ -10,7 +10,7 @@ import anyio
 from crofter.core import CrofterError, ErrorCode
 from crofter.trust import Standing
 
-from .asking import DONE, MOST_OPENING_BYTES, Opening
+from .asking import MOST_OPENING_BYTES, Opening
 from .counts import UNKNOWN, Counts
 from .encoding import decoded, error_frame, item_frame
 from .frames import FrameReader, send_frame
@@ -68,7 +68,6 @@ class Answering:
                 except CrofterError as error:
                     request.error = error
                     await send_frame(stream, error_frame(error))
-            await stream.stop(DONE)
         self._counts.ended(request.kind_name, "in", request.error)
 
     async def _handle(self, request: "_Request") -> None:

@@ -25,8 +25,6 @@ MOST_OPENING_BYTES = 128
 MOST_ERROR_BYTES = 4096
 LONGEST_SECONDS = 3600.0
 """A request that takes longer is asked anew."""
-DONE = 0
-"""The code for the peer when nothing more is read because everything is there."""
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True):
@@ -59,9 +57,7 @@ class Question(Generic[Request, Reply]):
             frame = await self._receive()
             if frame is None:
                 raise CrofterError(ErrorCode.PEER_FAILED, f"the peer ended `{self._kind.name}` without an answer")
-            answer = reply_of(self._kind.reply, frame)
-        await self._stream.stop(DONE)
-        return answer
+            return reply_of(self._kind.reply, frame)
 
     async def replies(self, request: Request) -> AsyncGenerator[Reply]:
         """Ask, and give the answers as they come. Closed early, it cancels the request."""
@@ -69,7 +65,6 @@ class Question(Generic[Request, Reply]):
             await self._send(request)
             while (frame := await self._receive()) is not None:
                 yield reply_of(self._kind.reply, frame)
-        await self._stream.stop(DONE)
 
     async def _send(self, request: Request) -> None:
         body = encoded(request)

@@ -2,13 +2,16 @@
 
 Most calls (a write with room, a finish, a read of what has come) are ready when they are first polled. The binding makes a future for each
 all the same, wakes the loop through a system call and waits for its next round. Here only what has to be waited for does that.
+Nobody keeps the loop to himself by calls that are always ready: after a while of them the others have their turn.
 As in `shim.py`: if the binding is not, to the letter, the one that is known, nothing is touched.
 """
 
 import hashlib
 import inspect
+from asyncio import sleep
 from itertools import count
 from threading import get_ident
+from time import perf_counter
 from types import ModuleType
 from typing import Any, Literal
 
@@ -16,6 +19,9 @@ Awaits = Literal["shortened", "as shipped"]
 
 _KNOWN = "1fa6d2e8b917543dc5c99228f82669b57b387012de1c514b5b5294d58f906fbd"
 """SHA-256 of the source of `_uniffi_rust_call_async` as uniffi 0.31 writes it, and iroh 1.2 has it."""
+
+_TURN_SECONDS = 0.0005
+"""Calls that are ready at once go on for so long without the loop; what one of them costs is a tenth of it."""
 
 
 class _Wait:
@@ -64,6 +70,7 @@ def shorten(ffi: ModuleType) -> Awaits:
 
 def _replacement(callback_type: Any, ready: int, event_loop: Any, complete_with: Any) -> Any:
     waits: dict[int, _Wait] = {}
+    turned_at = 0.0
     new_handle = count(1).__next__
 
     # Runs on the library's threads too: a pop and a call, each of which Python does as one.
@@ -74,7 +81,11 @@ def _replacement(callback_type: Any, ready: int, event_loop: Any, complete_with:
     async def call(
         rust_future: Any, ffi_poll: Any, ffi_complete: Any, ffi_free: Any, lift_func: Any, error_ffi_converter: Any
     ) -> Any:
+        nonlocal turned_at
         try:
+            if perf_counter() > turned_at + _TURN_SECONDS:
+                await sleep(0)
+                turned_at = perf_counter()
             while True:
                 handle, wait = new_handle(), _Wait(event_loop())
                 waits[handle] = wait
@@ -84,6 +95,7 @@ def _replacement(callback_type: Any, ready: int, event_loop: Any, complete_with:
                     break
                 if wait.code is None:
                     await wait.future
+                    turned_at = perf_counter()
             return lift_func(complete_with(error_ffi_converter, ffi_complete, rust_future))
         finally:
             ffi_free(rust_future)  # calls back for a poll that was cancelled

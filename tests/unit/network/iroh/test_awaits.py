@@ -61,6 +61,7 @@ class Binding(ModuleType):
 def binding(monkeypatch: pytest.MonkeyPatch) -> Binding:
     binding = Binding()
     monkeypatch.setattr(awaits, "_KNOWN", _fingerprint(binding))
+    monkeypatch.setattr(awaits, "_TURN_SECONDS", 1e6)
     assert awaits.shorten(binding) == "shortened"
     return binding
 
@@ -89,6 +90,24 @@ async def test_what_is_ready_does_not_go_through_the_loop(binding: Binding) -> N
     with pytest.raises(StopIteration) as done:
         call.__await__().send(None)
     assert (done.value.value, binding.freed) == ("lifted 7", [7])
+
+
+async def test_calls_that_are_always_ready_let_others_have_their_turn(
+    binding: Binding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(awaits, "_TURN_SECONDS", 0)
+    turns = list[int]()
+
+    async def others() -> None:
+        for turn in range(5):
+            turns.append(turn)
+            await checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        for _ in range(5):
+            await binding.call(lambda future, callback, handle: callback(handle, READY))
+        assert turns
 
 
 async def test_worth_another_poll_is_polled_again(binding: Binding) -> None:
