@@ -158,9 +158,11 @@ class _Request:
         work.cancel()
 
     async def _frame(self) -> bytes:
+        frame = self._reader.come()
         try:
-            with anyio.fail_after(_OPENING_SECONDS):
-                frame = await self._reader.receive()
+            if frame is None:
+                with anyio.fail_after(_OPENING_SECONDS):
+                    frame = await self._reader.receive()
         except TimeoutError:
             raise CrofterError(ErrorCode.PEER_TOO_SLOW, "the request did not come") from None
         if frame is None:

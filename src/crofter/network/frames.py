@@ -68,13 +68,17 @@ class FrameReader:
         """From the next frame on this is the largest."""
         self._cutter.maximum_bytes = maximum_bytes
 
+    def come(self) -> bytes | None:
+        """The next frame if it has been read already. Raises PEER_FAILED if it is too large."""
+        return self._cutter.cut()
+
     async def receive(self) -> bytes | None:
         """The next frame; None at the end of the stream. Waits for its first byte as long as the caller lets it.
 
         Raises PEER_FAILED: too large, or the stream ends inside it; PEER_TOO_SLOW: it does not come to its end; and what reading
         raises. After an error the stream is of no more use. A cancelled call loses nothing.
         """
-        if (frame := self._cutter.cut()) is not None:
+        if (frame := self.come()) is not None:
             return frame
         if self._cutter.empty and not await self._read():
             return None

@@ -346,8 +346,9 @@ async def test_full_node_refuses(transport: Transport) -> None:
         assert (await refusal(come_in)).code is ErrorCode.PEER_REFUSED
         pair.dialled.close()
         await pair.accepted.wait_closed()
-        await third.dial(address_of(pair.other), 5.0)
+        now_there_is_room = await third.dial(address_of(pair.other), 5.0)  # a forgotten connection is closed
         assert (await pair.other.accept()).remote_id == third.node_id
+        now_there_is_room.close()
 
 
 async def test_another_node_at_the_address_is_not_taken_for_the_peer(transport: Transport) -> None:

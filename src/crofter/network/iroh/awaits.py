@@ -13,9 +13,9 @@ from itertools import count
 from threading import get_ident
 from time import perf_counter
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
-Awaits = Literal["shortened", "as shipped"]
+from .shim import Awaits
 
 _KNOWN = "1fa6d2e8b917543dc5c99228f82669b57b387012de1c514b5b5294d58f906fbd"
 """SHA-256 of the source of `_uniffi_rust_call_async` as uniffi 0.31 writes it, and iroh 1.2 has it."""
@@ -93,9 +93,8 @@ def _replacement(callback_type: Any, ready: int, event_loop: Any, complete_with:
                 wait.polled_by = None
                 if wait.code == ready:
                     break
-                if wait.code is None:
-                    await wait.future
-                    turned_at = perf_counter()
+                await (wait.future if wait.code is None else sleep(0))
+                turned_at = perf_counter()
             return lift_func(complete_with(error_ffi_converter, ffi_complete, rust_future))
         finally:
             ffi_free(rust_future)  # calls back for a poll that was cancelled
