@@ -11,7 +11,7 @@ import anyio
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.trust import Standing
 
-from .asking import DONE, MOST_OPENING_BYTES, Opening
+from .asking import MOST_OPENING_BYTES, Opening
 from .bulk import BulkWriter
 from .counts import UNKNOWN, Counts
 from .encoding import decoded, error_frame, item_frame
@@ -84,7 +84,6 @@ class Answering:
                 except CrofterError as error:
                     request.error = error
                     await send_frame(stream, error_frame(error))
-            await stream.stop(DONE)
         self._counts.ended(request.kind_name, "in", request.error)
         if request.error is not None and request.error.code in _FAULTS:
             self._limits.fault(line.node_id)
@@ -196,9 +195,11 @@ class _Request:
             raise CrofterError(ErrorCode.PEER_FAILED, "something came after the request")
 
     async def _frame(self) -> bytes:
+        frame = self._reader.come()
         try:
-            with anyio.fail_after(_OPENING_SECONDS):
-                frame = await self._reader.receive()
+            if frame is None:
+                with anyio.fail_after(_OPENING_SECONDS):
+                    frame = await self._reader.receive()
         except TimeoutError:
             raise CrofterError(ErrorCode.PEER_TOO_SLOW, "the request did not come") from None
         if frame is None:

@@ -27,8 +27,6 @@ MOST_OPENING_BYTES = 128
 MOST_ERROR_BYTES = 4096
 LONGEST_SECONDS = 3600.0
 """A request that takes longer is asked anew."""
-DONE = 0
-"""The code for the peer when nothing more is read because everything is there."""
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True):
@@ -58,21 +56,21 @@ class Question(Generic[Request, Reply]):
     async def reply(self, request: Request) -> Reply:
         """Ask, and wait for the one answer. Cancelled, it cancels the request."""
         async with owned(self._stream):
-            await self._send(request)
-            frame = await self._receive()
+            frame = await self._within(self._exchanged(request))
             if frame is None:
                 raise CrofterError(ErrorCode.PEER_FAILED, f"the peer ended `{self._kind.name}` without an answer")
-            answer = reply_of(self._kind.reply, frame)
-        await self._stream.stop(DONE)
-        return answer
+            return reply_of(self._kind.reply, frame)
 
     async def replies(self, request: Request) -> AsyncGenerator[Reply]:
         """Ask, and give the answers as they come. Closed early, it cancels the request."""
         async with owned(self._stream):
-            await self._send(request)
-            while (frame := await self._receive()) is not None:
+            await self._within(self._send(request))
+            while (frame := await self._within(self._receive())) is not None:
                 yield reply_of(self._kind.reply, frame)
-        await self._stream.stop(DONE)
+
+    async def _exchanged(self, request: Request) -> bytes | None:
+        await self._send(request)
+        return await self._receive()
 
     async def _send(self, request: Request) -> None:
         body = encoded(request)
@@ -86,12 +84,12 @@ class Question(Generic[Request, Reply]):
             await self._stream.set_priority(self._kind.priority)
         # A peer that refuses may stop reading before it has everything; why, it says on its side of the stream.
         with suppress(StreamClosedError):
-            await self._within(send_frames(self._stream, frames))
+            await send_frames(self._stream, frames)
         self._count_bytes(len(frames))
         # The stream is not finished here: as long as it is open the peer knows that somebody waits.
 
     async def _receive(self) -> bytes | None:
-        frame = await self._within(self._reader.receive())
+        frame = await self._reader.receive()
         self._count_bytes(len(frame or b""))
         return frame
 

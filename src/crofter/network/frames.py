@@ -15,6 +15,8 @@ from .transport import Stream
 
 MAXIMUM_FRAME_BYTES = 16 * 1024 * 1024
 READ_BYTES = 256 * 1024
+_FIRST_READ_BYTES = 32 * 1024
+"""The transport makes a buffer of what is asked for, whatever comes: a large one costs a small message more than the message."""
 _LENGTH = struct.Struct("!I")
 
 
@@ -69,10 +71,15 @@ class FrameReader:
     def __init__(self, stream: Readable, maximum_bytes: int = MAXIMUM_FRAME_BYTES) -> None:
         self._stream = stream
         self._cutter = FrameCutter(maximum_bytes)
+        self._read_bytes = _FIRST_READ_BYTES
 
     def limit(self, maximum_bytes: int) -> None:
         """From the next frame on this is the largest."""
         self._cutter.maximum_bytes = maximum_bytes
+
+    def come(self) -> bytes | None:
+        """The next frame if it has been read already. Raises PEER_FAILED if it is too large."""
+        return self._cutter.cut()
 
     async def receive(self) -> bytes | None:
         """The next frame; None at the end of the stream. Waits for its first byte as long as the caller lets it.
@@ -80,7 +87,7 @@ class FrameReader:
         Raises PEER_FAILED: too large, or the stream ends inside it; PEER_TOO_SLOW: it does not come to its end; and what reading
         raises. After an error the stream is of no more use. A cancelled call loses nothing.
         """
-        if (frame := self._cutter.cut()) is not None:
+        if (frame := self.come()) is not None:
             return frame
         if self._cutter.empty and not await self._read():
             return None
@@ -103,7 +110,9 @@ class FrameReader:
         return frame
 
     async def _read(self) -> bool:
-        data = await self._stream.read(READ_BYTES)
+        data = await self._stream.read(self._read_bytes)
+        if len(data) == self._read_bytes:
+            self._read_bytes = min(2 * self._read_bytes, READ_BYTES)
         self._cutter.feed(data)
         return bool(data)
 

@@ -28,6 +28,7 @@ class Line:
         """Requests of the peer."""
         self._path: Path | None = None
         self._path_at = float("-inf")
+        self._near = False
 
     @property
     def busy(self) -> bool:
@@ -41,13 +42,14 @@ class Line:
             paths = self.connection.paths()
             self._path = next((path for path in paths if path.selected), paths[0] if paths else None)
             self._path_at = now
+            self._near = self._path is not None and not self._path.relayed and is_near(self._path.remote_address)
         return self._path
 
     @property
     def near(self) -> bool:
         """Whether it stays on the local network."""
-        path = self.path()
-        return path is not None and not path.relayed and is_near(path.remote_address)
+        self.path()
+        return self._near
 
     @contextmanager
     def asked(self) -> Generator[None]:

@@ -11,7 +11,7 @@ ABANDONED = 1
 
 @asynccontextmanager
 async def owned(stream: Stream) -> AsyncGenerator[Stream]:
-    """Finish it at the end of the block; break it off both ways if the block fails or is cancelled.
+    """Close it at the end of the block; break it off both ways if the block fails or is cancelled.
 
     A stream that is only forgotten looks to the peer as if everything had been said.
     """
@@ -21,4 +21,4 @@ async def owned(stream: Stream) -> AsyncGenerator[Stream]:
         await stream.reset(ABANDONED)
         await stream.stop(ABANDONED)
         raise
-    await stream.finish()
+    await stream.close()

@@ -213,6 +213,8 @@ class Peers:
     async def _line(self, lines: Lines, node_id: NodeId, deadline: float, *, insist: bool) -> Line:
         if node_id == self.node_id:
             raise CrofterError(ErrorCode.INVALID_REQUEST, "that is this node itself", parameter="id")
+        if (line := lines.find(node_id)) is not None:
+            return line
         try:
             with anyio.fail_after(deadline - anyio.current_time()):
                 return await lines.to(node_id, insist=insist)

@@ -152,6 +152,23 @@ async def test_stop_ends_the_writer(transport: Transport) -> None:
         await here.finish()
 
 
+@pytest.mark.parametrize("after_a_cancelled_read", [False, True])
+async def test_closed_stream_ends_what_was_said_and_stops_what_is_not_read(
+    transport: Transport, after_a_cancelled_read: bool
+) -> None:
+    async with connected(transport) as pair:
+        here, there = await streams(pair)
+        if after_a_cancelled_read:
+            with anyio.move_on_after(0.01):
+                await there.read(1)
+        await there.write(b"all of it")
+        await there.close()
+        assert await read_all(here) == b"all of it"
+        error = await refusal(lambda: write_on(here))
+        assert isinstance(error, StreamClosedError)
+        assert error.reset_code == 0
+
+
 async def test_closing_a_stream_twice_does_no_harm(transport: Transport) -> None:
     async with connected(transport) as pair:
         here, there = await streams(pair)
@@ -329,8 +346,9 @@ async def test_full_node_refuses(transport: Transport) -> None:
         assert (await refusal(come_in)).code is ErrorCode.PEER_REFUSED
         pair.dialled.close()
         await pair.accepted.wait_closed()
-        await third.dial(address_of(pair.other), 5.0)
+        now_there_is_room = await third.dial(address_of(pair.other), 5.0)  # a forgotten connection is closed
         assert (await pair.other.accept()).remote_id == third.node_id
+        now_there_is_room.close()
 
 
 async def test_another_node_at_the_address_is_not_taken_for_the_peer(transport: Transport) -> None:

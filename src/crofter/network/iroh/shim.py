@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+Awaits = Literal["shortened", "as shipped"]
+
 _SELF_TEST_BYTES = (0, 1, 3, 255, 16 * 1024, 1024 * 1024)
 _CROSS_TEST_BYTES = 1024
 """The library's own loop is slow; this much shows that both agree."""
@@ -23,6 +25,8 @@ class Copying(msgspec.Struct, frozen=True):
 
     state: Literal["shimmed", "not needed", "unknown binding", "self-test failed"]
     detail: str = ""
+    awaits: Awaits = "as shipped"
+    """How calls are awaited: see `awaits.py`."""
 
 
 def speed_up(ffi: ModuleType) -> Copying:

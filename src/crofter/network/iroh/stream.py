@@ -23,6 +23,8 @@ class IrohStream:
         self._receive = stream.recv()
         self._lost = lost
         self._stopped = False
+        self._held = False
+        """Whether an exception may hold the library's halves of the stream, so that they would not end with this object's."""
 
     async def read(self, limit_bytes: int) -> bytes:
         if self._stopped:
@@ -30,7 +32,11 @@ class IrohStream:
         try:
             return await self._receive.read(limit_bytes)
         except IrohError as error:
+            self._held = True
             raise stream_error(error, self._lost()) from error
+        except BaseException:
+            self._held = True
+            raise
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         try:
@@ -41,7 +47,11 @@ class IrohStream:
             for start in range(0, len(view), _LARGEST_WRITE_BYTES):
                 await self._send.write_all(bytes(view[start : start + _LARGEST_WRITE_BYTES]))
         except IrohError as error:
+            self._held = True
             raise stream_error(error, self._lost()) from error
+        except BaseException:
+            self._held = True
+            raise
 
     async def finish(self) -> None:
         try:
@@ -71,6 +81,14 @@ class IrohStream:
                 await self._receive.stop(code)
             except IrohError:
                 return
+
+    async def close(self) -> None:
+        if self._held:
+            await self.finish()
+            await self.stop(0)
+        else:
+            # The library finishes the one half and stops the other when it is let go, at once and without being waited for.
+            del self._send, self._receive
 
     async def set_priority(self, priority: int) -> None:
         try:

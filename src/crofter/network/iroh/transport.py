@@ -6,9 +6,12 @@ import os
 import sys
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
+
 from crofter.core import CrofterError, ErrorCode
 from crofter.network.transport import BindOptions, Endpoint
 
+from .awaits import shorten
 from .shim import Copying, speed_up
 
 _logger = logging.getLogger("crofter.network")
@@ -27,7 +30,7 @@ def missing_network() -> str | None:
 
 
 def copying_state() -> Copying | None:
-    """How payload is copied, for the diagnostics; None before the first `bind`."""
+    """How payload is copied and calls are awaited, for the diagnostics; None before the first `bind`."""
     return _copying
 
 
@@ -61,5 +64,5 @@ def _load() -> None:
     except (ImportError, OSError) as error:
         _logger.warning("iroh does not load", extra={"reason": repr(error)})
         raise CrofterError(ErrorCode.UNSUPPORTED, missing_network() or f"iroh does not load here: {error}") from error
-    _copying = speed_up(iroh_ffi)
-    _logger.info("payload copies of iroh", extra={"state": _copying.state, "detail": _copying.detail})
+    _copying = msgspec.structs.replace(speed_up(iroh_ffi), awaits=shorten(iroh_ffi))
+    _logger.info("calls of iroh", extra=msgspec.structs.asdict(_copying))

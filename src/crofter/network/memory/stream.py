@@ -145,6 +145,10 @@ class MemoryStream:
         self._announced()
         self._incoming.stop(code)
 
+    async def close(self) -> None:
+        await self.finish()
+        await self.stop(0)
+
     async def set_priority(self, priority: int) -> None:
         """Without effect: links here have no bandwidth that streams would have to share."""
 
