@@ -149,6 +149,8 @@ class PeerSummary(msgspec.Struct, frozen=True, kw_only=True):
     round_trip_ms: float | None = None
     """Of the path, as the transport sees it; whole milliseconds."""
     connected_seconds: float | None = None
+    seen_at: float | None = None
+    """When it was last connected, for those that are known; Unix seconds, to about a minute."""
 
 
 class PingResult(msgspec.Struct, frozen=True, kw_only=True):

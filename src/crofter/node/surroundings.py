@@ -97,6 +97,7 @@ class Surroundings:
             address=address_of(line),
             round_trip_ms=path.round_trip_ms if path else None,
             connected_seconds=round(anyio.current_time() - line.opened_at, 1) if line else None,
+            seen_at=person.seen_at if person else None,
         )
 
 

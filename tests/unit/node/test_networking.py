@@ -126,6 +126,14 @@ async def test_owner_turns_the_network_on_and_off_while_the_node_runs(home: Home
         assert await code_of_ping(node, readable_id(PEER)) is ErrorCode.OFFLINE
 
 
+async def test_a_known_node_has_the_time_of_the_last_contact(home: Home) -> None:
+    async with owned_node(home) as node:
+        await node.people.add(NewPerson(id=readable_id(PEER)))
+        assert [peer.seen_at for peer in node.network.peers()] == [None]
+        node._parts.people.seen(PEER)
+        assert [peer.seen_at is not None for peer in node.network.peers()] == [True]
+
+
 async def test_map_has_this_node_and_whom_it_knows(home: Home) -> None:
     async with owned_node(home) as node:
         await node.people.add(NewPerson(id=readable_id(PEER), name="Ada"))

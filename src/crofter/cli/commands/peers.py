@@ -1,10 +1,12 @@
 """`crofter peers` and `crofter ping`."""
 
+import time
+
 import click
 
 from crofter.api import PeerSummary
 from crofter.cli.client import connect
-from crofter.cli.output import duration, print_json, print_table, say
+from crofter.cli.output import ago, duration, print_json, print_table, say
 from crofter.node import Home
 
 from .people import COMMANDS
@@ -24,7 +26,7 @@ def peers_command(context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json(peers)
         return
-    titles = ("NAME", "NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONNECTED")
+    titles = ("NAME", "NODE", "STANDING", "PATH", "ADDRESS", "ROUND TRIP", "CONTACT")
     print_table(titles, [_row(peer) for peer in peers], empty="no peers; `crofter pair` says how to get one.")
 
 
@@ -71,5 +73,12 @@ def _row(peer: PeerSummary) -> tuple[str, ...]:
         peer.path or "not connected",
         peer.address or " ".join(peer.known_addresses),
         "" if peer.round_trip_ms is None else f"{peer.round_trip_ms:.0f} ms",
-        "" if peer.connected_seconds is None else duration(peer.connected_seconds),
+        _contact(peer),
     )
+
+
+def _contact(peer: PeerSummary) -> str:
+    """For how long it has been connected, or when it last was."""
+    if peer.connected_seconds is not None:
+        return duration(peer.connected_seconds)
+    return "" if peer.seen_at is None else ago(peer.seen_at, time.time())
