@@ -36,10 +36,13 @@ class Directory:
     """All sources together."""
 
     def __init__(
-        self, rules: Rules, sources: Sequence[AddressSource], shared_relay: Callable[[], str | None] = lambda: None
+        self,
+        rules: Rules,
+        sources: Sequence[AddressSource],
+        relay: Callable[[str | None], str | None] = lambda url: url,
     ) -> None:
-        """`shared_relay` is one that others may use as well, and so the place to look for those whose own is not known."""
-        self._shared_relay = shared_relay
+        """`relay` is told a node's own, if that is known, and says which to use."""
+        self._relay = relay
         self._rules = rules
         self._sources = list(sources)
         self._seeker: Seeker | None = None
@@ -55,8 +58,8 @@ class Directory:
         if _is_nowhere(peer) and self._seeker is not None:
             await self._seeker.seek(node_id)
             peer = self._known(node_id)
-        if peer.relay_url is None:
-            peer = msgspec.structs.replace(peer, relay_url=self._shared_relay())
+        if self._rules.mode != "offline":
+            peer = msgspec.structs.replace(peer, relay_url=self._relay(peer.relay_url))
         if _is_nowhere(peer):
             raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known that may be used now")
         return peer

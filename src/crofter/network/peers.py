@@ -35,14 +35,14 @@ class Peers:
         sources: Sequence[AddressSource],
         kinds: tuple[Kind[Any, Any], ...] = KINDS,
         *,
-        shared_relay: Callable[[], str | None] = lambda: None,
+        relay: Callable[[str | None], str | None] = lambda url: url,
     ) -> None:
-        """`sources` are asked where a node is; at `shared_relay` one is looked for whose own is not known.
+        """`sources` are asked where a node is; `relay` is told the relay of one, if known, and says which to use.
 
         `kinds` is the table of messages; only tests have another.
         """
         self._rules = rules
-        self._directory = Directory(rules, sources, shared_relay)
+        self._directory = Directory(rules, sources, relay)
         self.counts = Counts()
         self._answering = Answering(kinds, rules, self.counts)
         self._endpoint: Endpoint | None = None

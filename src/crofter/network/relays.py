@@ -16,16 +16,25 @@ class Relays:
         """The one that this node is reached through now."""
         self.observers: dict[str, PeerAddress] = {}
         """By the URL of the relay that they are beside."""
+        self.failing: set[str] = set()
+        """Those of ours that did not answer when they were last asked."""
 
     def follow(self, settings: NetworkSettings) -> None:
         """What the owner wants from now on; none where the mode has no relays."""
         self.urls = settings.relays if may_use(settings.mode, "relays") else ()
         self.connected = None
         self.observers.clear()
+        self.failing.clear()
 
-    def shared(self) -> str | None:
-        """Where to look for a node whose own relay is not known: it may use ours."""
-        return self.connected or next(iter(self.urls), None)
+    def toward(self, url: str | None) -> str | None:
+        """The relay to look for a node at that was last said to use this one: ours if it is not known, or known to be dead.
+
+        Nodes that share several relays meet at another when one dies, and none can say so to the others before.
+        """
+        is_dead = url is not None and url.rstrip("/") in {failing.rstrip("/") for failing in self.failing}
+        if url is not None and not is_dead:
+            return url
+        return self.connected or next((each for each in self.urls if each not in self.failing), url)
 
     def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
         """See `AddressSource`."""

@@ -78,7 +78,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         whereabouts = Whereabouts(people)
         rules = Rules(mode=config.network.mode, standing=people.standing)
         relays = Relays()
-        peers = Peers(rules, [whereabouts, relays], shared_relay=relays.shared)
+        peers = Peers(rules, [whereabouts, relays], relay=relays.toward)
         own_network = OwnNetwork(NetworkRecords(database).secret())
         own = OwnRecord(identity, own_network, peers.addresses, lambda: relays.connected, time.time)
         discovery = Discovery(

@@ -166,9 +166,11 @@ class NodeReachability:
                 await self._ask(observer.node_id, found)
         except CrofterError as error:
             self._relays.observers.pop(url, None)
+            self._relays.failing.add(url)
             self._problems[url] = printable(error.message)[:_PROBLEM_CHARACTERS]
         else:
             self._problems.pop(url, None)
+            self._relays.failing.discard(url)
 
     async def _ask(self, node_id: NodeId, found: list[Sighting]) -> None:
         pong = await self._peers.call(node_id, PING, Ping(), timeout_seconds=_ASKING_SECONDS)

@@ -3,7 +3,7 @@
 import pytest
 
 from crofter.core import CrofterError, NodeId
-from crofter.network import PeerAddress, Rules
+from crofter.network import NetworkSettings, PeerAddress, Relays, Rules
 from crofter.network.directory import Directory
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,9 @@ class Source:
 
 
 def directory(known: PeerAddress | None, shared: str | None = OURS, *, after_seeking: bool = False) -> Directory:
-    made = Directory(Rules(mode="private", standing=lambda _: "trusted"), [], lambda: shared)
+    relays = Relays()
+    relays.connected = shared
+    made = Directory(Rules(mode="private", standing=lambda _: "trusted"), [], relays.toward)
     made.seek_with(Source(known, after_seeking=after_seeking))
     return made
 
@@ -50,3 +52,26 @@ async def test_a_node_whose_relay_is_not_known_may_use_ours() -> None:
 async def test_without_relays_a_node_that_nobody_knows_is_nowhere() -> None:
     with pytest.raises(CrofterError):
         await directory(None, shared=None).find(ONE)
+
+
+async def test_nodes_that_share_relays_meet_at_another_when_one_is_dead() -> None:
+    relays = Relays()
+    relays.follow(NetworkSettings(mode="private", relays=(THEIRS, OURS)))
+    assert relays.toward(THEIRS + "/") == THEIRS + "/"
+    relays.failing.add(THEIRS)
+    assert relays.toward(THEIRS + "/") == OURS
+    assert relays.toward(None) == OURS
+    relays.connected = OURS + "/"
+    assert relays.toward(THEIRS) == OURS + "/"
+    assert relays.toward("http://192.0.2.3:7412") == "http://192.0.2.3:7412"
+    relays.failing.add(OURS)
+    relays.connected = None
+    assert relays.toward(THEIRS) == THEIRS
+
+
+async def test_where_nothing_goes_beyond_the_local_network_no_relay_is_used() -> None:
+    relays = Relays()
+    relays.connected = OURS
+    made = Directory(Rules(mode="offline", standing=lambda _: "trusted"), [], relays.toward)
+    with pytest.raises(CrofterError):
+        await made.find(ONE)

@@ -160,7 +160,7 @@ async def test_it_asks_at_once_and_again_when_the_machines_addresses_change(monk
 @pytest.mark.parametrize(("mode", "used"), [("private", True), ("lan", True), ("public", True), ("offline", False)])
 async def test_relays_are_used_and_served_where_the_mode_has_them(mode: Mode, used: bool) -> None:
     here = Here(NetworkSettings(mode=mode, relays=SETTINGS.relays, relay_listen=("127.0.0.1:0",)))
-    assert (bool(here.relays.urls), here.relays.shared()) == (used, NOBODY if used else None)
+    assert (bool(here.relays.urls), here.relays.toward(None)) == (used, NOBODY if used else None)
     async with here.online(), anyio.create_task_group() as tasks:
         tasks.start_soon(here.own.run)
         await until(lambda: here.own.status().seen_as != () or not used)
