@@ -8,6 +8,7 @@ from .media import media_type_of, pieces_of
 from .ports import Backend
 from .ranking import RerankRequest, RerankResult
 from .shape import ModelShape
+from .slices import EmbeddingTable, Rows, SliceFile
 from .values import (
     AdapterUse,
     ChatPrompt,
@@ -51,6 +52,7 @@ __all__ = [
     "CrofterError",
     "EmbeddingRequest",
     "EmbeddingResult",
+    "EmbeddingTable",
     "ErrorCode",
     "ErrorReport",
     "FinishReason",
@@ -73,7 +75,9 @@ __all__ = [
     "RequestId",
     "RerankRequest",
     "RerankResult",
+    "Rows",
     "Sampling",
+    "SliceFile",
     "TextPrompt",
     "Timings",
     "TokenLogprob",
