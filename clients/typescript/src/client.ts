@@ -18,6 +18,8 @@ export interface ChatOptions {
   model?: string;
   /** How far the prompt may travel; `local` if nothing is said. */
   radius?: Radius;
+  /** Who may read it on its way; whoever it may travel to if nothing is said. */
+  readers?: Radius;
   system?: string;
   /** The answer is JSON by this JSON Schema. */
   schema?: Record<string, unknown>;
@@ -131,7 +133,8 @@ function chatRequest(messages: string | readonly Message[], options: ChatOptions
     stream_options: { include_usage: true },
     ...options.more,
   };
-  const headers = { "x-crofter-radius": options.radius ?? "local" };
+  const headers: Record<string, string> = { "x-crofter-radius": options.radius ?? "local" };
+  if (options.readers) headers["x-crofter-readers"] = options.readers;
   return { method: "POST", path: "/v1/chat/completions", body, headers, signal: options.signal };
 }
 

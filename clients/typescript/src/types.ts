@@ -65,6 +65,8 @@ export interface Provenance {
   radius: Radius;
   ran_on: string[];
   readable_by: string[];
+  /** Who gets hidden states, from which most of the text can be inferred with some effort. */
+  inferable_by: string[];
   reason: string;
 }
 

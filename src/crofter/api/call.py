@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from crofter.core import RADII, CrofterError, ErrorCode, Intent
+from crofter.core import RADII, CrofterError, ErrorCode, Intent, Radius
 
 from .access import Asker
 from .asgi import App, Exchange, Receive, Scope, exchange_of, headers_named
@@ -40,15 +40,21 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def intent(self) -> Intent:
-        """How far this request may travel: as its header says, never further than its key. Raises INVALID_REQUEST."""
-        wanted = next(iter(headers_named(self.scope, b"x-crofter-radius")), None)
-        if wanted is not None and wanted not in RADII:
-            raise CrofterError(
-                ErrorCode.INVALID_REQUEST,
-                f"x-crofter-radius is one of {', '.join(RADII)}",
-                parameter="x-crofter-radius",
-            )
-        return Intent(radius=wanted, limit=self.exchange.radius)
+        """How far this request may travel and who may read it: as its headers say, never further than its key.
+
+        Raises INVALID_REQUEST.
+        """
+        return Intent(
+            radius=self._radius_named("x-crofter-radius"),
+            readers=self._radius_named("x-crofter-readers"),
+            limit=self.exchange.radius,
+        )
+
+    def _radius_named(self, header: str) -> Radius | None:
+        wanted = next(iter(headers_named(self.scope, header.encode())), None)
+        if wanted is None or wanted in RADII:
+            return wanted
+        raise CrofterError(ErrorCode.INVALID_REQUEST, f"{header} is one of {', '.join(RADII)}", parameter=header)
 
     @property
     def exchange(self) -> Exchange:

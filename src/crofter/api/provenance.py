@@ -55,7 +55,7 @@ def extension(provenance: Provenance, ends: Sequence[Chunk] = (), choices: int =
     )
 
 
-_HEADERS = ("backend", "model", "model-id", "radius", "ran-on", "readable-by")
+_HEADERS = ("backend", "model", "model-id", "radius", "ran-on", "readable-by", "inferable-by")
 
 
 @lru_cache(maxsize=64)
@@ -71,6 +71,7 @@ def provenance_headers(provenance: Provenance) -> Sequence[tuple[bytes, bytes]]:
         [provenance.radius],
         provenance.ran_on,
         provenance.readable_by,
+        provenance.inferable_by,
     )
     return tuple((f"x-crofter-{name}".encode(), _listed(values)) for name, values in zip(_HEADERS, told, strict=True))
 

@@ -19,7 +19,10 @@ _OPEN_PATHS = frozenset({"/", "/health", "/health/ready"})
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PREFLIGHT_HEADERS = [
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
-    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-crofter-radius, x-request-id"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, x-api-key, x-crofter-radius, x-crofter-readers, x-request-id",
+    ),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED = (b"access-control-expose-headers", b"*")

@@ -25,6 +25,9 @@ class ChatOptions(TypedDict, total=False):
     radius: Radius | None
     """How far the prompt may travel: this node (`local`, if nothing is said), `trusted` peers, or the `public`.
     None: as the node's settings say."""
+    readers: Radius | None
+    """Who may read the prompt on its way; None: whoever it may travel to. `local` with a wider radius: others compute with hidden
+    states of it only."""
     system: str | None
     """How the model should behave."""
     schema: Mapping[str, object] | None
@@ -64,16 +67,17 @@ def chat_request(messages: Messages, options: ChatOptions) -> Request:
     body |= {"messages": conversation, "stream": True, "stream_options": {"include_usage": True}}
     body |= options.get("more", {})
     headers = radius_header(options.get("radius", "local"))
+    headers |= radius_header(options.get("readers"), "readers")
     return Request(method="POST", path="/v1/chat/completions", body=body, headers=headers, repeatable=True)
 
 
-def radius_header(radius: Radius | None) -> dict[str, str]:
-    """How far a prompt may travel, said to the node. Raises INVALID_REQUEST for what is no radius."""
+def radius_header(radius: Radius | None, name: str = "radius") -> dict[str, str]:
+    """How far a prompt, or with `readers` its words, may travel, said to the node. Raises INVALID_REQUEST for what is no radius."""
     if radius is None:
         return {}
     if radius not in RADII:
-        raise CrofterError(ErrorCode.INVALID_REQUEST, f"radius is one of {', '.join(RADII)}", parameter="radius")
-    return {"X-Crofter-Radius": radius}
+        raise CrofterError(ErrorCode.INVALID_REQUEST, f"{name} is one of {', '.join(RADII)}", parameter=name)
+    return {f"X-Crofter-{name.capitalize()}": radius}
 
 
 def with_images(message: Mapping[str, object], images: Sequence[Image]) -> dict[str, object]:

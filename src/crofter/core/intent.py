@@ -25,5 +25,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
     radius: Radius | None = None
     """How far the prompt may travel; None: as the node's settings say."""
+    readers: Radius | None = None
+    """Who may read it there; None: whoever it may travel to. Nearer than `radius`: others get hidden states at most."""
     limit: Radius = "public"
     """The furthest that whoever asks may have it travel."""

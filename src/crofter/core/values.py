@@ -286,18 +286,31 @@ class ModelFile(Model, frozen=True, kw_only=True):
     """How long a context its owner wants; 0: as the engine's settings say."""
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to run a model, as a backend offers it: what the router chooses between."""
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model runs, and what that shows to whom."""
 
     backend: str
     """How provenance calls it."""
     radius: Radius = "local"
-    """How far the prompt travels this way."""
+    """How far what is made of the prompt travels this way."""
     ran_on: tuple[str, ...] = ("this node",)
     readable_by: tuple[str, ...] = ("this node",)
+    inferable_by: tuple[str, ...] = ()
+    """Who gets numbers made of the text (hidden states), from which most of it can be inferred by whoever makes the effort."""
 
 
-class Provenance(Way, frozen=True, kw_only=True):
+class Way(Place, frozen=True, kw_only=True):
+    """One way to run a model, as a backend offers it: what the router chooses between."""
+
+    readers: Radius | None = None
+    """How far the text itself travels; None: as far as `radius` says."""
+    obstacle: str = ""
+    """Why it cannot be gone now, if it cannot: another way is better, however far."""
+    model: Model | None = None
+    """What to hand the backend instead of the model that was asked for, where that alone does not say which way was chosen."""
+
+
+class Provenance(Place, frozen=True, kw_only=True):
     """Where an answer came from and who could read the prompt."""
 
     model_id: ModelId

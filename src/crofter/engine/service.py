@@ -80,8 +80,14 @@ class Engine:
     # Backend.
 
     def ways(self, model: Model) -> Sequence[Way]:
-        """See `core.Backend`."""
-        return (Way(backend="local"),) if isinstance(model, ModelFile) else ()
+        """See `core.Backend`. What does not fit this machine has an obstacle."""
+        if not isinstance(model, ModelFile):
+            return ()
+        slot = self._slots.get(model.model_id)
+        if slot is not None and slot.state is not None:
+            return (Way(backend="local"),)
+        fit = self._room.fit(model)
+        return (Way(backend="local", obstacle="" if fit.fits else f"{model.name} {fit.verdict}"),)
 
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer, loading the model if need be. See `core.Backend`.

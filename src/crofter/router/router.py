@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 import anyio
-import msgspec
 
 from crofter.core import (
     Backend,
@@ -15,6 +14,7 @@ from crofter.core import (
     GenerationRequest,
     Intent,
     Model,
+    Place,
     Prompt,
     Provenance,
     RequestId,
@@ -69,8 +69,8 @@ class Router:
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
         require_writing(model, request.prompt)
-        backend, provenance = self._place(model, intent)
-        return Turn(request=request, model=model, provenance=provenance, backend=backend, active=self._active)
+        backend, handed, provenance = self._place(model, intent)
+        return Turn(request=request, model=handed, provenance=provenance, backend=backend, active=self._active)
 
     async def embed(
         self, request: EmbeddingRequest, intent: Intent = ON_THIS_NODE, *, timeout_seconds: float | None = None
@@ -79,8 +79,8 @@ class Router:
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
         require_embedding(model)
-        backend, provenance = self._place(model, intent)
-        result = await self._within(request.request_id, timeout_seconds, lambda: backend.embed(model, request))
+        backend, handed, provenance = self._place(model, intent)
+        result = await self._within(request.request_id, timeout_seconds, lambda: backend.embed(handed, request))
         return result, provenance
 
     async def rerank(
@@ -90,8 +90,8 @@ class Router:
         self._active.refuse_if_closed()
         model = self._resolver.resolve(request.model)
         require_ranking(model)
-        backend, provenance = self._place(model, intent)
-        result = await self._within(request.request_id, timeout_seconds, lambda: backend.rerank(model, request))
+        backend, handed, provenance = self._place(model, intent)
+        result = await self._within(request.request_id, timeout_seconds, lambda: backend.rerank(handed, request))
         return result, provenance
 
     async def tokenize(self, model_name: str, prompt: Prompt, intent: Intent = ON_THIS_NODE) -> Sequence[int]:
@@ -125,12 +125,13 @@ class Router:
         self._active.refuse_if_closed()
         model = self._resolver.resolve(model_name)
         require_senses(model, prompt)
-        return self._place(model, intent)[0], model
+        return self._place(model, intent)[:2]
 
-    def _place(self, model: Model, intent: Intent) -> tuple[Backend, Provenance]:
+    def _place(self, model: Model, intent: Intent) -> tuple[Backend, Model, Provenance]:
+        """Who runs it, what it is to be handed, and where that is."""
         offers = [(backend, way) for backend in self._backends for way in backend.ways(model)]
         choice = choose([way for _, way in offers], intent, self.settings)
         backend, way = offers[choice.index]
-        return backend, Provenance(
-            **msgspec.structs.asdict(way), model_id=model.model_id, model_name=model.name, reason=choice.reason
-        )
+        place = {field: getattr(way, field) for field in Place.__struct_fields__}
+        provenance = Provenance(**place, model_id=model.model_id, model_name=model.name, reason=choice.reason)
+        return backend, way.model or model, provenance

@@ -26,6 +26,30 @@ def test_nearest_wins_whatever_the_order() -> None:
     assert chosen([SWARM, PEER], "public") == 1
 
 
+def test_a_way_with_an_obstacle_is_gone_only_where_there_is_no_other() -> None:
+    full = Way(backend="local", obstacle="it needs 9 GB")
+    assert chosen([full, PEER], "trusted") == 1
+    assert chosen([full], "trusted") == 0
+
+
+def test_what_does_not_fit_here_and_may_not_travel_is_refused_with_both_reasons() -> None:
+    error = refusal([Way(backend="local", obstacle="it needs 9 GB here"), PEER], Intent(radius="local"))
+    assert error.code is ErrorCode.FORBIDDEN
+    assert error.message.startswith("it needs 9 GB here; elsewhere this model runs on peer")
+    assert "--radius trusted" in error.message
+
+
+def test_readers_keep_the_words_nearer_than_the_radius() -> None:
+    route = Way(backend="route", radius="trusted", readers="local", ran_on=("a", "b"))
+    assert choose([PEER, route], Intent(radius="trusted", readers="local"), SETTINGS).index == 1
+    error = refusal([PEER], Intent(radius="trusted", readers="local"))
+    assert error.parameter == "x-crofter-readers"
+
+
+def test_readers_never_reach_further_than_the_radius() -> None:
+    assert refusal([SWARM], Intent(radius="trusted", readers="public")).parameter == "x-crofter-radius"
+
+
 def test_first_wins_among_equals() -> None:
     assert chosen([LOCAL, LOCAL], "local") == 0
 

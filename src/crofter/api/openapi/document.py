@@ -45,6 +45,12 @@ _RADIUS = {
     "description": "How far the prompt may travel; never further than the key allows.",
     "schema": {"type": "string", "enum": ["local", "trusted", "public"], "default": "local"},
 }
+_READERS = {
+    "name": "x-crofter-readers",
+    "in": "header",
+    "description": "Who may read the prompt on its way; whoever it may travel to, if nothing is said.",
+    "schema": {"type": "string", "enum": ["local", "trusted", "public"]},
+}
 
 
 class Description:
@@ -135,7 +141,7 @@ def _operation(address: Address, operation: Operation, known: Schemas) -> dict[s
             "content": {"application/json": {"schema": _schema(operation.body, known)}},
         }
         if dialect.has_radius:
-            said["parameters"] = [_RADIUS]
+            said["parameters"] = [_RADIUS, _READERS]
     return said
 
 

@@ -30,6 +30,9 @@ from crofter.core import RADII, Radius
 @click.option(
     "--radius", type=click.Choice(RADII), help="How far the question may travel; otherwise as router.radius says."
 )
+@click.option(
+    "--readers", type=click.Choice(RADII), help="Who may read it on its way; otherwise whoever it may travel to."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print text, model, usage, timings and provenance.")
 def ask_command(  # noqa: PLR0913 - one for each option
     question: str | None,
@@ -40,6 +43,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
     temperature: float | None,
     seed: int | None,
     radius: Radius | None,
+    readers: Radius | None,
     as_json: bool,
 ) -> None:
     """Ask one question. Text on stdin is the question, or is added below it: `crofter ask "Sum this up" < notes.txt`."""
@@ -50,6 +54,7 @@ def ask_command(  # noqa: PLR0913 - one for each option
     options = ChatOptions(
         model=model,
         radius=radius,
+        readers=readers,
         system=system,
         images=images,
         max_tokens=max_tokens,

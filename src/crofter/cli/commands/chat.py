@@ -10,7 +10,7 @@ from crofter.cli.chat_session import ChatSession
 from crofter.cli.client import NodeClient
 from crofter.cli.output import say
 from crofter.cli.start import ensure_node
-from crofter.client import Stream
+from crofter.client import ChatOptions, Stream
 from crofter.core import RADII, CrofterError, ErrorCode, Radius
 from crofter.node import Home
 
@@ -21,7 +21,10 @@ from crofter.node import Home
 @click.option(
     "--radius", type=click.Choice(RADII), help="How far your words may travel; otherwise as router.radius says."
 )
-def chat_command(model: str, system: str | None, radius: Radius | None) -> None:
+@click.option(
+    "--readers", type=click.Choice(RADII), help="Who may read it on its way; otherwise whoever it may travel to."
+)
+def chat_command(model: str, system: str | None, radius: Radius | None, readers: Radius | None) -> None:
     """Talk with MODEL, or with the default one. /help inside lists what you can do."""
     with ensure_node() as client:
         chosen = model or client.admin.status().default_model
@@ -33,7 +36,8 @@ def chat_command(model: str, system: str | None, radius: Radius | None) -> None:
             questions = piped_questions()
         for question in questions:
             if not session.run_command(question):
-                with client.stream(session.messages(question), model=session.model, radius=radius) as stream:
+                options = ChatOptions(model=session.model, radius=radius, readers=readers)
+                with client.stream(session.messages(question), **options) as stream:
                     _answer(stream, session, question)
             if session.finished:
                 break
