@@ -1,6 +1,6 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
-from .machine import Machine, library_facts, machine_now, resident_bytes
+from .machine import Machine, library_facts, machine_now, memory_bytes_per_second, on_battery, resident_bytes
 from .plan import judge
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
 from .quantizer import quantize
@@ -28,6 +28,8 @@ __all__ = [
     "judge",
     "library_facts",
     "machine_now",
+    "memory_bytes_per_second",
+    "on_battery",
     "quantize",
     "resident_bytes",
 ]

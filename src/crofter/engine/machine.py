@@ -4,8 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -15,6 +19,8 @@ from crofter.core import CrofterError, ErrorCode
 from .values import LibraryFacts
 
 _PROBE_SECONDS = 60.0
+_PROBED_BYTES = 32 << 20
+_PROBES = 4
 _ACCELERATOR_LIBRARIES = ("cuda", "hip", "metal", "musa", "opencl", "sycl", "vulkan", "cann")
 """Parts of the names of the libraries that llama.cpp reaches accelerators with."""
 
@@ -54,6 +60,25 @@ def private_bytes(process_id: int) -> int:
     except psutil.Error:
         return 0
     return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def on_battery() -> bool:
+    """Whether the machine runs on its battery now; False where that cannot be told."""
+    sensors: Callable[[], Any] = getattr(psutil, "sensors_battery", lambda: None)  # not on every system
+    battery = sensors()
+    return battery is not None and not battery.power_plugged
+
+
+@cache
+def memory_bytes_per_second() -> int:
+    """How fast one core goes through memory, the best of a few tries: about how fast weights are read. Takes some 50 ms once."""
+    source = bytearray(_PROBED_BYTES)
+    seconds: list[float] = []
+    for _ in range(_PROBES):
+        began = time.perf_counter()
+        bytes(source)
+        seconds.append(time.perf_counter() - began)
+    return int(_PROBED_BYTES / min(seconds))
 
 
 def accelerator_free_bytes() -> tuple[int, ...]:

@@ -47,6 +47,7 @@ from .transport import (
 )
 from .wire import (
     JOIN,
+    KINDS,
     MESSAGE,
     PAIR,
     PAIR_CODE,
@@ -63,6 +64,7 @@ __all__ = [
     "ABANDONED",
     "BULK",
     "JOIN",
+    "KINDS",
     "LIFETIME_SECONDS",
     "LONGEST_TEXT_CHARACTERS",
     "MAXIMUM_DATAGRAM_BYTES",

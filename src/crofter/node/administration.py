@@ -34,12 +34,13 @@ from crofter.api import (
     Setting,
     TuneProgress,
 )
+from crofter.cluster import PeerModel
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now, resident_bytes
 from crofter.models import InstalledModel, Wish, checked_name, is_local
 from crofter.providers import RemoteModel
 from crofter.store import InviteRecords, NetworkRecords
-from crofter.trust import InviteDesk
+from crofter.trust import InviteDesk, fingerprint
 
 from . import settings
 from .config import LoadedConfig
@@ -50,7 +51,7 @@ from .importing import Imports
 from .inviting import NodeInvites
 from .keys import Account, new_secret, same_secret
 from .membership import Membership
-from .model_view import catalogue, decided, details, remote_details, remote_summary, summary
+from .model_view import catalogue, decided, details, peer_details, peer_summary, remote_details, remote_summary, summary
 from .networking import NodeNetwork
 from .parts import Parts
 from .people import NodePeople
@@ -133,7 +134,17 @@ class NodeAdministration:
     def models(self) -> list[ModelSummary]:
         default = self._parts.registry.default_name
         offered = self._parts.providers.book.offered()
-        return [*self.installed_models(), *(remote_summary(*offer, default) for offer in offered)]
+        here = self.installed_models()
+        known = {model.model_id for model in here}
+        there = [
+            peer_summary(model, self._at(model))
+            for model in self._parts.peer_answers.listed()
+            if model.model_id not in known
+        ]
+        return [*here, *(remote_summary(*offer, default) for offer in offered), *there]
+
+    def _at(self, model: PeerModel) -> str:
+        return self.network.surroundings.name(model.holder) or fingerprint(model.holder)
 
     async def model_details(self, name: str) -> ModelDetails:
         # In a thread: the header of a large vocabulary takes a while to read.
@@ -143,6 +154,8 @@ class NodeAdministration:
         named = self._parts.router.resolve(name)
         if isinstance(named, RemoteModel):
             return remote_details(named, self._parts.registry.default_name)
+        if isinstance(named, PeerModel):
+            return peer_details(named, self._at(named))
         model = self._parts.registry.resolve(name)
         tuning = self._parts.tunings.settings(model.file.model_id) or {}
         origin = self._parts.hub.origin(model.file.model_id)
@@ -245,6 +258,7 @@ class NodeAdministration:
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
         self.network.presence.follow(self._config.config.network)
+        self._parts.sharing.settings = self._config.config.share
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

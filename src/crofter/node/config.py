@@ -12,6 +12,7 @@ from typing import Literal, TypedDict, cast, get_args, get_origin, get_type_hint
 import msgspec
 
 from crofter.api import ApiSettings
+from crofter.cluster import ShareSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import EngineSettings
 from crofter.models import HubSettings
@@ -47,6 +48,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     router: RouterSettings = RouterSettings()
     providers: ProviderSettings = ProviderSettings()
     network: NetworkSettings = NetworkSettings()
+    share: ShareSettings = ShareSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -57,6 +59,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "router": RouterSettings,
     "providers": ProviderSettings,
     "network": NetworkSettings,
+    "share": ShareSettings,
 }
 
 

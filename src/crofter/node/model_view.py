@@ -14,6 +14,7 @@ from crofter.api import (
     ModelPart,
     ModelSummary,
 )
+from crofter.cluster import PeerAnswers, PeerModel
 from crofter.core import CrofterError, ErrorCode, Model, ModelId
 from crofter.engine import Fit
 from crofter.models import (
@@ -34,11 +35,12 @@ from crofter.providers import Provider, ProviderBook, RemoteModel, model_radius,
 
 
 class NamedModels:
-    """The router's view of names: a file to load, or else what its owner's providers call so."""
+    """The router's view of names: a file to load, or else what its owner's providers, or trusted nodes, call so."""
 
-    def __init__(self, registry: ModelRegistry, book: ProviderBook) -> None:
+    def __init__(self, registry: ModelRegistry, book: ProviderBook, peers: PeerAnswers) -> None:
         self._registry = registry
         self._book = book
+        self._peers = peers
 
     def resolve(self, name: str) -> Model:
         """What is installed comes first, so that its name never means anything of somebody else's.
@@ -50,7 +52,8 @@ class NamedModels:
         except CrofterError as error:
             if error.code is not ErrorCode.MODEL_NOT_FOUND:
                 raise
-            remote = self._book.find(name or self._registry.default_name)
+            wanted = name or self._registry.default_name
+            remote = self._book.find(wanted) or self._peers.find(wanted)
             if remote is None:
                 raise
             return remote
@@ -75,13 +78,47 @@ def remote_summary(name: str, provider: Provider, remote_name: str, default_name
     )
 
 
+def peer_summary(model: PeerModel, holder: str) -> ModelSummary:
+    """One line of `crofter ls` for what a trusted node offers; `holder` is how it is called here."""
+    return ModelSummary(
+        name=model.name,
+        model_id=model.model_id,
+        size_bytes=model.size_bytes,
+        architecture=model.architecture,
+        parameter_count=0,
+        quantization="",
+        context_length=model.context_length,
+        capabilities=model.capabilities,
+        embedded=False,
+        added_at=0.0,
+        provider=holder,
+        radius="trusted",
+    )
+
+
 def remote_details(model: RemoteModel, default_name: str) -> ModelDetails:
     """The same as `crofter show` has it."""
     provider = model.provider
     aliases = (alias for alias, remote_name in provider.aliases.items() if remote_name == model.remote_name)
+    return _details_elsewhere(
+        remote_summary(model.name, provider, model.remote_name, default_name),
+        provider.base_url,
+        place(provider, model.remote_name),
+        (model.name, *aliases),
+    )
+
+
+def peer_details(model: PeerModel, holder: str) -> ModelDetails:
+    """The same of a trusted node's."""
+    details = _details_elsewhere(peer_summary(model, holder), "", f"offered by {holder}", (model.name,))
+    return msgspec.structs.replace(details, layer_count=model.layer_count)
+
+
+def _details_elsewhere(summary: ModelSummary, path: str, origin: str, names: tuple[str, ...]) -> ModelDetails:
+    """Of a model that is not on this machine: what only its file says is 0 or empty."""
     return ModelDetails(
-        summary=remote_summary(model.name, provider, model.remote_name, default_name),
-        path=provider.base_url,
+        summary=summary,
+        path=path,
         license="",
         layer_count=0,
         embedding_length=0,
@@ -91,8 +128,8 @@ def remote_details(model: RemoteModel, default_name: str) -> ModelDetails:
         kv_bytes_per_token=0,
         chat_template="",
         tensor_types={},
-        origin=place(provider, model.remote_name),
-        names=(model.name, *aliases),
+        origin=origin,
+        names=names,
     )
 
 

@@ -61,6 +61,7 @@ class NodeNetwork:
             parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
         )
         self._discovery = parts.discovery
+        self._offers = parts.offers
         self._reachability = NodeReachability(
             parts.identity.node_id, parts.peers, parts.relays, parts.people.standing, lambda: self.presence.settings
         )
@@ -72,6 +73,7 @@ class NodeNetwork:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._discovery.run, name="discovery")
             tasks.start_soon(self._reachability.run, name="reachability")
+            tasks.start_soon(self._offers.run, name="offers")
 
     def status(self) -> NetworkStatus:
         counts, found = self._peers.counts, self._discovery.state()

@@ -3,9 +3,11 @@
 import time
 from dataclasses import dataclass
 
+from crofter.cluster import CLUSTER_KINDS, Offers, PeerAnswers
+from crofter.core import NodeId
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
+from crofter.network import KINDS, Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -32,6 +34,7 @@ from .keys import KeyRing
 from .machine import fingerprint
 from .model_view import NamedModels
 from .release import crofter_version, library_version
+from .sharing import NodeSharing
 from .tunings import Tunings
 from .whereabouts import Whereabouts
 
@@ -56,6 +59,9 @@ class Parts:
     peers: Peers
     discovery: Discovery
     relays: Relays
+    offers: Offers
+    peer_answers: PeerAnswers
+    sharing: NodeSharing
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -78,13 +84,20 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         whereabouts = Whereabouts(people)
         rules = Rules(mode=config.network.mode, standing=people.standing)
         relays = Relays()
-        peers = Peers(rules, [whereabouts, relays], relay=relays.toward)
+        peers = Peers(rules, [whereabouts, relays], (*KINDS, *CLUSTER_KINDS), relay=relays.toward)
         own_network = OwnNetwork(NetworkRecords(database).secret())
         own = OwnRecord(identity, own_network, peers.addresses, lambda: relays.connected, time.time)
-        discovery = Discovery(
-            peers, rules, own, PeerRecords(database), trusted=lambda: people.trusted() | pools.member_ids()
-        )
+
+        def trusted() -> set[NodeId]:
+            return people.trusted() | pools.member_ids()
+
+        discovery = Discovery(peers, rules, own, PeerRecords(database), trusted=trusted)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
+        sharing = NodeSharing(config.share, home, registry, engine, library_version())
+        offers = Offers(peers, trusted, sharing.offer)
+        peer_answers = PeerAnswers(peers, offers, sharing.answer)
+        names = NamedModels(registry, providers.book, peer_answers)
+        router = sharing.router = Router(names, [engine, providers, peer_answers], config.router)
         return Parts(
             home=home,
             identity=identity,
@@ -96,11 +109,14 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             keys=KeyRing(KeyRecords(database), UsageRecords(database)),
             engine=engine,
             providers=providers,
-            router=Router(NamedModels(registry, providers.book), [engine, providers], config.router),
+            router=router,
             rules=rules,
             own=own,
             peers=peers,
             relays=relays,
+            offers=offers,
+            peer_answers=peer_answers,
+            sharing=sharing,
             discovery=discovery,
             messages=MessageRecords(database),
             people=people,

@@ -42,7 +42,7 @@ class Surroundings:
             Nearby(
                 id=readable_id(seen.node_id),
                 fingerprint=fingerprint(seen.node_id),
-                name=self._name(seen.node_id),
+                name=self.name(seen.node_id),
                 standing=self._people.standing(seen.node_id),
                 addresses=seen.addresses,
             )
@@ -60,7 +60,7 @@ class Surroundings:
             MapNode(
                 id=readable_id(node_id),
                 fingerprint=fingerprint(node_id),
-                name=self._name(node_id),
+                name=self.name(node_id),
                 standing=self._people.standing(node_id),
                 near=node_id in near,
             )
@@ -78,7 +78,7 @@ class Surroundings:
             round_trip_ms=path.round_trip_ms if path else None,
         )
 
-    def _name(self, node_id: NodeId) -> str:
+    def name(self, node_id: NodeId) -> str:
         person = self._people.get(node_id)
         return person.name if person else ""
 
@@ -89,7 +89,7 @@ class Surroundings:
         return PeerSummary(
             id=readable_id(node_id),
             fingerprint=fingerprint(node_id),
-            name=self._name(node_id),
+            name=self.name(node_id),
             standing=self._people.standing(node_id),
             asked_us=person is not None and person.state == "asked_us",
             known_addresses=known.addresses if known else (),

@@ -29,7 +29,15 @@ def ls_command(as_json: bool) -> None:
             "comes with Crofter" if model.embedded else ago(model.added_at, now),
         )
         if not model.provider
-        else (model.name + (" (default)" if model.default else ""), "", "", "", f"runs there, {model.radius}", "", "")
+        else (
+            model.name + (" (default)" if model.default else ""),
+            size(model.size_bytes) if model.size_bytes else "",
+            "",
+            f"{model.context_length:,}" if model.context_length else "",
+            f"runs there, {model.radius}",
+            ", ".join(model.capabilities),
+            f"at {model.provider}",
+        )
         for model in models
     ]
     print_table(

@@ -1,0 +1,96 @@
+"""What this node has for those it trusts: the models it tells them of, and the answers it writes for them."""
+
+import shutil
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+
+from crofter.cluster import MachineFacts, ModelOffer, Offer, ShareLimits, ShareSettings, share_limits
+from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Intent, ModelId
+from crofter.engine import Engine, machine_now, memory_bytes_per_second, on_battery
+from crofter.models import InstalledModel, ModelRegistry
+from crofter.router import Router
+
+from .home import Home
+
+_ONLY_HERE = Intent(radius="local", limit="local")
+"""A peer's prompt goes no further: whom this node trusts, he may not."""
+_MOST_AT_ONCE = 8
+"""Answers for others; more of them are refused at once, so that they try elsewhere."""
+
+
+class NodeSharing:
+    """Follows its settings at once. The router is handed in later: it needs the backends, and those need this."""
+
+    def __init__(
+        self, settings: ShareSettings, home: Home, registry: ModelRegistry, engine: Engine, build: str
+    ) -> None:
+        self.settings = settings
+        self.router: Router | None = None
+        self._home = home
+        self._registry = registry
+        self._engine = engine
+        self._build = build
+        self._running = 0
+
+    def limits(self) -> ShareLimits:
+        """What others may use now."""
+        now = time.localtime()
+        facts = MachineFacts(
+            total_memory_bytes=machine_now().total_bytes,
+            free_disk_bytes=shutil.disk_usage(self._home.root).free,
+            minute_of_day=now.tm_hour * 60 + now.tm_min,
+            on_battery=on_battery(),
+        )
+        return share_limits(self.settings, facts)
+
+    def offer(self) -> Offer:
+        """What trusted nodes are told. Takes a moment the first time."""
+        limits = self.limits()
+        if limits.closed_because:
+            return Offer(build=self._build)
+        models: dict[ModelId, ModelOffer] = {}
+        for model in self._registry.installed():
+            if not model.embedded:
+                models.setdefault(model.file.model_id, self._model_offer(model))
+        return Offer(
+            build=self._build,
+            models=tuple(models.values()),
+            stage_bytes=limits.memory_bytes,
+            read_bytes_per_second=memory_bytes_per_second(),
+            active_requests=self.router.active_count if self.router is not None else 0,
+        )
+
+    async def answer(self, model_id: ModelId, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """Write an answer for a peer, on this machine only. Raises FORBIDDEN, OVERLOADED, and what the router raises."""
+        closed = self.limits().closed_because or ("" if self.settings.answers else "share.answers is false")
+        if closed or self.router is None:
+            raise CrofterError(ErrorCode.FORBIDDEN, f"this node answers no prompts of others: {closed}")
+        if self._running >= _MOST_AT_ONCE:
+            raise CrofterError(
+                ErrorCode.OVERLOADED, "this node answers enough prompts of others now", retry_after_seconds=2.0
+            )
+        own = msgspec.structs.replace(request, model=model_id, adapters=())
+        turn = await self.router.open(own, _ONLY_HERE)
+        self._running += 1
+        try:
+            async with aclosing(turn.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._running -= 1
+
+    def _model_offer(self, model: InstalledModel) -> ModelOffer:
+        file = model.file
+        return ModelOffer(
+            model_id=file.model_id,
+            name=model.name,
+            architecture=file.architecture,
+            layer_count=file.layer_count,
+            size_bytes=file.size_bytes,
+            context_length=file.context_length,
+            capabilities=model.capabilities,
+            answers=self.settings.answers and self._engine.fit(file).fits,
+        )
