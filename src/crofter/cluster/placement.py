@@ -1,0 +1,166 @@
+"""Which layers go to which node: a pure decision over sizes, speeds and distances.
+
+The time of a token over a route is the sum of what each stage reads of its weights, and a one-way trip for each hop and back to
+the requester: TPOT = sum(bytes_i / rate_i) + sum(hops) + k * overhead. One stage more is always a hop more, so that the fewest
+stages that hold the model are looked for first, and the fastest of those is taken.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
+from math import inf
+
+import msgspec
+
+from crofter.core import CrofterError, ErrorCode, NodeId, shown_size
+
+_HOP_SECONDS = 0.0015
+"""What a hop costs beside the line: measured, see docs/benchmarks.md."""
+_MOST_CANDIDATES = 10
+"""Of the nodes, those with the most memory: all their subsets are looked at."""
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that could hold a stage."""
+
+    node_id: NodeId
+    memory_bytes: int
+    """For one stage, all it takes."""
+    read_bytes_per_second: float
+    one_way_seconds: float
+    """To and from the requester; 0: it is the requester."""
+
+    @property
+    def is_requester(self) -> bool:
+        """Whether no line leads there."""
+        return self.one_way_seconds == 0.0
+
+
+class PlannedStage(msgspec.Struct, frozen=True, kw_only=True):
+    """Layers `[start, stop)` at a node."""
+
+    node_id: NodeId
+    start: int
+    stop: int
+    need_bytes: int
+    seconds_per_token: float
+    """What it computes, without the line."""
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model goes, first layers first."""
+
+    stages: tuple[PlannedStage, ...]
+    seconds_per_token: float
+    """About, with the lines."""
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """The model as far as placing it needs."""
+
+    count: int
+    cuts: tuple[int, ...]
+    """Before which layers it may be cut, ascending, without the ends."""
+    weight_bytes: tuple[int, ...]
+    """Of each layer."""
+    need_bytes: Callable[[int, int], int]
+    """What a stage of layers [start, stop) takes of memory, all in all; grows with the range."""
+
+
+def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
+    """The fastest placement of those with the fewest stages.
+
+    Raises OUT_OF_MEMORY, with what is missing, if all candidates together cannot hold the model.
+    """
+    able = sorted(candidates, key=lambda each: each.memory_bytes, reverse=True)[:_MOST_CANDIDATES]
+    for count in range(1, len(able) + 1):
+        found = [plan for chosen in combinations(able, count) if (plan := _fastest(layers, _in_order(chosen)))]
+        if found:
+            return min(found, key=lambda plan: plan.seconds_per_token)
+    needed = layers.need_bytes(0, layers.count)
+    have = sum(candidate.memory_bytes for candidate in candidates)
+    raise CrofterError(
+        ErrorCode.OUT_OF_MEMORY,
+        f"all {layers.count} layers need {shown_size(needed)} or more, and {len(candidates)} nodes offer"
+        f" {shown_size(have)} together: pair with more (`crofter pair`), or let them share more (`crofter share`)",
+        retry_after_seconds=10.0,
+    )
+
+
+def _in_order(chosen: Sequence[Candidate]) -> list[Candidate]:
+    """The requester first, as the rows begin there; then the near before the far, so that lines are short one after another."""
+    return sorted(chosen, key=lambda each: (not each.is_requester, each.one_way_seconds, each.node_id))
+
+
+def _fastest(layers: Layers, nodes: Sequence[Candidate]) -> Placement | None:
+    """The division among these nodes, in this order, that computes fastest; None if it does not fit.
+
+    Dynamic programming over the legal cuts: best[j] is the least time of the first stages up to cut j.
+    """
+    cuts = (0, *layers.cuts, layers.count)
+    weights = [0, *_accumulated(layers.weight_bytes)]
+    best: list[float] = [0.0, *(inf for _ in cuts[1:])]
+    chosen: list[list[int]] = []
+    for node in nodes:
+        fits_from = [
+            bisect_left(range(end), True, key=lambda start, end=end: _fits(layers, cuts, start, end, node))
+            for end in range(len(cuts))
+        ]
+        following = [inf] * len(cuts)
+        origins = [-1] * len(cuts)
+        for end in range(1, len(cuts)):
+            for start in range(fits_from[end], end):
+                seconds = best[start] + (weights[cuts[end]] - weights[cuts[start]]) / node.read_bytes_per_second
+                if seconds < following[end]:
+                    following[end], origins[end] = seconds, start
+        best = following
+        chosen.append(origins)
+    if best[-1] == inf:
+        return None
+    return _placement(layers, nodes, cuts, weights, chosen)
+
+
+def _fits(layers: Layers, cuts: Sequence[int], start: int, end: int, node: Candidate) -> bool:
+    return layers.need_bytes(cuts[start], cuts[end]) <= node.memory_bytes
+
+
+def _placement(
+    layers: Layers,
+    nodes: Sequence[Candidate],
+    cuts: Sequence[int],
+    weights: Sequence[int],
+    chosen: Sequence[Sequence[int]],
+) -> Placement:
+    stages: list[PlannedStage] = []
+    end = len(cuts) - 1
+    for node, origins in zip(reversed(nodes), reversed(chosen), strict=True):
+        start = origins[end]
+        stage = PlannedStage(
+            node_id=node.node_id,
+            start=cuts[start],
+            stop=cuts[end],
+            need_bytes=layers.need_bytes(cuts[start], cuts[end]),
+            seconds_per_token=(weights[cuts[end]] - weights[cuts[start]]) / node.read_bytes_per_second,
+        )
+        stages.insert(0, stage)
+        end = start
+    lines = _line_seconds(nodes)
+    computing = sum(stage.seconds_per_token for stage in stages)
+    return Placement(stages=tuple(stages), seconds_per_token=computing + lines)
+
+
+def _line_seconds(nodes: Sequence[Candidate]) -> float:
+    """From the requester along the nodes and back. How far two peers are from each other is not known here: as far as the farther
+    is from the requester."""
+    stops = [0.0, *(node.one_way_seconds for node in nodes), 0.0]
+    remote = sum(not node.is_requester for node in nodes)
+    return sum(max(one, other) for one, other in pairwise(stops)) + remote * _HOP_SECONDS
+
+
+def _accumulated(sizes: Sequence[int]) -> list[int]:
+    sums: list[int] = []
+    total = 0
+    for size in sizes:
+        total += size
+        sums.append(total)
+    return sums

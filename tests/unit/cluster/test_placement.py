@@ -1,0 +1,98 @@
+"""Which layers go where."""
+
+from itertools import combinations_with_replacement, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crofter.cluster.placement import Candidate, Layers, Placement, place
+from crofter.core import CrofterError, ErrorCode, NodeId
+
+LAYER, STAGE = 100, 30
+"""Bytes of each layer, and of whatever a stage takes beside its layers."""
+
+
+def layers(count: int, cuts: tuple[int, ...] | None = None) -> Layers:
+    return Layers(
+        count=count,
+        cuts=tuple(range(1, count)) if cuts is None else cuts,
+        weight_bytes=(LAYER,) * count,
+        need_bytes=lambda start, stop: STAGE + LAYER * (stop - start),
+    )
+
+
+def node(number: int, room: int, *, speed: float = 1e6, far: float = 0.001) -> Candidate:
+    """With room for so many layers."""
+    return Candidate(
+        node_id=NodeId(bytes([number]) * 32),
+        memory_bytes=STAGE + LAYER * room,
+        read_bytes_per_second=speed,
+        one_way_seconds=far,
+    )
+
+
+def ranges(plan: Placement) -> list[tuple[int, int, int]]:
+    return [(stage.node_id[0], stage.start, stage.stop) for stage in plan.stages]
+
+
+def test_what_fits_on_one_node_is_never_divided() -> None:
+    assert ranges(place(layers(8), [node(1, 4), node(2, 8, speed=1e3), node(3, 4)])) == [(2, 0, 8)]
+
+
+def test_no_more_nodes_are_taken_than_are_needed() -> None:
+    plan = place(layers(12), [node(1, 6), node(2, 6), node(3, 5, speed=1e9), node(4, 4, speed=1e9)])
+    assert len(plan.stages) == 2
+
+
+def test_the_fastest_gets_as_many_layers_as_it_has_room_for() -> None:
+    plan = place(layers(10), [node(1, 8, speed=1e6), node(2, 6, speed=1e7)])
+    assert {stage.node_id[0]: stage.stop - stage.start for stage in plan.stages} == {1: 4, 2: 6}
+
+
+def test_the_requester_comes_first_and_the_far_last() -> None:
+    plan = place(layers(12), [node(1, 4, far=0.05), node(2, 4, far=0.01), node(3, 4, far=0.0)])
+    assert [stage.node_id[0] for stage in plan.stages] == [3, 2, 1]
+
+
+def test_only_legal_cuts_are_made() -> None:
+    plan = place(layers(12, cuts=(4, 8)), [node(1, 7), node(2, 7), node(3, 4)])
+    assert {(stage.start, stage.stop) for stage in plan.stages} == {(0, 4), (4, 8), (8, 12)}
+
+
+def test_what_nobody_can_hold_is_refused_with_what_is_missing() -> None:
+    with pytest.raises(CrofterError) as caught:
+        place(layers(12), [node(1, 4), node(2, 4)])
+    assert caught.value.code is ErrorCode.OUT_OF_MEMORY
+    assert "2 nodes offer" in caught.value.message
+
+
+def test_with_no_node_at_all_it_is_refused_too() -> None:
+    with pytest.raises(CrofterError):
+        place(layers(2), [])
+
+
+@given(
+    count=st.integers(2, 7),
+    rooms=st.lists(st.integers(1, 5), min_size=2, max_size=3),
+    speeds=st.lists(st.sampled_from([1e5, 1e6, 3e6]), min_size=3, max_size=3),
+)
+def test_no_division_among_the_same_nodes_is_faster(count: int, rooms: list[int], speeds: list[float]) -> None:
+    nodes = [node(number, room, speed=speeds[number]) for number, room in enumerate(rooms)]
+    try:
+        plan = place(layers(count), nodes)
+    except CrofterError:
+        assert sum(rooms) < count
+        return
+    taken = [next(each for each in nodes if each.node_id == stage.node_id) for stage in plan.stages]
+    assert [stage.start for stage in plan.stages] == [0, *(stage.stop for stage in plan.stages[:-1])]
+    assert plan.stages[-1].stop == count
+    assert all(stage.need_bytes <= each.memory_bytes for stage, each in zip(plan.stages, taken, strict=True))
+    seconds = sum(stage.seconds_per_token for stage in plan.stages)
+    for inner in combinations_with_replacement(range(1, count), len(taken) - 1):
+        bounds = (0, *inner, count)
+        sizes = [stop - start for start, stop in pairwise(bounds)]
+        if 0 in sizes or any(STAGE + LAYER * size > each.memory_bytes for size, each in zip(sizes, taken, strict=True)):
+            continue
+        other = sum(LAYER * size / each.read_bytes_per_second for size, each in zip(sizes, taken, strict=True))
+        assert seconds <= other + 1e-12
