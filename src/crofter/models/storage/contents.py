@@ -12,6 +12,7 @@ from crofter.store import GroupRecord, ModelRecords, Progress
 
 from .installation import read_manifest
 from .manifest import Manifest, groups_of, manifest_of
+from .partial import Description, description_of
 from .shards import group_data, is_intact
 
 
@@ -32,6 +33,10 @@ class Contents:
     def header(self, model: InstalledModel) -> Header:
         """What its files say, all parts together. Raises as `read_model`."""
         return read_model(part_paths(model.file.path))
+
+    def description(self, model: InstalledModel) -> Description:
+        """All but the weights, for a node that is to hold some of its layers. Raises as `header`."""
+        return description_of(self.manifest(model), self.header(model))
 
     def group_ids(self, model: InstalledModel) -> dict[str, str]:
         """The content of each group of a model, by name."""

@@ -90,14 +90,14 @@ def manifest_of(header: Header, progress: Progress) -> Manifest:
             )
         )
         offset += padded(tensor.size_bytes)
-    return Manifest(metadata=_metadata_digest(header.path), tensors=tuple(entries))
+    return Manifest(metadata=metadata_digest(header.path), tensors=tuple(entries))
 
 
 def matches(manifest: Manifest, header: Header) -> bool:
     """Whether files have the metadata and tensors of a manifest, as far as headers tell. Raises OSError, MODEL_INVALID."""
     tensors = {tensor.name: (tensor.shape, tensor.type.name) for tensor in header.tensors}
     expected = {entry.name: (entry.shape, entry.type) for entry in manifest.tensors}
-    return tensors == expected and _metadata_digest(header.path) == manifest.metadata
+    return tensors == expected and metadata_digest(header.path) == manifest.metadata
 
 
 def manifest_id(manifest: Manifest) -> ModelId:
@@ -138,7 +138,8 @@ def metadata_entries(path: Path) -> list[tuple[str, bytes]]:
     return sorted(entries)
 
 
-def _metadata_digest(path: Path) -> str:
+def metadata_digest(path: Path) -> str:
+    """BLAKE3 of the metadata entries of a GGUF, as in `Manifest.metadata`. Raises OSError, MODEL_INVALID."""
     hasher = blake3()
     for _, entry in metadata_entries(path):
         hasher.update(entry)
