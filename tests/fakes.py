@@ -55,9 +55,13 @@ from crofter.api import (
     QuantizeRequest,
     Reachability,
     ReceivedMessage,
+    RoutePlanned,
+    RouteStage,
+    RouteSummary,
     SentMessage,
     ServedRelay,
     Setting,
+    ShareStatus,
     Traffic,
     TuneProgress,
     TypedCode,
@@ -399,6 +403,51 @@ class FakeMembership:
         return FakePeople.known_one
 
 
+class FakeRoutes:
+    """One route; remembers nothing."""
+
+    known_one = RouteSummary(
+        model="big",
+        model_id="ab" * 32,
+        state="ready",
+        stages=(RouteStage(node="this node", id="croft1-ada", start=0, stop=4, memory_bytes=1),),
+    )
+
+    def all(self) -> list[RouteSummary]:
+        return [self.known_one]
+
+    def get(self, name: str) -> RouteSummary:
+        if name != self.known_one.model:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"no route was formed for {name}", parameter="name")
+        return self.known_one
+
+    async def plan(self, name: str) -> RoutePlanned:
+        return RoutePlanned(
+            model=self.get(name).model, way="route", reason="as a test says", stages=self.known_one.stages
+        )
+
+    async def release(self, name: str) -> RouteSummary:
+        return self.get(name)
+
+
+class FakeSharing:
+    """Half of nothing."""
+
+    def status(self) -> ShareStatus:
+        return ShareStatus(
+            preset="half",
+            shares=True,
+            closed_because="",
+            answers=True,
+            memory_bytes=1,
+            disk_bytes=2,
+            upload_bytes_per_second=0,
+            download_bytes_per_second=0,
+            hours="",
+            on_battery=False,
+        )
+
+
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -413,6 +462,8 @@ class FakeAdministration:
         self.pools = FakePools()
         self.invites = FakeInvites()
         self.membership = FakeMembership()
+        self.routes = FakeRoutes()
+        self.sharing = FakeSharing()
         self.kept: list[tuple[str, float | None]] = []
         self.installed = [
             ModelSummary(

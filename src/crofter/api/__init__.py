@@ -71,6 +71,14 @@ from .providing import (
     ProviderSummary,
     ProviderTrial,
 )
+from .routing import (
+    RouteAdministration,
+    RoutePlanned,
+    RouteStage,
+    RouteSummary,
+    ShareStatus,
+    SharingAdministration,
+)
 from .server import BoundAddress, Server
 from .settings import ApiSettings
 
@@ -143,10 +151,16 @@ __all__ = [
     "Reachability",
     "ReceivedMessage",
     "Room",
+    "RouteAdministration",
+    "RoutePlanned",
+    "RouteStage",
+    "RouteSummary",
     "SentMessage",
     "ServedRelay",
     "Server",
     "Setting",
+    "ShareStatus",
+    "SharingAdministration",
     "Traffic",
     "TuneProgress",
     "TypedCode",

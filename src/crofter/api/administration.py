@@ -21,6 +21,7 @@ from .model_values import LoadedModel, ModelChange, ModelDetails, ModelSummary, 
 from .networking import NetworkAdministration
 from .people import PeopleAdministration, PoolAdministration
 from .providing import ProviderAdministration
+from .routing import RouteAdministration, SharingAdministration
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +125,10 @@ class Administration(Protocol):
     def invites(self) -> InviteAdministration: ...
     @property
     def membership(self) -> MembershipAdministration: ...
+    @property
+    def routes(self) -> RouteAdministration: ...
+    @property
+    def sharing(self) -> SharingAdministration: ...
 
     def keys_exist(self) -> bool: ...
     def account(self, secret: str) -> Account | None:

@@ -7,7 +7,7 @@ from starlette.routing import Router as PathRouter
 
 from crofter.core import CrofterError, ErrorCode
 
-from .admin import AdminRoutes, InviteRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes
+from .admin import AdminRoutes, InviteRoutes, NetworkRoutes, PeopleRoutes, PoolRoutes, ProviderRoutes, RouteRoutes
 from .anthropic import AnthropicModels, Messages
 from .asgi import App, Receive, Scope, Send
 from .call import Call, Handler
@@ -141,6 +141,7 @@ def routes(services: Services) -> Table:
         **_people(services),
         **_network(services),
         **_invites(services),
+        **_routes(services),
         "/crofter/v1/shutdown": endpoint(POST=admin.shut_down),
     }
     both = {f"{prefix}{path}": answer for prefix in ("/v1", "") for path, answer in _inference(services).items()}
@@ -205,6 +206,18 @@ def _invites(services: Services) -> dict[str, App]:
         "/crofter/v1/invites/{name}": endpoint(DELETE=invites.revoke),
         "/crofter/v1/join": endpoint(POST=invites.join),
         "/crofter/v1/private-network": endpoint(POST=invites.make_network, DELETE=invites.leave_network),
+    }
+
+
+def _routes(services: Services) -> dict[str, App]:
+    """The owner's addresses for routes over several nodes, and for what this one shares."""
+    endpoint = partial(Endpoint, services.settings)
+    routes = RouteRoutes(services)
+    return {
+        "/crofter/v1/routes": endpoint(GET=routes.all),
+        "/crofter/v1/routes/{name}": endpoint(GET=routes.get, DELETE=routes.release),
+        "/crofter/v1/routes/{name}/plan": endpoint(GET=routes.plan),
+        "/crofter/v1/sharing": endpoint(GET=routes.sharing),
     }
 
 

@@ -54,6 +54,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "message": ("messages", "Say something to the owner of another node."),
     "messages": ("messages", "Read what owners of other nodes said."),
     "network": ("network", "Whether other nodes can reach this one."),
+    "share": ("share", "What trusted nodes may use of this machine."),
+    "route": ("route", "Models over several machines: routes that were formed, and plans."),
     "provider": ("provider", "Attach other engines and cloud services."),
     "connect": ("connect", "Let another program use this node."),
     "logs": ("logs", "Show the node's log."),

@@ -47,8 +47,11 @@ from crofter.api import (
     PullRequest,
     QuantizeRequest,
     ReceivedMessage,
+    RoutePlanned,
+    RouteSummary,
     SentMessage,
     Setting,
+    ShareStatus,
     TuneProgress,
     TypedCode,
 )
@@ -367,6 +370,31 @@ class Admin(Generic[C]):
     def make_private_network(self) -> Question[NetworkMembership]:
         """A new one, of which the node is the first."""
         return _send("POST", "/private-network", NetworkMembership)
+
+    @Operation
+    def routes(self) -> Question[list[RouteSummary]]:
+        """Those that were formed and last."""
+        return _get("/routes", list[RouteSummary])
+
+    @Operation
+    def route(self, model: str) -> Question[RouteSummary]:
+        """That of a model."""
+        return _get(f"/routes/{_part(model)}", RouteSummary)
+
+    @Operation
+    def plan_route(self, model: str) -> Question[RoutePlanned]:
+        """How a model would run now; nothing is loaded."""
+        return _get(f"/routes/{_part(model)}/plan", RoutePlanned)
+
+    @Operation
+    def release_route(self, model: str) -> Question[RouteSummary]:
+        """Let it go; the next request forms another one."""
+        return _send("DELETE", f"/routes/{_part(model)}", RouteSummary)
+
+    @Operation
+    def sharing(self) -> Question[ShareStatus]:
+        """What trusted nodes may use of it now, and what they use."""
+        return _get("/sharing", ShareStatus)
 
     @Operation
     def leave_private_network(self) -> Question[NetworkMembership]:

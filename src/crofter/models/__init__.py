@@ -21,11 +21,14 @@ from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
 from .storage.installation import free_for_installing
+from .storage.manifest import TensorGroup
+from .storage.partial import Description, PartialModel
 
 __all__ = [
     "RESERVED_DISK_BYTES",
     "Anatomy",
     "Array",
+    "Description",
     "Found",
     "FoundModel",
     "Header",
@@ -38,9 +41,11 @@ __all__ = [
     "Offer",
     "Origin",
     "Overrides",
+    "PartialModel",
     "Places",
     "Room",
     "Tensor",
+    "TensorGroup",
     "Wish",
     "anatomy",
     "checked_capabilities",

@@ -5,5 +5,14 @@ from .network import NetworkRoutes
 from .people import PeopleRoutes, PoolRoutes
 from .providers import ProviderRoutes
 from .routes import AdminRoutes
+from .routing import RouteRoutes
 
-__all__ = ["AdminRoutes", "InviteRoutes", "NetworkRoutes", "PeopleRoutes", "PoolRoutes", "ProviderRoutes"]
+__all__ = [
+    "AdminRoutes",
+    "InviteRoutes",
+    "NetworkRoutes",
+    "PeopleRoutes",
+    "PoolRoutes",
+    "ProviderRoutes",
+    "RouteRoutes",
+]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crofter.api import administration as values
-from crofter.api import installing, inviting, keys, model_values, networking, people, providing
+from crofter.api import installing, inviting, keys, model_values, networking, people, providing, routing
 from crofter.api.admin import routes as admin
 from crofter.api.health import Health
 
@@ -316,4 +316,18 @@ _INVITES = (
     ),
 )
 
-OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _INVITES + _PEOPLE + _POOLS + _REST
+_ROUTES = (
+    _own("/routes", GET=Operation(summary="The routes that were formed.", reply=list[routing.RouteSummary])),
+    _own(
+        "/routes/{name}",
+        GET=Operation(summary="The route of a model.", reply=routing.RouteSummary),
+        DELETE=Operation(summary="Let a route go.", reply=routing.RouteSummary),
+    ),
+    _own(
+        "/routes/{name}/plan",
+        GET=Operation(summary="How a model would run now.", reply=routing.RoutePlanned, refusals=_OF_PEERS),
+    ),
+    _own("/sharing", GET=Operation(summary="What trusted nodes may use of this one.", reply=routing.ShareStatus)),
+)
+
+OWN = _NODE + _MODELS + _KEYS + _PROVIDERS + _NETWORK + _INVITES + _ROUTES + _PEOPLE + _POOLS + _REST

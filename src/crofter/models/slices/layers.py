@@ -197,7 +197,7 @@ def indexer_types(layers: Layers) -> tuple[bool, ...]:
         return _for_each(layers, key, listed)
     if layers.integer("context_length") < _GLM_WITH_SHARED_INDEXERS_CONTEXT:
         return (True,) * layers.count
-    return tuple(layer < 2 or (layer - 2) % 4 == 0 for layer in range(layers.count))  # noqa: PLR2004
+    return tuple(layer < 2 or (layer - 2) % 4 == 0 for layer in range(layers.count))
 
 
 def _needs(layers: Layers) -> list[Sequence[bool]]:

@@ -1,0 +1,168 @@
+"""Parts of models between nodes that trust each other: what a model is, and its groups of tensors, each checked by whoever asked."""
+
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from crofter.core import CrofterError, ErrorCode, ModelId, NodeId
+from crofter.models import Description, ModelRegistry, PartialModel, TensorGroup
+from crofter.network import BULK, Caller, Kind, Peers, StreamKind
+
+_PIECE_BYTES = 1 << 20
+_DESCRIBE_SECONDS = 60.0
+_PIECE_SECONDS = 3600.0
+_AT_ONCE = 4
+"""Groups that are fetched side by side, from as many nodes as there are."""
+_TRIES = 3
+"""For each group, each at another node if there is one."""
+
+_Hash = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+
+
+class DescriptionWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is this model, but for its weights?"""
+
+    model_id: _Hash
+
+
+class PieceWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a group of tensors."""
+
+    group_id: _Hash
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Where to begin: what came before is known."""
+
+
+DESCRIBE = Kind(
+    name="describe", request=DescriptionWanted, reply=Description, who="trusted", most_bytes=64_000_000, per_minute=60
+)  # fmt: skip
+PIECE = StreamKind(
+    name="piece",
+    request=PieceWanted,
+    reply=bytes,
+    who="trusted",
+    most_bytes=_PIECE_BYTES,
+    per_minute=6_000,
+    bytes_per_minute=1 << 40,
+    priority=BULK,
+)
+
+
+class Pieces:
+    """Gives what this node has, and fetches what it lacks. Rates are bytes a second, 0 for no limit; asked for each piece."""
+
+    def __init__(
+        self,
+        peers: Peers,
+        registry: ModelRegistry,
+        upload_rate: Callable[[], int],
+        download_rate: Callable[[], int],
+    ) -> None:
+        self._peers = peers
+        self._registry = registry
+        self._upload_rate = upload_rate
+        self._download_rate = download_rate
+        peers.serve(DESCRIBE, self._describe)
+        peers.serve(PIECE, self._give)
+
+    async def describe(self, model_id: ModelId, sources: Sequence[NodeId]) -> Description:
+        """What a model is, from the first that says. Raises what the last one answers, MODEL_NOT_FOUND without any."""
+        failure = CrofterError(ErrorCode.MODEL_NOT_FOUND, f"no node that holds the model {model_id[:12]} is known")
+        for source in sources:
+            try:
+                wanted = DescriptionWanted(model_id=model_id)
+                return await self._peers.call(source, DESCRIBE, wanted, timeout_seconds=_DESCRIBE_SECONDS)
+            except CrofterError as error:
+                failure = error
+        raise failure
+
+    async def fetch(
+        self,
+        model: PartialModel,
+        groups: Iterable[TensorGroup],
+        sources: Sequence[NodeId],
+        progress: Callable[[int], None],
+    ) -> None:
+        """Bring groups here, from several nodes at once. `progress` is told of bytes as they come.
+
+        Raises what the last try of a group raised; what came stays, and is gone on with the next time.
+        """
+        if not sources:
+            raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "no node that holds these layers is known")
+        waiting = list(groups)
+        failures: list[CrofterError] = []
+
+        async def work(number: int) -> None:
+            while waiting and not failures:
+                group = waiting.pop(0)
+                try:
+                    await self._fetch_one(model, group, sources, number, progress)
+                except CrofterError as error:
+                    failures.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(min(_AT_ONCE, len(waiting))):
+                tasks.start_soon(work, number, name="layers")
+        if failures:
+            raise failures[0]
+
+    async def _fetch_one(
+        self,
+        model: PartialModel,
+        group: TensorGroup,
+        sources: Sequence[NodeId],
+        number: int,
+        progress: Callable[[int], None],
+    ) -> None:
+        for attempt in range(_TRIES):
+            source = sources[(number + attempt) % len(sources)]
+            try:
+                await self._come(model, group, source, progress)
+                await anyio.to_thread.run_sync(model.finish, group)
+                return
+            except CrofterError:
+                if attempt == _TRIES - 1:
+                    raise
+
+    async def _come(
+        self, model: PartialModel, group: TensorGroup, source: NodeId, progress: Callable[[int], None]
+    ) -> None:
+        wanted = PieceWanted(group_id=group.group_id, offset=model.begun_bytes(group))
+        if wanted.offset == group.size_bytes:
+            return
+        stream = self._peers.stream(source, PIECE, wanted, timeout_seconds=_PIECE_SECONDS)
+        async with aclosing(stream):
+            async for data in stream:
+                await anyio.to_thread.run_sync(model.add, group, data)
+                progress(len(data))
+                await _slowed(len(data), self._download_rate())
+
+    async def _describe(self, _: Caller, wanted: DescriptionWanted) -> Description:
+        def describe() -> Description:
+            return self._registry.contents.description(self._registry.resolve(wanted.model_id))
+
+        return await anyio.to_thread.run_sync(describe)
+
+    async def _give(self, _: Caller, wanted: PieceWanted) -> AsyncGenerator[bytes]:
+        blocks = _pieces(self._registry.contents.group_data(wanted.group_id), wanted.offset)
+        while (piece := await anyio.to_thread.run_sync(next, blocks, None)) is not None:
+            yield piece
+            await _slowed(len(piece), self._upload_rate())
+
+
+def _pieces(blocks: Generator[bytes], offset: int) -> Generator[bytes]:
+    """The same bytes from `offset` on, cut anew."""
+    for block in blocks:
+        skipped = min(offset, len(block))
+        offset -= skipped
+        for start in range(skipped, len(block), _PIECE_BYTES):
+            yield block[start : start + _PIECE_BYTES]
+
+
+async def _slowed(size_bytes: int, bytes_per_second: int) -> None:
+    if bytes_per_second > 0:
+        await anyio.sleep(size_bytes / bytes_per_second)
