@@ -8,7 +8,8 @@ from crofter.core import AdapterUse
 from crofter.engine.wire import LoadPlan
 
 from . import plan
-from .library import Context, Model
+from .context import Context
+from .library import Model
 from .prefix import PrefixCache
 from .session import Session
 
@@ -26,6 +27,11 @@ class Residence:
         self._recurrent = model.recurrent
         self._load = load
         self._free_sequences = list(range(load.sequences))
+
+    @property
+    def ready(self) -> bool:
+        """Whether a step has anything to do for those who are here."""
+        return bool(self.residents)
 
     @property
     def used_cells(self) -> int:
