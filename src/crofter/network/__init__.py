@@ -1,6 +1,7 @@
 """Nodes that find and know each other. Connections with proven identities, and the messages over them."""
 
 from .addresses import Reach, checked_address
+from .channel import Channel
 from .counts import Counts
 from .directory import AddressSource, Seeker
 from .discovery import Invite, OwnRecord, read_invite, write_invite
@@ -9,7 +10,7 @@ from .discovery.service import Discovered, Discovery
 from .encoding import printable
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
-from .kinds import BULK, ORDINARY, URGENT, Caller, Kind, StreamKind, Who
+from .kinds import BULK, ORDINARY, URGENT, Caller, ChannelKind, Kind, StreamKind, Who
 from .line import Line
 from .liveness import Liveness
 from .memory import Conditions, MemoryNetwork
@@ -86,6 +87,8 @@ __all__ = [
     "AddressSource",
     "BindOptions",
     "Caller",
+    "Channel",
+    "ChannelKind",
     "Conditions",
     "Connection",
     "Counts",

@@ -11,12 +11,13 @@ import anyio
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.trust import Standing
 
-from .asking import MOST_OPENING_BYTES, Opening
+from .asking import MOST_ERROR_BYTES, MOST_OPENING_BYTES, Opening
 from .bulk import BulkWriter
+from .channel import Channel
 from .counts import UNKNOWN, Counts
 from .encoding import decoded, error_frame, item_frame
 from .frames import FrameReader, framed, send_frame
-from .kinds import BULK, Caller, Kind
+from .kinds import BULK, Caller, ChannelKind, Kind
 from .limits import Limits
 from .line import Line
 from .owning import ABANDONED, owned
@@ -26,6 +27,7 @@ from .transport import Stream
 _logger = logging.getLogger("crofter.network")
 
 Handler = Callable[[Caller, Any], Awaitable[Any] | AsyncGenerator[Any]]
+ChannelHandler = Callable[[Caller, Any, Channel], Awaitable[None]]
 
 _OPENING_SECONDS = 10.0
 _QUICK_SECONDS = 0.05
@@ -49,15 +51,20 @@ class Answering:
     def __init__(self, kinds: tuple[Kind[Any, Any], ...], rules: Rules, counts: Counts) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._handlers: dict[str, Handler] = {}
+        self._channel_handlers: dict[str, ChannelHandler] = {}
         self._rules = rules
         self._counts = counts
         self._limits = Limits(anyio.current_time)
 
     def serve(self, kind: Kind[Any, Any], handler: Handler) -> None:
         """Answer this kind. Raises ValueError if it is not in the table, or answered already."""
-        if self._kinds.get(kind.name) is not kind or kind.name in self._handlers:
-            raise ValueError(f"`{kind.name}` is not in the table of messages, or has a handler already")
+        self._check_free(kind)
         self._handlers[kind.name] = handler
+
+    def serve_channel(self, kind: ChannelKind[Any], handler: ChannelHandler) -> None:
+        """The same for a channel."""
+        self._check_free(kind)
+        self._channel_handlers[kind.name] = handler
 
     def full(self, line: Line) -> bool:
         """Whether this peer has as many requests running as it may."""
@@ -90,6 +97,10 @@ class Answering:
             if self.is_tiresome(line.node_id):
                 line.connection.close(CrofterError(ErrorCode.PEER_REFUSED, "the peer asks for what it may not have"))
 
+    def _check_free(self, kind: Kind[Any, Any]) -> None:
+        if self._kinds.get(kind.name) is not kind or kind.name in self._handlers | self._channel_handlers:
+            raise ValueError(f"`{kind.name}` is not in the table of messages, or has a handler already")
+
     async def _handle(self, request: "_Request") -> None:
         opening = await request.opening()
         kind = self._kinds.get(opening.kind)
@@ -99,8 +110,7 @@ class Answering:
         line = request.line
         standing = self._rules.standing(line.node_id)
         self._rules.check(kind, line.node_id, near=line.near)
-        handler = self._handlers.get(kind.name)
-        if handler is None:
+        if kind.name not in self._handlers and kind.name not in self._channel_handlers:
             raise CrofterError(ErrorCode.UNSUPPORTED, f"this node does not answer `{kind.name}`")
         if wait := self._limits.ask(line.node_id, standing, kind):
             message = f"too many `{kind.name}`; try again in {wait:.1f} s"
@@ -109,8 +119,11 @@ class Answering:
             await request.prioritize(kind)
         try:
             message = await request.message(kind)
-            work = _answered(handler, kind, _caller(line, standing), message, request)
-            await request.watched(work, opening.timeout_seconds)
+            caller = _caller(line, standing)
+            if (handler := self._handlers.get(kind.name)) is not None:
+                await request.watched(_answered(handler, kind, caller, message, request), opening.timeout_seconds)
+            else:
+                await request.held(self._channel_handlers[kind.name], kind, caller, message)
         finally:
             self._limits.charge(line.node_id, kind, request.size_bytes)
             self._counts.bytes[kind.name, "in"] += request.size_bytes
@@ -152,27 +165,42 @@ class _Request:
             await send_frame(self.stream, frame, kind.most_bytes + 1)
         else:
             await self._bulk.send(framed(frame, kind.most_bytes + 1))
-        self.size_bytes += len(frame)
+        self._count(len(frame))
 
     async def watched(self, work: Callable[[], Awaitable[None]], timeout_seconds: float) -> None:
         """Do the work until the deadline, and only as long as the caller waits for it."""
         failure: CrofterError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch, tasks.cancel_scope, name="is the caller still there")
-            try:
-                with anyio.fail_after(timeout_seconds):
-                    await work()
-            except TimeoutError:
-                failure = CrofterError(ErrorCode.TIMED_OUT, "the answer took longer than the caller wanted to wait")
-            except CrofterError as error:
-                failure = error
-            except Exception:
-                _logger.exception("the handler of a peer's message failed", extra={"kind": self.kind_name})
-                failure = CrofterError(ErrorCode.INTERNAL, "something went wrong; the log of that node says what")
+            failure = await self._failure_of(work, timeout_seconds)
             tasks.cancel_scope.cancel()
         failure = failure or self.error
         if failure is not None:
             raise failure
+
+    async def held(self, handler: ChannelHandler, kind: Kind[Any, Any], caller: Caller, message: object) -> None:
+        """Hand over a channel for as long as the handler likes: it hears its caller itself, and a silent one is noticed."""
+        self._reader.limit(max(kind.most_bytes, MOST_ERROR_BYTES) + 1)
+        channel = Channel(self.stream, self._reader, kind.most_bytes, self._count)
+        with self.line.liveness.used():
+            failure = await self._failure_of(partial(handler, caller, message, channel), None)
+        if failure is not None:
+            raise failure
+
+    async def _failure_of(
+        self, work: Callable[[], Awaitable[None]], timeout_seconds: float | None
+    ) -> CrofterError | None:
+        try:
+            with anyio.fail_after(timeout_seconds):
+                await work()
+        except TimeoutError:
+            return CrofterError(ErrorCode.TIMED_OUT, "the answer took longer than the caller wanted to wait")
+        except CrofterError as error:
+            return error
+        except Exception:
+            _logger.exception("the handler of a peer's message failed", extra={"kind": self.kind_name})
+            return CrofterError(ErrorCode.INTERNAL, "something went wrong; the log of that node says what")
+        return None
 
     async def _watch(self, work: anyio.CancelScope) -> None:
         if self._bulk is None:
@@ -204,8 +232,11 @@ class _Request:
             raise CrofterError(ErrorCode.PEER_TOO_SLOW, "the request did not come") from None
         if frame is None:
             raise CrofterError(ErrorCode.PEER_FAILED, "the stream ended before the request")
-        self.size_bytes += len(frame)
+        self._count(len(frame))
         return frame
+
+    def _count(self, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
 
 
 def _answered(

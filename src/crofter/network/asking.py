@@ -6,7 +6,7 @@ in bulk is acknowledged meanwhile.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Generic, TypeVar
 
 import anyio
@@ -15,6 +15,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode
 
 from .bulk import BulkReader
+from .channel import Channel
 from .encoding import encoded, reply_of
 from .frames import FrameReader, framed, send_frames
 from .kinds import BULK, Kind, Reply, Request
@@ -37,9 +38,9 @@ class Opening(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Question(Generic[Request, Reply]):
-    """One request on a new stream. Exactly one of `reply` and `replies` is called, once; both close the stream.
+    """One request on a new stream. Exactly one of `reply`, `replies` and `channel` is called, once; all close the stream.
 
-    Both raise INVALID_REQUEST if the request is too long, PEER_FAILED for what is malformed or too long, PEER_TOO_SLOW, PEER_LOST,
+    All raise INVALID_REQUEST if the request is too long, PEER_FAILED for what is malformed or too long, PEER_TOO_SLOW, PEER_LOST,
     TIMED_OUT at the deadline (of `anyio.current_time`), and what the peer says went wrong.
     """
 
@@ -67,6 +68,13 @@ class Question(Generic[Request, Reply]):
             await self._within(self._send(request))
             while (frame := await self._within(self._receive())) is not None:
                 yield reply_of(self._kind.reply, frame)
+
+    @asynccontextmanager
+    async def channel(self, request: Request) -> AsyncGenerator[Channel]:
+        """Ask, and talk on for as long as the block lasts: the deadline is only for asking. Left by an exception, it breaks off."""
+        async with owned(self._stream):
+            await self._within(self._send(request))
+            yield Channel(self._stream, self._reader, self._kind.most_bytes, self._count_bytes)
 
     async def _exchanged(self, request: Request) -> bytes | None:
         await self._send(request)

@@ -43,6 +43,13 @@ class StreamKind(Kind[Request, Reply], Generic[Request, Reply], frozen=True, kw_
     """A question that has many answers, as they come."""
 
 
+class ChannelKind(Kind[Request, bytes], Generic[Request], frozen=True, kw_only=True):
+    """A question after which both sides send each other frames of bytes, until one of them ends it. `most_bytes` is of one frame."""
+
+    reply: type[bytes] = bytes
+    priority: int = URGENT
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Whose request it is: the id is proven, and whether he may ask has been decided."""
 

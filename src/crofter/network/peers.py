@@ -12,9 +12,10 @@ from crofter.trust import fingerprint
 
 from .answering import Answering
 from .asking import Question
+from .channel import Channel
 from .counts import Counts
 from .directory import AddressSource, Directory, Seeker
-from .kinds import Caller, Kind, Reply, Request, StreamKind
+from .kinds import Caller, ChannelKind, Kind, Reply, Request, StreamKind
 from .line import Line
 from .lines import Lines
 from .rules import Rules
@@ -39,7 +40,7 @@ class Peers:
     ) -> None:
         """`sources` are asked where a node is; `relay` is told the relay of one, if known, and says which to use.
 
-        `kinds` is the table of messages; only tests have another.
+        `kinds` is the table of messages: rooms above this one add theirs.
         """
         self._rules = rules
         self._directory = Directory(rules, sources, relay)
@@ -59,6 +60,15 @@ class Peers:
         only. Raises ValueError if the kind is not in the table or has a handler.
         """
         self._answering.serve(kind, handler)
+
+    def serve_channel(
+        self, kind: ChannelKind[Request], handler: Callable[[Caller, Request, Channel], Awaitable[None]]
+    ) -> None:
+        """Take up this kind of channel; it ends when its handler returns, and what the handler raises goes to the caller, as above.
+
+        There is no deadline, and nobody but the handler reads: that the caller has left, `Channel.receive` says. Raises ValueError.
+        """
+        self._answering.serve_channel(kind, handler)
 
     def seek_with(self, seeker: Seeker) -> None:
         """Discovery, which needs this object before this one can need it."""
@@ -148,6 +158,27 @@ class Peers:
         ):
             async for reply in replies:
                 yield reply
+
+    @asynccontextmanager
+    async def channel(
+        self,
+        node_id: NodeId,
+        kind: ChannelKind[Request],
+        request: Request,
+        *,
+        timeout_seconds: float = DEFAULT_SECONDS,
+        insist: bool = False,
+    ) -> AsyncGenerator[Channel]:
+        """Open a channel with a node, and end it with the block. That the peer refuses it, the first `receive` says.
+
+        `timeout_seconds` is for opening; from then on only a peer that falls silent ends it. Raises what `call` raises; what the
+        block raises is taken for the peer's fault.
+        """
+        async with (
+            self._asked(node_id, kind, timeout_seconds, insist=insist) as question,
+            question.channel(request) as channel,
+        ):
+            yield channel
 
     @property
     def node_id(self) -> NodeId:

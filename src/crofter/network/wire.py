@@ -1,6 +1,7 @@
 """Every message between nodes, and who may send it. One screen: what is not here does not exist.
 
-Requests and replies are declared where their meaning lives. A row never changes its meaning: a new meaning gets a new name.
+Requests and replies are declared where their meaning lives; rooms above this one have rows of their own (`cluster/messages.py`), and
+`node/parts.py` adds them. A row never changes its meaning: a new meaning gets a new name.
 """
 
 from typing import Any

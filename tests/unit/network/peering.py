@@ -12,6 +12,8 @@ from crofter.network import (
     BULK,
     BindOptions,
     Caller,
+    Channel,
+    ChannelKind,
     Connection,
     Kind,
     Liveness,
@@ -55,7 +57,8 @@ COUNT = StreamKind(name="count", request=Say, reply=Say, who="anyone", most_byte
 TENSORS = StreamKind(
     name="tensors", request=Say, reply=bytes, who="anyone", most_bytes=2**20, per_minute=10_000, priority=BULK
 )
-KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, TRUSTED, MUTE, AGAIN, COUNT, TENSORS)
+TALK = ChannelKind(name="talk", request=Say, who="anyone", most_bytes=20_000, per_minute=1_000)
+KINDS = (ECHO, FAIL, WAIT, RARE, COSTLY, PUBLIC, TRUSTED, MUTE, AGAIN, COUNT, TENSORS, TALK)
 
 
 class Book:
@@ -88,6 +91,7 @@ class Node:
         self.peers.serve(WAIT, self.wait)
         self.peers.serve(COUNT, self.count)
         self.peers.serve(TENSORS, self.tensors)
+        self.peers.serve_channel(TALK, self.talk)
 
     def standing(self, node_id: NodeId) -> Standing:
         return self.standings.get(node_id, "stranger")
@@ -121,6 +125,23 @@ class Node:
         for number in range(request.count):
             self.produced += 1
             yield bytes([number % 256]) * TENSORS.most_bytes
+
+    async def talk(self, caller: Caller, request: Say, channel: Channel) -> None:
+        """Sends back what comes; `count` frames at most, if that is not 0. Text `break` fails, `deaf` never listens."""
+        self.callers.append(caller)
+        self.waiting.set()
+        try:
+            if request.text == "break":
+                raise KeyError("a secret of this node")
+            if request.text == "deaf":
+                await anyio.sleep_forever()
+            while (frame := await channel.receive()) is not None:
+                await channel.send(frame)
+                self.produced += 1
+                if self.produced == request.count:
+                    break
+        finally:
+            self.ended.set()
 
 
 @asynccontextmanager
