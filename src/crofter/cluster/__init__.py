@@ -4,27 +4,64 @@ from typing import Any
 
 from crofter.network import Kind
 
+from .circuit import Circuit, Circuits
+from .forming import Formed, Former, Planned
+from .holding import PREPARE, Holdings
+from .hosting import Stage, StageHost
+from .links import Links
+from .messages import KINDS as SESSION_KINDS
 from .offers import OFFER, KnownOffer, ModelOffer, Offer, Offers
+from .pieces import DESCRIBE, PIECE, Pieces
+from .placement import PlannedStage
+from .plan import StageLimits
 from .remote import GENERATE, PeerAnswers, PeerModel
-from .settings import Preset, ShareSettings
+from .route import Hop, Route
+from .routed import RoutedAnswers, Standing, placement_of
+from .session import Patience, Results
+from .settings import Preset, RouteSettings, ShareSettings
 from .sharing import MachineFacts, ShareLimits, share_limits
+from .stages import Stages
+from .weights import Weights
+from .wire import Codec, most_rows
 
-CLUSTER_KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE)
+CLUSTER_KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, *SESSION_KINDS)
 """What nodes ask each other beside `network.KINDS`."""
 
 __all__ = [
     "CLUSTER_KINDS",
-    "GENERATE",
-    "OFFER",
+    "Circuit",
+    "Circuits",
+    "Codec",
+    "Formed",
+    "Former",
+    "Holdings",
+    "Hop",
     "KnownOffer",
+    "Links",
     "MachineFacts",
     "ModelOffer",
     "Offer",
     "Offers",
+    "Patience",
     "PeerAnswers",
     "PeerModel",
+    "Pieces",
+    "Planned",
+    "PlannedStage",
     "Preset",
+    "Results",
+    "Route",
+    "RouteSettings",
+    "RoutedAnswers",
     "ShareLimits",
     "ShareSettings",
+    "Stage",
+    "StageHost",
+    "StageLimits",
+    "Stages",
+    "Standing",
+    "Weights",
+    "most_rows",
+    "placement_of",
     "share_limits",
 ]

@@ -30,3 +30,12 @@ class ShareSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When, by this machine's clock, for example `22:00-07:00`; empty: always."""
     on_battery: bool = False
     """Also while the machine runs on its battery."""
+
+
+class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Models that run over several machines."""
+
+    wire: Literal["f32", "fp16"] = "f32"
+    """How hidden states travel: `f32` gives exactly the answer of one machine; `fp16` needs half the bandwidth and rounds."""
+    keep_seconds: Annotated[float, msgspec.Meta(gt=0)] = 900.0
+    """How long a route lasts that nobody uses."""

@@ -1,5 +1,6 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
+from .fit import LoadChoice, memory_need, part_shape
 from .machine import Machine, library_facts, machine_now, memory_bytes_per_second, on_battery, resident_bytes
 from .plan import judge
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
@@ -19,6 +20,7 @@ __all__ = [
     "Fit",
     "Kind",
     "LibraryFacts",
+    "LoadChoice",
     "Machine",
     "MissingRowsError",
     "QuantizeWish",
@@ -34,7 +36,9 @@ __all__ = [
     "library_facts",
     "machine_now",
     "memory_bytes_per_second",
+    "memory_need",
     "on_battery",
+    "part_shape",
     "quantize",
     "resident_bytes",
 ]

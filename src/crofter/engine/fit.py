@@ -111,6 +111,19 @@ def memory_need(
     )
 
 
+def part_shape(shape: ModelShape, start: int, stop: int) -> ModelShape:
+    """Of layers [start, stop) alone, with neither end."""
+    return msgspec.structs.replace(
+        shape,
+        vocabulary_size=0,
+        layer_bytes=shape.layer_bytes[start:stop],
+        layer_kv_bytes=shape.layer_kv_bytes[start:stop],
+        layer_state_bytes=shape.layer_state_bytes[start:stop],
+        input_bytes=0,
+        output_bytes=0,
+    )
+
+
 def with_projector(need: MemoryNeed, projector: ProjectorFile | None) -> MemoryNeed:
     """The same with a model's projector. It is counted on the host: where it goes to an accelerator, so much more is free here."""
     if projector is None:

@@ -60,6 +60,7 @@ from .providing import NodeProviders
 from .pulling import Report, pulled
 from .quantizing import quantized
 from .release import crofter_version
+from .routing import NodeRoutes
 
 
 class NodeAdministration:
@@ -87,6 +88,10 @@ class NodeAdministration:
         )
         desk = InviteDesk(parts.people, InviteRecords(parts.database))
         self.invites = NodeInvites(desk, parts.peers, parts.own)
+        self.routes = NodeRoutes(
+            own_id, parts.routed, parts.engine, parts.router.resolve, self.network.surroundings.name
+        )
+        self.sharing = parts.sharing
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -259,6 +264,7 @@ class NodeAdministration:
         self._parts.router.settings = self._config.config.router
         self.network.presence.follow(self._config.config.network)
         self._parts.sharing.settings = self._config.config.share
+        self._parts.routed.settings = self._config.config.route
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

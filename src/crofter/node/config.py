@@ -12,7 +12,7 @@ from typing import Literal, TypedDict, cast, get_args, get_origin, get_type_hint
 import msgspec
 
 from crofter.api import ApiSettings
-from crofter.cluster import ShareSettings
+from crofter.cluster import RouteSettings, ShareSettings
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import EngineSettings
 from crofter.models import HubSettings
@@ -49,6 +49,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True):
     providers: ProviderSettings = ProviderSettings()
     network: NetworkSettings = NetworkSettings()
     share: ShareSettings = ShareSettings()
+    route: RouteSettings = RouteSettings()
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -60,6 +61,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "providers": ProviderSettings,
     "network": NetworkSettings,
     "share": ShareSettings,
+    "route": RouteSettings,
 }
 
 

@@ -61,7 +61,7 @@ class NodeNetwork:
             parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
         )
         self._discovery = parts.discovery
-        self._offers = parts.offers
+        self._beside_it = (parts.offers.run, parts.circuits.run, parts.stages.run, parts.routed.run)
         self._reachability = NodeReachability(
             parts.identity.node_id, parts.peers, parts.relays, parts.people.standing, lambda: self.presence.settings
         )
@@ -73,7 +73,8 @@ class NodeNetwork:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._discovery.run, name="discovery")
             tasks.start_soon(self._reachability.run, name="reachability")
-            tasks.start_soon(self._offers.run, name="offers")
+            for run in self._beside_it:
+                tasks.start_soon(run)
 
     def status(self) -> NetworkStatus:
         counts, found = self._peers.counts, self._discovery.state()

@@ -3,7 +3,20 @@
 import time
 from dataclasses import dataclass
 
-from crofter.cluster import CLUSTER_KINDS, Offers, PeerAnswers
+from crofter.cluster import (
+    CLUSTER_KINDS,
+    Circuits,
+    Former,
+    Holdings,
+    Links,
+    Offers,
+    PeerAnswers,
+    Pieces,
+    RoutedAnswers,
+    StageLimits,
+    Stages,
+    Weights,
+)
 from crofter.core import NodeId
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
@@ -62,6 +75,11 @@ class Parts:
     offers: Offers
     peer_answers: PeerAnswers
     sharing: NodeSharing
+    holdings: Holdings
+    weights: Weights
+    circuits: Circuits
+    stages: Stages
+    routed: RoutedAnswers
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -96,8 +114,20 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         sharing = NodeSharing(config.share, home, registry, engine, library_version())
         offers = Offers(peers, trusted, sharing.offer)
         peer_answers = PeerAnswers(peers, offers, sharing.answer)
+        pieces = Pieces(
+            peers,
+            registry,
+            lambda: sharing.limits().upload_bytes_per_second,
+            lambda: sharing.limits().download_bytes_per_second,
+        )
+        weights = Weights(registry, pieces, home.models_folder)
+        holdings = Holdings(peers, engine, weights, sharing.limits, library_version())
+        links = Links(identity.node_id, peers)
+        circuits = Circuits(links)
+        former = Former(identity.node_id, peers, offers, engine, weights, holdings)
+        routed = RoutedAnswers(engine, former, circuits, config.route)
         names = NamedModels(registry, providers.book, peer_answers)
-        router = sharing.router = Router(names, [engine, providers, peer_answers], config.router)
+        router = sharing.router = Router(names, [engine, providers, peer_answers, routed], config.router)
         return Parts(
             home=home,
             identity=identity,
@@ -117,6 +147,11 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             offers=offers,
             peer_answers=peer_answers,
             sharing=sharing,
+            holdings=holdings,
+            weights=weights,
+            circuits=circuits,
+            stages=Stages(holdings, links, StageLimits()),
+            routed=routed,
             discovery=discovery,
             messages=MessageRecords(database),
             people=people,

@@ -2,11 +2,12 @@
 
 import shutil
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import msgspec
 
+from crofter.api import ShareStatus
 from crofter.cluster import MachineFacts, ModelOffer, Offer, ShareLimits, ShareSettings, share_limits
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Intent, ModelId
 from crofter.engine import Engine, machine_now, memory_bytes_per_second, on_battery
@@ -29,6 +30,8 @@ class NodeSharing:
     ) -> None:
         self.settings = settings
         self.router: Router | None = None
+        self.used: Callable[[], dict[str, int]] = dict
+        """What others use now, as `ShareStatus` has it; known once the stages are made."""
         self._home = home
         self._registry = registry
         self._engine = engine
@@ -45,6 +48,23 @@ class NodeSharing:
             on_battery=on_battery(),
         )
         return share_limits(self.settings, facts)
+
+    def status(self) -> ShareStatus:
+        """See `api.SharingAdministration`."""
+        limits, settings = self.limits(), self.settings
+        return ShareStatus(
+            preset=settings.preset,
+            shares=not limits.closed_because,
+            closed_because=limits.closed_because,
+            answers=settings.answers,
+            memory_bytes=limits.memory_bytes,
+            disk_bytes=limits.disk_bytes,
+            upload_bytes_per_second=limits.upload_bytes_per_second,
+            download_bytes_per_second=limits.download_bytes_per_second,
+            hours=settings.hours,
+            on_battery=settings.on_battery,
+            **self.used(),
+        )
 
     def offer(self) -> Offer:
         """What trusted nodes are told. Takes a moment the first time."""

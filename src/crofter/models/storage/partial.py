@@ -132,11 +132,12 @@ class PartialModel:
             os.fsync(file.fileno())
         move_into_place(incoming, self._path(group))
 
-    def forget_groups(self) -> None:
-        """Delete the groups' data: what was made of it stays."""
+    def forget_groups(self, names: Iterable[str]) -> None:
+        """Delete the data of the groups called so: what was made of it stays."""
+        wanted = set(names)
         for group in self.groups.values():
-            self._path(group).unlink(missing_ok=True)
-            self._incoming(group).unlink(missing_ok=True)
+            if group.name in wanted:
+                self._path(group).unlink(missing_ok=True)
 
     def delete(self) -> None:
         """Delete all of it."""

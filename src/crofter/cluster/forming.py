@@ -1,0 +1,218 @@
+"""From a model that fits on no node alone to a route that is ready: planned, brought to its nodes, loaded."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from crofter.core import CrofterError, ErrorCode, Model, ModelFile, ModelId, NodeId, SliceFile, shown_size
+from crofter.engine import Engine, LoadChoice, memory_bytes_per_second, memory_need, part_shape
+from crofter.models import covering, legal_cuts, read_layers, slice_id
+from crofter.network import Peers
+from crofter.trust import fingerprint
+
+from .holding import PREPARE, Holdings, Prepare
+from .offers import KnownOffer, Offers
+from .placement import Candidate, Layers, Placement, PlannedStage, place
+from .route import Hop, Route
+from .weights import Source, Weights
+from .wire import Codec, most_rows
+
+_USUAL_CONTEXT_TOKENS = 8192
+_PREPARE_SECONDS = 3000.0
+_ROWS_AT_ONCE = 512
+_SPARE_SHARE = 0.9
+"""Of the memory that a node has left: packed full, the first token fails."""
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model would go."""
+
+    source: Source
+    context_tokens: int
+    cuts: tuple[int, ...]
+    placement: Placement
+
+
+class Formed(msgspec.Struct, frozen=True, kw_only=True):
+    """A route whose stages are loaded."""
+
+    ends: SliceFile
+    route: Route
+    placement: Placement
+
+
+class Former:
+    """Knows the nodes by their offers, and this one by its engine."""
+
+    def __init__(
+        self, own_id: NodeId, peers: Peers, offers: Offers, engine: Engine, weights: Weights, holdings: Holdings
+    ) -> None:
+        self.own_id = own_id
+        self._peers = peers
+        self._offers = offers
+        self._engine = engine
+        self._weights = weights
+        self._holdings = holdings
+
+    def helpers(self) -> list[NodeId]:
+        """Nodes that could hold stages now."""
+        return [known.node_id for known in self._able().values()]
+
+    async def plan(self, model: Model, *, refresh: bool = True) -> Planned:
+        """Where a model would go now. Nothing is loaded, but what it is may be asked of those who hold it.
+
+        Raises UNSUPPORTED for one that cannot be cut, OUT_OF_MEMORY if all nodes together cannot hold it, MODEL_NOT_FOUND.
+        """
+        if refresh:
+            await self._offers.refresh()
+        holders = self._holders(model.model_id)
+        source = await self._weights.source(model.model_id, holders)
+        if isinstance(model, ModelFile):
+            source = msgspec.structs.replace(source, file=model)
+        return await anyio.to_thread.run_sync(self._placed, source)
+
+    async def form(self, planned: Planned, codec: Codec, doing: Callable[[str], None]) -> Formed:
+        """Bring every part to its node and load it there. Raises what the first node that fails says."""
+        source, context_tokens = planned.source, planned.context_tokens
+        doing("the ends")
+        ends = await self._weights.ends(source, lambda done, total: doing(f"the ends: {_share(done, total)}"))
+        ends = msgspec.structs.replace(ends, name=source.file.name, context_tokens=context_tokens)
+        failures: list[CrofterError] = []
+        waited: dict[NodeId, str] = {}
+
+        async def prepare(stage: PlannedStage) -> None:
+            def note(done: int, total: int) -> None:
+                at = "this node" if stage.node_id == self.own_id else fingerprint(stage.node_id)
+                waited[stage.node_id] = f"layers {stage.start}-{stage.stop - 1} at {at}: {_share(done, total)}"
+                doing("; ".join(waited.values()))
+
+            try:
+                await self._prepare(stage, source, context_tokens, note)
+                waited.pop(stage.node_id, None)
+            except CrofterError as error:
+                failures.append(error)
+                tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            for stage in planned.placement.stages:
+                tasks.start_soon(prepare, stage, name="a stage")
+        if failures:
+            raise failures[0]
+        return Formed(ends=ends, route=self._route(planned, codec), placement=planned.placement)
+
+    async def _prepare(
+        self, stage: PlannedStage, source: Source, context_tokens: int, note: Callable[[int, int], None]
+    ) -> None:
+        holders = source.holders if source.partial is not None else (self.own_id, *source.holders)
+        wanted = Prepare(
+            model_id=source.file.model_id,
+            start=stage.start,
+            stop=stage.stop,
+            context_tokens=context_tokens,
+            holders=tuple(holder for holder in holders if holder != stage.node_id)[:16],
+        )
+        if stage.node_id == self.own_id:
+            await self._holdings.prepare(wanted, note, for_others=False)
+            return
+        stream = self._peers.stream(stage.node_id, PREPARE, wanted, timeout_seconds=_PREPARE_SECONDS)
+        async with aclosing(stream):
+            async for state in stream:
+                note(state.done_bytes, state.total_bytes)
+                if state.ready is not None:
+                    return
+        raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
+
+    def _placed(self, source: Source) -> Planned:
+        cut = read_layers(source.header)
+        file, shape = source.file, source.file.shape
+        asked = file.context_tokens or self._engine.settings.context_tokens or _USUAL_CONTEXT_TOKENS
+        context_tokens = min(asked, file.context_length or asked)
+        choice = LoadChoice(
+            kv_tokens=context_tokens,
+            sequences=self._engine.settings.parallel_requests,
+            micro_batch_rows=min(_ROWS_AT_ONCE, context_tokens),
+            fused_attention=True,
+        )
+
+        def need_bytes(start: int, stop: int) -> int:
+            first, end = covering(cut, start, stop)
+            # Layers of zeros take no memory that is not shared, but the caches of theirs.
+            return memory_need(part_shape(shape, first, end), choice).host.total_bytes
+
+        ends_shape = part_shape(shape, 0, 0)
+        ends = memory_need(
+            msgspec.structs.replace(
+                ends_shape,
+                vocabulary_size=shape.vocabulary_size,
+                input_bytes=shape.input_bytes,
+                output_bytes=shape.output_bytes,
+            ),
+            msgspec.structs.replace(choice, kv_tokens=_ROWS_AT_ONCE),
+        ).host.total_bytes
+        cuts = legal_cuts(cut)
+        layers = Layers(count=cut.count, cuts=cuts, weight_bytes=shape.layer_bytes[: cut.count], need_bytes=need_bytes)
+        free_bytes = self._engine.fit(file).free_bytes
+        if ends > free_bytes:
+            raise CrofterError(
+                ErrorCode.OUT_OF_MEMORY,
+                f"the ends of {file.name} alone need {shown_size(ends)} on this node, which has {shown_size(free_bytes)}",
+            )
+        placement = place(layers, self._candidates(free_bytes - ends))
+        return Planned(source=source, context_tokens=context_tokens, cuts=cuts, placement=placement)
+
+    def _candidates(self, own_bytes: int) -> list[Candidate]:
+        here = Candidate(
+            node_id=self.own_id,
+            memory_bytes=int(_SPARE_SHARE * own_bytes),
+            read_bytes_per_second=memory_bytes_per_second(),
+            one_way_seconds=0.0,
+        )
+        return [here, *(_candidate(known) for known in self._able().values())]
+
+    def _able(self) -> Mapping[NodeId, KnownOffer]:
+        return {
+            node_id: known
+            for node_id, known in self._offers.known().items()
+            if known.offer.stage_bytes and known.offer.build == self._holdings.build
+        }
+
+    def _holders(self, model_id: ModelId) -> list[NodeId]:
+        known: Iterable[KnownOffer] = self._offers.known().values()
+        return [each.node_id for each in known if any(model.model_id == model_id for model in each.offer.models)]
+
+    def _route(self, planned: Planned, codec: Codec) -> Route:
+        source = planned.source
+        width = source.file.shape.embedding_length
+        return Route(
+            hops=tuple(
+                Hop(
+                    node_id=stage.node_id,
+                    slice_id=slice_id(source.file.model_id, stage.start, stage.stop, is_ends=False),
+                    start=stage.start,
+                    stop=stage.stop,
+                )
+                for stage in planned.placement.stages
+            ),
+            width=width,
+            source_layer_count=planned.placement.stages[-1].stop,
+            context_tokens=planned.context_tokens,
+            build=self._holdings.build,
+            codec=codec,
+            rows_at_once=min(_ROWS_AT_ONCE, most_rows(width, codec)),
+        )
+
+
+def _candidate(known: KnownOffer) -> Candidate:
+    return Candidate(
+        node_id=known.node_id,
+        memory_bytes=int(_SPARE_SHARE * known.offer.stage_bytes),
+        read_bytes_per_second=max(1, known.offer.read_bytes_per_second),
+        one_way_seconds=max(1e-6, known.round_trip_seconds / 2),
+    )
+
+
+def _share(done: int, total: int) -> str:
+    return f"{100 * done // total} %" if total else "loading"

@@ -1,0 +1,141 @@
+"""The layers that this node holds for routes: brought here when they are asked for, within what its owner shares."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+import anyio
+import msgspec
+
+from crofter.core import NODE_ID_BYTES, CrofterError, ErrorCode, ModelId, NodeId, SliceFile, shown_size
+from crofter.engine import Engine
+from crofter.models import slice_id
+from crofter.network import Caller, Peers, StreamKind
+
+from .hosting import Stage
+from .sharing import ShareLimits
+from .weights import Progress, Weights
+
+_TOLD_SECONDS = 0.5
+
+_Node = Annotated[NodeId, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
+
+
+class Prepare(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold these layers, loaded and ready."""
+
+    model_id: Annotated[ModelId, msgspec.Meta(min_length=64, max_length=64)]
+    start: Annotated[int, msgspec.Meta(ge=0, lt=100_000)]
+    stop: Annotated[int, msgspec.Meta(ge=1, lt=100_000)]
+    context_tokens: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+    holders: Annotated[tuple[_Node, ...], msgspec.Meta(max_length=16)]
+    """Who has the weights, whole."""
+
+
+class Preparing(msgspec.Struct, frozen=True, kw_only=True):
+    """How far that is."""
+
+    done_bytes: int = 0
+    total_bytes: int = 0
+    ready: ModelId | None = None
+    """The slice's id, at last."""
+
+
+PREPARE = StreamKind(
+    name="prepare", request=Prepare, reply=Preparing, who="trusted", most_bytes=2_000, per_minute=60, repeatable=False
+)  # fmt: skip
+
+
+class Holdings:
+    """Keeps slices on the disk and lets the engine load them. See `StageHost`."""
+
+    def __init__(
+        self, peers: Peers, engine: Engine, weights: Weights, limits: Callable[[], ShareLimits], build: str
+    ) -> None:
+        self._engine = engine
+        self._weights = weights
+        self._limits = limits
+        self._build = build
+        self._slices: dict[ModelId, SliceFile] = {}
+        self._for_others: set[ModelId] = set()
+        peers.serve(PREPARE, self._answer)
+
+    # StageHost.
+
+    @property
+    def build(self) -> str:
+        """Of llama.cpp."""
+        return self._build
+
+    def find(self, slice_id: ModelId) -> SliceFile | None:
+        """A slice that was prepared."""
+        return self._slices.get(slice_id)
+
+    def stage(self, slice_file: SliceFile, context_tokens: int) -> AbstractAsyncContextManager[Stage]:
+        """Loaded, as long as somebody uses it."""
+        return self._stage(slice_file, context_tokens)
+
+    @asynccontextmanager
+    async def _stage(self, part: SliceFile, context_tokens: int) -> AsyncGenerator[Stage]:
+        async with self._engine.stage(msgspec.structs.replace(part, context_tokens=context_tokens)) as stage:
+            yield stage
+
+    async def prepare(
+        self, wanted: Prepare, progress: Progress, *, for_others: bool, room_bytes: int | None = None
+    ) -> SliceFile:
+        """Bring the layers here and load them. Raises OUT_OF_MEMORY, and what `Weights.stage` and the engine raise.
+
+        `room_bytes`: what they may take of the memory; None: whatever the engine has.
+        """
+        source = await self._weights.source(wanted.model_id, wanted.holders)
+        disk_bytes = self._limits().disk_bytes if for_others else None
+        part = await self._weights.stage(source, wanted.start, wanted.stop, progress, disk_bytes)
+        part = msgspec.structs.replace(part, context_tokens=wanted.context_tokens)
+        needed = self._engine.fit(part).need.host.total_bytes
+        if room_bytes is not None and needed > room_bytes:
+            raise CrofterError(
+                ErrorCode.OUT_OF_MEMORY,
+                f"these layers need {shown_size(needed)}, and this node has {shown_size(max(0, room_bytes))} left of the"
+                " memory it shares",
+                retry_after_seconds=30.0,
+            )
+        self._slices[part.model_id] = part
+        if for_others:
+            self._for_others.add(part.model_id)
+        async with self._engine.stage(part):
+            return part
+
+    def used_by_others_bytes(self, *, but: ModelId | None = None) -> int:
+        """Memory of the loaded stages of others."""
+        theirs = self._for_others - {but}
+        return sum(status.resident_bytes for status in self._engine.loaded() if status.model_id in theirs)
+
+    async def _answer(self, _: Caller, wanted: Prepare) -> AsyncGenerator[Preparing]:
+        limits = self._limits()
+        if limits.closed_because:
+            raise CrofterError(ErrorCode.FORBIDDEN, f"this node shares nothing now: {limits.closed_because}")
+        expected = slice_id(wanted.model_id, wanted.start, wanted.stop, is_ends=False)
+        room_bytes = limits.memory_bytes - self.used_by_others_bytes(but=expected)
+        state = Preparing()
+        outcome: list[SliceFile | CrofterError] = []
+
+        def note(done_bytes: int, total_bytes: int) -> None:
+            nonlocal state
+            state = Preparing(done_bytes=done_bytes, total_bytes=total_bytes)
+
+        async def work() -> None:
+            try:
+                outcome.append(await self.prepare(wanted, note, for_others=True, room_bytes=room_bytes))
+            except CrofterError as error:
+                outcome.append(error)
+
+        yield state
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, name="preparing layers")
+            while not outcome:
+                await anyio.sleep(_TOLD_SECONDS)
+                yield state
+        result = outcome[0]
+        if isinstance(result, CrofterError):
+            raise result
+        yield msgspec.structs.replace(state, ready=result.model_id)

@@ -1,0 +1,251 @@
+"""The backend `route`: answers by models that fit on no node alone, over routes that form when they are needed and last."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+
+import anyio
+import msgspec
+
+from crofter.core import (
+    Chunk,
+    CrofterError,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ErrorCode,
+    GenerationRequest,
+    Model,
+    ModelFile,
+    ModelId,
+    NodeId,
+    Prompt,
+    RerankRequest,
+    RerankResult,
+    Rows,
+    Way,
+)
+from crofter.engine import Engine
+from crofter.trust import fingerprint
+
+from .circuit import Circuits
+from .forming import Formed, Former, Planned
+from .placement import Placement
+from .remote import PeerModel
+from .settings import RouteSettings
+
+_SWEEP_SECONDS = 5.0
+_BROKEN = frozenset(
+    {
+        ErrorCode.PEER_LOST,
+        ErrorCode.PEER_UNREACHABLE,
+        ErrorCode.PEER_REFUSED,
+        ErrorCode.PEER_FAILED,
+        ErrorCode.PEER_TOO_SLOW,
+        ErrorCode.TIMED_OUT,
+        ErrorCode.MODEL_NOT_FOUND,
+        ErrorCode.WORKER_DIED,
+        ErrorCode.FORBIDDEN,
+    }
+)
+"""After these a route is not used again: the next request forms another one."""
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """A route as it is now."""
+
+    model: Model
+    doing: str = ""
+    """What forming it waits for; empty when it is ready."""
+    formed: Formed | None = None
+    formed_at: float = 0.0
+    """Unix seconds."""
+    used_at: float = 0.0
+    """Monotonic seconds."""
+    sessions: int = 0
+    answers: int = 0
+
+
+class _Port:
+    """One request's sessions over a route: an `engine.RoutePort` for whoever sends rows, and `Results` for whoever brings them back."""
+
+    def __init__(self, circuits: Circuits, formed: Formed) -> None:
+        self._circuit = circuits.over(formed.route, self)
+        self._returned: Callable[[int, int, bytes], None] | None = None
+        self._failed: Callable[[int, CrofterError], None] | None = None
+
+    def begin(self, returned: Callable[[int, int, bytes], None], failed: Callable[[int, CrofterError], None]) -> None:
+        self._returned, self._failed = returned, failed
+
+    def forward(self, session: int, step: int, rows: Rows) -> None:
+        self._circuit.forward(session, step, rows)
+
+    def release(self, session: int) -> None:
+        self._circuit.release(session)
+
+    def close(self) -> None:
+        self._circuit.close()
+
+    def returned(self, session: int, step: int, values: bytes) -> None:
+        if self._returned is not None:
+            self._returned(session, step, values)
+
+    def failed(self, session: int, error: CrofterError) -> None:
+        if self._failed is not None:
+            self._failed(session, error)
+
+
+class RoutedAnswers:
+    """Keeps the routes of this node; `run` lets go of those that nobody uses."""
+
+    def __init__(self, engine: Engine, former: Former, circuits: Circuits, settings: RouteSettings) -> None:
+        """`settings` may be replaced at any time."""
+        self.settings = settings
+        self._engine = engine
+        self._former = former
+        self._circuits = circuits
+        self._routes: dict[ModelId, Standing] = {}
+        self._locks: dict[ModelId, anyio.Lock] = {}
+
+    async def run(self) -> None:
+        """Without end."""
+        while True:
+            await anyio.sleep(_SWEEP_SECONDS)
+            now = time.monotonic()
+            for model_id, route in list(self._routes.items()):
+                if route.formed and not route.sessions and now - route.used_at > self.settings.keep_seconds:
+                    del self._routes[model_id]
+
+    # Backend.
+
+    def ways(self, model: Model) -> Sequence[Way]:
+        """One, where the model fits no node alone but might fit several. See `core.Backend`."""
+        if isinstance(model, ModelFile):
+            if self._engine.fit(model).fits:
+                return ()
+        elif not isinstance(model, PeerModel):
+            return ()
+        standing = self._routes.get(model.model_id)
+        if standing is not None and standing.formed is not None:
+            nodes = [stage.node_id for stage in standing.formed.placement.stages]
+        else:
+            # Which of them it will be is known when it is formed.
+            nodes = [self._former.own_id, *self._former.helpers()]
+        others = tuple(fingerprint(node) for node in nodes if node != self._former.own_id)
+        if not others:
+            return ()
+        here = ("this node",)
+        return (
+            Way(
+                backend="route",
+                radius="trusted",
+                readers="local",
+                ran_on=here + others,
+                readable_by=here,
+                inferable_by=others,
+            ),
+        )
+
+    async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        """See `core.Backend`. Raises what forming the route raises, and what the first stage that fails says."""
+        if request.adapters:
+            raise CrofterError(ErrorCode.UNSUPPORTED, "adapters cannot be used over a route yet", parameter="lora")
+        route = await self._ready(model)
+        formed = route.formed
+        if formed is None:
+            raise CrofterError(ErrorCode.INTERNAL, "the route was lost while it was formed")
+        port = _Port(self._circuits, formed)
+        route.sessions += 1
+        try:
+            stream = self._engine.generate_over(formed.ends, request, port)
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+            route.answers += 1
+        except CrofterError as error:
+            if error.code in _BROKEN and self._routes.get(model.model_id) is route:
+                del self._routes[model.model_id]
+            raise
+        finally:
+            port.close()
+            route.sessions -= 1
+            route.used_at = time.monotonic()
+
+    async def embed(self, model: Model, request: EmbeddingRequest) -> EmbeddingResult:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise _only_answers(model)
+
+    async def rerank(self, model: Model, request: RerankRequest) -> RerankResult:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise _only_answers(model)
+
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise _only_answers(model)
+
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:  # noqa: ARG002 - the port has it
+        """Raises UNSUPPORTED."""
+        raise _only_answers(model)
+
+    # The owner's side.
+
+    def all(self) -> list[Standing]:
+        """Every route."""
+        return list(self._routes.values())
+
+    def get(self, model: Model) -> Standing | None:
+        """The route of a model, if there is one."""
+        return self._routes.get(model.model_id)
+
+    def release(self, model: Model) -> Standing:
+        """Let a route go; what runs over it runs to its end. Raises NOT_FOUND."""
+        standing = self._routes.pop(model.model_id, None)
+        if standing is None:
+            raise CrofterError(ErrorCode.NOT_FOUND, f"no route was formed for {model.name}", parameter="name")
+        return standing
+
+    async def plan(self, model: Model) -> Planned:
+        """How a model would go over a route now. Raises as `Former.plan`."""
+        return await self._former.plan(model)
+
+    def at(self, node_id: NodeId) -> bool:
+        """Whether a node holds stages for this one."""
+        return any(
+            stage.node_id == node_id
+            for standing in self._routes.values()
+            if standing.formed is not None
+            for stage in standing.formed.placement.stages
+        )
+
+    async def _ready(self, model: Model) -> Standing:
+        lock = self._locks.setdefault(model.model_id, anyio.Lock())
+        async with lock:
+            standing = self._routes.get(model.model_id)
+            if standing is not None and standing.formed is not None:
+                return standing
+            standing = self._routes[model.model_id] = Standing(model=model, doing="asking who has room")
+            try:
+                planned = await self._former.plan(model)
+
+                def doing(what: str) -> None:
+                    standing.doing = what
+
+                standing.formed = await self._former.form(planned, self.settings.wire, doing)
+            except BaseException:
+                if self._routes.get(model.model_id) is standing:
+                    del self._routes[model.model_id]
+                raise
+            standing.doing, standing.formed_at, standing.used_at = "", time.time(), time.monotonic()
+            return standing
+
+
+def placement_of(standing: Standing) -> Placement | None:
+    """Where a route's stages are, once it is formed."""
+    return standing.formed.placement if standing.formed is not None else None
+
+
+def _only_answers(model: Model) -> CrofterError:
+    return CrofterError(
+        ErrorCode.UNSUPPORTED,
+        f"{model.name} runs over several nodes, and can be asked for answers only",
+        parameter="model",
+    )
