@@ -7,7 +7,7 @@ from .directory import AddressSource, Seeker
 from .discovery import Invite, OwnRecord, read_invite, write_invite
 from .discovery.invite import NETWORK_SECRET_BYTES
 from .discovery.service import Discovered, Discovery
-from .encoding import printable
+from .encoding import printable, told
 from .frames import MAXIMUM_FRAME_BYTES, FrameReader, framed, send_frame
 from .iroh import IrohTransport, copying_state, missing_network
 from .kinds import BULK, ORDINARY, URGENT, Caller, ChannelKind, Kind, StreamKind, Who
@@ -149,5 +149,6 @@ __all__ = [
     "read_record",
     "send_frame",
     "sign_record",
+    "told",
     "write_invite",
 ]
