@@ -20,10 +20,26 @@ from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
+from .slices import (
+    SLICER_VERSION,
+    KeptSlice,
+    SlicePlan,
+    Slices,
+    TensorData,
+    legal_cuts,
+    local_data,
+    make_slice,
+    plan_ends,
+    plan_slice,
+    slice_file,
+    slice_id,
+    write_slice,
+)
 from .storage.installation import free_for_installing
 
 __all__ = [
     "RESERVED_DISK_BYTES",
+    "SLICER_VERSION",
     "Anatomy",
     "Array",
     "Found",
@@ -32,6 +48,7 @@ __all__ = [
     "HubPulls",
     "HubSettings",
     "InstalledModel",
+    "KeptSlice",
     "ModelFacts",
     "ModelRegistry",
     "ModelSettings",
@@ -40,7 +57,10 @@ __all__ = [
     "Overrides",
     "Places",
     "Room",
+    "SlicePlan",
+    "Slices",
     "Tensor",
+    "TensorData",
     "Wish",
     "anatomy",
     "checked_capabilities",
@@ -49,8 +69,16 @@ __all__ = [
     "fits_memory",
     "free_for_installing",
     "is_local",
+    "legal_cuts",
+    "local_data",
+    "make_slice",
     "needed_memory",
+    "plan_ends",
+    "plan_slice",
     "read_facts",
     "read_header",
     "recommended",
+    "slice_file",
+    "slice_id",
+    "write_slice",
 ]
