@@ -152,7 +152,7 @@ class Former:
             ),
             msgspec.structs.replace(choice, kv_tokens=_ROWS_AT_ONCE),
         ).host.total_bytes
-        cuts = legal_cuts(cut)
+        cuts = legal_cuts(source.header)
         layers = Layers(count=cut.count, cuts=cuts, weight_bytes=shape.layer_bytes[: cut.count], need_bytes=need_bytes)
         free_bytes = self._engine.fit(file).free_bytes
         if ends > free_bytes:

@@ -1,6 +1,5 @@
 """The weights of stages and ends, as files: cut from a model that is here, or from parts that other nodes give."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,19 +15,14 @@ from crofter.models import (
     SlicePlan,
     facts_of,
     group_name,
-    local_data,
     model_file,
     plan_ends,
     plan_slice,
-    read_layers,
-    slice_file,
-    slice_id,
-    write_slice,
 )
 
 from .pieces import Pieces
 
-_SLICES, _PARTS = "slices", "parts"
+_PARTS = "parts"
 _ID_CHARACTERS = 64
 
 Progress = Callable[[int, int], None]
@@ -83,25 +77,24 @@ class Weights:
 
     async def ends(self, source: Source, progress: Progress) -> SliceFile:
         """Tokeniser, embeddings and head. Raises as `stage`."""
-        plan = plan_ends(source.header, _layer_count(source))
-        return await self._made(plan, source, progress, None)
+        return await self._made(plan_ends(source.header), source, progress, None)
 
     def used_bytes(self) -> int:
-        """On the disk, by what was made or fetched here."""
-        folders = (self._folder / _SLICES, self._folder / _PARTS)
-        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+        """On the disk, by slices, and by parts that were fetched for them."""
+        parts = (path.stat().st_size for path in (self._folder / _PARTS).rglob("*") if path.is_file())
+        return sum(kept.size_bytes for kept in self._registry.slices.kept()) + sum(parts)
 
     async def _made(self, plan: SlicePlan, source: Source, progress: Progress, room_bytes: int | None) -> SliceFile:
-        path = self._path(plan, source)
         async with self._making:
-            if not path.is_file():
+            slices = self._registry.slices
+            if not slices.has(plan, source.file.model_id):
                 names = {group_name(tensor.source) for tensor in plan.tensors if tensor.source}
                 await self._come(source, names, progress, room_bytes)
-                await anyio.to_thread.run_sync(_write, plan, source, path)
+                made = await anyio.to_thread.run_sync(slices.made, plan, source.header, source.file)
                 if source.partial is not None:
                     await anyio.to_thread.run_sync(source.partial.forget_groups, names)
-            os.utime(path)
-            return await anyio.to_thread.run_sync(slice_file, plan, source.file, path)
+                return made
+            return await anyio.to_thread.run_sync(slices.made, plan, source.header, source.file)
 
     async def _come(self, source: Source, names: set[str], progress: Progress, room_bytes: int | None) -> None:
         groups = () if source.partial is None else source.partial.missing(names)
@@ -124,13 +117,6 @@ class Weights:
 
         await self._pieces.fetch(source.partial, groups, source.holders, come)
 
-    def _path(self, plan: SlicePlan, source: Source) -> Path:
-        return (
-            self._folder
-            / _SLICES
-            / f"{slice_id(source.file.model_id, plan.start, plan.stop, is_ends=plan.is_ends)}.gguf"
-        )
-
     def _installed(self, model_id: ModelId) -> Source | None:
         try:
             model = self._registry.resolve(model_id)
@@ -146,12 +132,3 @@ def _described(partial: PartialModel, model_id: ModelId, holders: tuple[NodeId, 
     facts = facts_of(header)
     file = model_file(facts.name or model_id[:12], model_id, header.path, header.size_bytes, facts)
     return Source(file=file, header=header, partial=partial, holders=holders)
-
-
-def _layer_count(source: Source) -> int:
-    return read_layers(source.header).count
-
-
-def _write(plan: SlicePlan, source: Source, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_slice(plan, source.header.path, local_data(source.header), path)

@@ -20,16 +20,29 @@ from .installed import InstalledModel, ModelSettings, model_file
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
-from .slices.files import slice_file, slice_id
-from .slices.layers import Layers, covering, legal_cuts, read_layers
-from .slices.plan import SlicePlan, plan_ends, plan_slice
-from .slices.write import local_data, write_slice
+from .slices import (
+    SLICER_VERSION,
+    KeptSlice,
+    SlicePlan,
+    Slices,
+    TensorData,
+    legal_cuts,
+    local_data,
+    make_slice,
+    plan_ends,
+    plan_slice,
+    slice_file,
+    slice_id,
+    write_slice,
+)
+from .slices.layers import covering, read_layers
 from .storage.installation import free_for_installing
 from .storage.manifest import TensorGroup, group_name
 from .storage.partial import Description, PartialModel
 
 __all__ = [
     "RESERVED_DISK_BYTES",
+    "SLICER_VERSION",
     "Anatomy",
     "Array",
     "Description",
@@ -39,7 +52,7 @@ __all__ = [
     "HubPulls",
     "HubSettings",
     "InstalledModel",
-    "Layers",
+    "KeptSlice",
     "ModelFacts",
     "ModelRegistry",
     "ModelSettings",
@@ -50,7 +63,9 @@ __all__ = [
     "Places",
     "Room",
     "SlicePlan",
+    "Slices",
     "Tensor",
+    "TensorData",
     "TensorGroup",
     "Wish",
     "anatomy",
@@ -65,6 +80,7 @@ __all__ = [
     "is_local",
     "legal_cuts",
     "local_data",
+    "make_slice",
     "model_file",
     "needed_memory",
     "plan_ends",
