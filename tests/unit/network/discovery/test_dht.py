@@ -172,6 +172,7 @@ async def test_liars_cost_a_bounded_number_of_questions_and_stay_out_of_the_tabl
     assert swarm.visits.total() == result.asked <= MOST_ASKED
     assert result.providers == ()
     assert {contact.node_id for contact in swarm[12].table.contacts()} <= swarm.nodes.keys()
+    assert swarm[12].refusals == {"malformed": 2}
 
 
 def test_an_answer_fits_its_kind() -> None:
