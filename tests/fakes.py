@@ -97,6 +97,17 @@ MODEL = ModelFile(
 )
 TIMINGS = Timings(queue_seconds=0.001, prefill_seconds=0.002, first_token_seconds=0.004, decode_seconds=0.5)
 
+
+class Clock:
+    """Unix seconds that stand still until a test moves them; from 2026-01-01T00:00:00Z unless told otherwise."""
+
+    def __init__(self, now: float = 1_767_225_600.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 Step = Chunk | CrofterError | Literal["wait"]
 """A chunk to yield, an error to raise, or a wait without end."""
 

@@ -5,7 +5,8 @@ from crofter.network.discovery import Gossip, Rumour, Told
 from crofter.network.discovery.chatter import ANNOUNCE_SECONDS, Chatter
 from crofter.network.discovery.gossip import MOST_OF_ONE
 from crofter.network.discovery.rumours import WINDOW_SECONDS, sign_rumour
-from tests.unit.network.discovery.conftest import NOW, TAG, Clock, identity, node
+from tests.fakes import Clock
+from tests.unit.network.discovery.conftest import NOW, TAG, identity, node
 
 
 class Announcing:

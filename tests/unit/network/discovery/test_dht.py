@@ -17,15 +17,9 @@ from crofter.network.discovery.search import MOST_ASKED
 from crofter.network.records import MAXIMUM_RECORD_BYTES
 from crofter.network.wire import FIND
 from tests.unit.network.discovery.conftest import NOW, TAG, node, signed
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 DELAY_SECONDS = 0.05
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 def caller(node_id: NodeId, address: str = "", *, relayed: bool = False) -> Caller:
