@@ -1,7 +1,7 @@
 """A small Kademlia: whom to ask for a key, asking three at a time ever nearer, and answering those who ask here.
 
 Every answer is records that their nodes have signed; a provider is always the node at the other end of the connection. For mode
-`public` only: the kinds say so for what comes in, and whoever makes a Dht for what goes out.
+`public` only: the kinds say so for what comes in, and whoever has a Dht for what goes out.
 """
 
 import secrets
