@@ -40,9 +40,9 @@ class NodeSharing:
 
     def limits(self) -> ShareLimits:
         """What others may use now."""
-        now = time.localtime()
+        now, total = time.localtime(), machine_now().total_bytes
         facts = MachineFacts(
-            total_memory_bytes=machine_now().total_bytes,
+            total_memory_bytes=min(total, self._engine.settings.memory_limit_bytes or total),
             free_disk_bytes=shutil.disk_usage(self._home.root).free,
             minute_of_day=now.tm_hour * 60 + now.tm_min,
             on_battery=on_battery(),

@@ -6,10 +6,9 @@ import click
 
 from crofter.api import RouteStage, RouteSummary
 from crofter.cli.client import connect
-from crofter.cli.output import ago, print_json, print_table, say, size
+from crofter.cli.output import ago, json_option, print_json, print_table, say, size
 from crofter.node import Home
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _STAGE_TITLES = ("LAYERS", "AT", "MEMORY")
 
 
@@ -19,7 +18,7 @@ def route_command() -> None:
 
 
 @route_command.command("ls")
-@_as_json
+@json_option()
 def ls(as_json: bool) -> None:
     """The routes that were formed, and what runs over them."""
     with connect(Home.from_environment()) as client:
@@ -45,7 +44,7 @@ def ls(as_json: bool) -> None:
 
 @route_command.command("show")
 @click.argument("model")
-@_as_json
+@json_option()
 def show(model: str, as_json: bool) -> None:
     """The stages of a model's route."""
     with connect(Home.from_environment()) as client:
@@ -58,7 +57,7 @@ def show(model: str, as_json: bool) -> None:
 
 @route_command.command("plan")
 @click.argument("model")
-@_as_json
+@json_option()
 def plan(model: str, as_json: bool) -> None:
     """How a model would run now, and why so. Loads nothing."""
     with connect(Home.from_environment()) as client:

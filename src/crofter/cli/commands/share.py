@@ -6,7 +6,7 @@ import click
 
 from crofter.api import ShareStatus
 from crofter.cli.client import ensure_node
-from crofter.cli.output import print_json, print_table, size
+from crofter.cli.output import json_option, print_json, print_table, size
 from crofter.cluster import Preset
 
 _PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -27,7 +27,7 @@ _PRESETS: tuple[Preset, ...] = get_args(Preset)
 @click.option("--hours", metavar="HH:MM-HH:MM", help="When; empty: always.")
 @click.option("--on-battery/--not-on-battery", default=None, help="Also on battery.")
 @click.option("--answers/--no-answers", default=None, help="Answer whole prompts with models that are here.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def share_command(preset: str | None, as_json: bool, **limits: str | int | bool | None) -> None:
     """What nodes that you trust may use of this machine: `off`, `light`, `half` or `most` of it, or limits of your own.
 
