@@ -264,8 +264,6 @@ class FakeSharing:
         )
 
 
-=======
->>>>>>> main
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
