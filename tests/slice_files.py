@@ -68,7 +68,15 @@ def ends_of(source: ModelFile, folder: Path) -> SliceFile:
     return _slice(source, path, layers, layers, embeddings=table)
 
 
-def _slice(source: ModelFile, path: Path, start: int, stop: int, **fields: Any) -> SliceFile:
+def _slice(
+    source: ModelFile,
+    path: Path,
+    start: int,
+    stop: int,
+    *,
+    hidden_tensor: str = "",
+    embeddings: EmbeddingTable | None = None,
+) -> SliceFile:
     return SliceFile(
         model_id=ModelId(path.stem),
         name=path.stem,
@@ -82,7 +90,8 @@ def _slice(source: ModelFile, path: Path, start: int, stop: int, **fields: Any) 
         source_layer_count=_layer_count(gguf.GGUFReader(source.path)),
         start=start,
         stop=stop,
-        **fields,
+        hidden_tensor=hidden_tensor,
+        embeddings=embeddings,
     )
 
 
