@@ -28,7 +28,7 @@ def tapped(tiny_model: ModelFile, tensor: str, build_folder: str) -> tuple[Tap, 
     positions = np.arange(_ROWS, dtype=np.int32)[None]
     code = context.decode_rows(values, positions, np.zeros(_ROWS, np.int32), np.ones(_ROWS, np.bool_))
     assert code == 0
-    return tap, tap.rows(_ROWS).copy()
+    return tap, tap.rows(np.ones(_ROWS, np.bool_)).copy()
 
 
 def test_compiled_and_interpreted_take_the_same_rows(tiny_model: ModelFile, tmp_path: Path) -> None:
