@@ -9,6 +9,7 @@ import pytest
 
 from crofter.core import CrofterError, ErrorCode, Rows
 from crofter.engine import Engine, MissingRowsError, Stage
+from tests.slice_files import recurrent_layers
 
 from .conftest import Split
 from .over_stages import opened
@@ -181,3 +182,53 @@ async def test_a_session_is_no_longer_than_its_context(stage: Stage) -> None:
     with pytest.raises(CrofterError) as caught:
         await stage.compute(0, given)
     assert caught.value.code is ErrorCode.CONTEXT_LENGTH_EXCEEDED
+
+
+@pytest.fixture(scope="module")
+async def recurrent(shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
+    async with opened(shared_engine, [recurrent_layers(tmp_path_factory.mktemp("mamba"))]) as stages:
+        yield stages[0]
+
+
+SMALL = INPUT[:, :64].copy()
+
+
+async def small(stage: Stage, session: int, start: int, stop: int) -> npt.NDArray[np.float32]:
+    given = rows(start, stop, values=SMALL)
+    return np.frombuffer(await stage.compute(session, given), "<f4").reshape(-1, 64)
+
+
+async def test_recurrent_layers_go_back_to_before_the_last_rows_that_came_together(recurrent: Stage) -> None:
+    first = await small(recurrent, 0, 0, 20)
+    guessed = await small(recurrent, 0, 20, 26)
+    with pytest.raises(MissingRowsError) as caught:
+        await small(recurrent, 0, 23, 24)
+    assert caught.value.held == 20
+    assert np.array_equal(await small(recurrent, 0, 20, 26), guessed)
+    await small(recurrent, 0, 26, 27)
+    await small(recurrent, 0, 27, 28)
+    assert np.array_equal(await small(recurrent, 0, 20, 26), guessed)
+    with pytest.raises(MissingRowsError) as caught:
+        await small(recurrent, 0, 10, 12)
+    assert caught.value.held == 0
+    assert np.array_equal(await small(recurrent, 0, 0, 20), first)
+
+
+async def test_recurrent_layers_keep_sessions_apart(recurrent: Stage) -> None:
+    lengths = [(0, 24), (0, 13), (0, 1), (0, 1), (0, 30)]
+    alone = [await small(recurrent, 10 + number, *length) for number, length in enumerate(lengths)]
+    together: dict[int, npt.NDArray[np.float32]] = {}
+
+    async def one(number: int) -> None:
+        together[number] = await small(recurrent, 20 + number, *lengths[number])
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(len(lengths)):
+            tasks.start_soon(one, number)
+    assert all(alike(together[number], alone[number]) for number in range(len(lengths)))
+
+
+async def test_a_session_of_recurrent_layers_goes_on_elsewhere(recurrent: Stage) -> None:
+    await small(recurrent, 30, 0, 20)
+    assert await recurrent.take_in(31, await recurrent.export(30))
+    assert np.array_equal(await small(recurrent, 30, 20, 22), await small(recurrent, 31, 20, 22))
