@@ -1,91 +1,79 @@
 """A route within one process: stages of real workers, one after the other, as another room would lay it over the network."""
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
 
 from crofter.core import Chunk, CrofterError, GenerationRequest, Rows, SliceFile
 from crofter.engine import Engine, Stage
 
+_Queue = asyncio.Queue[tuple[int, Rows] | None]
+
+
+_numbers = itertools.count()
+
 
 class RouteHere:
-    """A RoutePort over stages, each step its own task: steps of a session stay in order, as every stage takes them so."""
+    """A RoutePort over stages. Each has a task for each session, so that the next chunk is at the first while this one is further on."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[Stage], tasks: TaskGroup) -> None:
         self.stages = stages
         self.released: list[int] = []
         self.forwarded: list[Rows] = []
         self.change: Callable[[bytes], bytes] = bytes
         """What happens to the results on their way back."""
-        self._sessions: dict[int, int] = {}
-        self._queues: dict[int, asyncio.Queue[tuple[int, Rows] | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.may_return = asyncio.Event()
+        self.may_return.set()
+        self._inputs: dict[int, _Queue] = {}
+        self._tasks = tasks
 
     def begin(self, returned: Callable[[int, int, bytes], None], failed: Callable[[int, CrofterError], None]) -> None:
         self._returned, self._failed = returned, failed
 
     def forward(self, session: int, step: int, rows: Rows) -> None:
         self.forwarded.append(rows)
-        if session not in self._queues:
+        if session not in self._inputs:
             assert step == 0
-            self._queues[session] = asyncio.Queue()
-            self._hops(session)
-        self._queues[session].put_nowait((step, rows))
+            self._inputs[session] = self._line(session)
+        self._inputs[session].put_nowait((step, rows))
 
     def release(self, session: int) -> None:
         self.released.append(session)
-        self._queues.pop(session).put_nowait(None)
+        self._inputs.pop(session).put_nowait(None)
 
-    async def done(self) -> None:
-        """Until every stage has forgotten every session."""
-        while self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=20)
-
-    def _hops(self, session: int) -> None:
-        """A task for each stage, so that the next chunk is at the first while this one is at the second."""
-        source = self._queues[session]
-        for number, stage in enumerate(self.stages):
-            target: asyncio.Queue[tuple[int, Rows] | None] = asyncio.Queue()
-            last = number == len(self.stages) - 1
-            task = asyncio.create_task(self._hop(stage, session, source, target, last=last))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _line(self, session: int) -> _Queue:
+        first = source = _Queue()
+        number = next(_numbers)
+        for stage in self.stages:
+            target = _Queue()
+            self._tasks.start_soon(self._compute, stage, number, session, source, target)
             source = target
+        self._tasks.start_soon(self._give_back, session, source)
+        return first
 
-    async def _hop(
-        self,
-        stage: Stage,
-        session: int,
-        source: asyncio.Queue[tuple[int, Rows] | None],
-        target: asyncio.Queue[tuple[int, Rows] | None],
-        *,
-        last: bool,
-    ) -> None:
-        number = id(self) * 1000 + session  # Requests share stages, and have sessions of the same numbers.
+    async def _compute(self, stage: Stage, number: int, session: int, source: _Queue, target: _Queue) -> None:
         while (item := await source.get()) is not None:
             step, rows = item
             try:
-                values = await stage.compute(number % (1 << 62), rows)
+                values = await stage.compute(number, rows)
             except CrofterError as error:
                 self._failed(session, error)
                 continue
-            if last:
-                self._returned(session, step, self.change(values))
-            else:
-                target.put_nowait((step, _with(rows, values)))
+            target.put_nowait((step, msgspec.structs.replace(rows, values=values)))
         target.put_nowait(None)
-        await stage.forget(number % (1 << 62))
+        with contextlib.suppress(CrofterError):
+            await stage.forget(number)
 
-
-def _with(rows: Rows, values: bytes) -> Rows:
-    return Rows(
-        position=rows.position,
-        count=rows.count,
-        wanted=rows.wanted,
-        values=values,
-        positions=rows.positions,
-        mutual=rows.mutual,
-    )
+    async def _give_back(self, session: int, source: _Queue) -> None:
+        while (item := await source.get()) is not None:
+            await self.may_return.wait()
+            self._returned(session, item[0], self.change(item[1].values))
 
 
 @asynccontextmanager
@@ -94,10 +82,20 @@ async def opened(engine: Engine, parts: Sequence[SliceFile]) -> AsyncGenerator[l
         yield [await stack.enter_async_context(engine.stage(part)) for part in parts]
 
 
+@asynccontextmanager
+async def route_over(stages: Sequence[Stage]) -> AsyncGenerator[RouteHere]:
+    """When it closes, every session is to be released, and every stage has forgotten it."""
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            yield RouteHere(stages, tasks)
+
+
 async def collect_over(
     engine: Engine, ends: SliceFile, stages: Sequence[Stage], request: GenerationRequest
 ) -> list[Chunk]:
-    route = RouteHere(stages)
-    chunks = [chunk async for chunk in engine.generate_over(ends, request, route)]
-    await route.done()
-    return chunks
+    async with route_over(stages) as route:
+        try:
+            return [chunk async for chunk in engine.generate_over(ends, request, route)]
+        except CrofterError as error:
+            failure = error  # Raised here, it would be one of a group.
+    raise failure

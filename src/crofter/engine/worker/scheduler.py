@@ -149,13 +149,15 @@ class Scheduler:
 
     def _forward(self) -> None:
         """What has been drawn goes on its way at once."""
-        for session in list(self._route.residents) if self._route is not None else ():
+        route = self._route
+        for session in list(route.residents) if route is not None else ():
             # A sibling's failure may have taken it out by now.
-            if self._route is not None and session.sequence >= 0:
-                try:
-                    self._route.forward(session)
-                except CrofterError as error:
-                    self._fail([session.answer.prepared.call], error)
+            if route is None or session.sequence < 0 or session in self._finished:
+                continue
+            try:
+                route.forward(session)
+            except CrofterError as error:
+                self._fail([session.answer.prepared.call], error)
 
     def take_outbox(self) -> list[FromWorker]:
         """Messages for the node since the last call. To be called before and after each step.
