@@ -8,7 +8,7 @@ import anyio.to_thread
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, Model, ModelFile, ModelId, NodeId, SliceFile, shown_size
-from crofter.engine import Engine, LoadChoice, memory_bytes_per_second, memory_need, part_shape
+from crofter.engine import Engine, LoadChoice, memory_bytes_per_second, memory_need, part_shape, stage_kv_tokens
 from crofter.models import covering, legal_cuts, read_layers, slice_id
 from crofter.network import Peers
 from crofter.trust import fingerprint
@@ -131,7 +131,7 @@ class Former:
         asked = file.context_tokens or self._engine.settings.context_tokens or _USUAL_CONTEXT_TOKENS
         context_tokens = min(asked, file.context_length or asked)
         choice = LoadChoice(
-            kv_tokens=context_tokens,
+            kv_tokens=stage_kv_tokens(context_tokens),
             sequences=self._engine.settings.parallel_requests,
             micro_batch_rows=min(_ROWS_AT_ONCE, context_tokens),
             fused_attention=True,

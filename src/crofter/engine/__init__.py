@@ -9,6 +9,7 @@ from .rest import TuningMemory
 from .route import RoutePort
 from .service import Engine
 from .settings import EngineSettings
+from .slices import stage_kv_tokens
 from .stage import Stage
 from .values import LibraryFacts, MissingRowsError, TuneStep, Tuning, WorkerState, WorkerStatus
 from .verdict import Fit
@@ -41,4 +42,5 @@ __all__ = [
     "part_shape",
     "quantize",
     "resident_bytes",
+    "stage_kv_tokens",
 ]

@@ -9,7 +9,7 @@ from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, SliceFile,
 from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
-from .slices import HEAD_CELLS, is_ends
+from .slices import HEAD_CELLS, is_ends, stage_kv_tokens
 from .values import Tuning
 from .verdict import Fit
 from .wire import LoadPlan
@@ -107,6 +107,8 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     kv_tokens = max(_down(kv_tokens, _CONTEXT_STEP_TOKENS), _SMALLEST_CONTEXT_TOKENS)
     if is_ends(model):
         kv_tokens = max(wanted, HEAD_CELLS)  # The stages hold them.
+    elif isinstance(model, SliceFile):
+        kv_tokens = stage_kv_tokens(wanted)
     return Fit(
         need=need(kv_tokens),
         free_bytes=free,

@@ -13,6 +13,19 @@ HEAD_CELLS = 512
 """Cells of the context of ends without layers, which remembers nothing, and the most rows that go on to a route at once."""
 
 
+_CELLS_STEP = 256
+"""llama.cpp rounds contexts to this."""
+
+
+def stage_kv_tokens(context_tokens: int) -> int:
+    """Cells of a stage, for all its sessions: two of the longest, or more that are shorter.
+
+    It depends on nothing but the route's context: some models choose their factors of rotation by it (LongRoPE), and would compute
+    differently at stages with more memory than others.
+    """
+    return -(-2 * context_tokens // _CELLS_STEP) * _CELLS_STEP
+
+
 def is_ends(model: Model) -> bool:
     """Whether it is the tokeniser, the embeddings and the output of a model rather than layers of it."""
     return isinstance(model, SliceFile) and model.embeddings is not None
