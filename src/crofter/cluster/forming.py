@@ -1,6 +1,6 @@
 """From a model that fits on no node alone to a route that is ready: planned, brought to its nodes, loaded."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -15,7 +15,7 @@ from crofter.trust import fingerprint
 
 from .holding import PREPARE, Holdings, Prepare
 from .offers import KnownOffer, Offers
-from .placement import Candidate, Layers, Placement, PlannedStage, place
+from .placement import Candidate, HeldStage, Layers, Placement, PlannedStage, place, reused
 from .route import Hop, Route
 from .weights import Source, Weights
 from .wire import Codec, most_rows
@@ -160,7 +160,9 @@ class Former:
                 ErrorCode.OUT_OF_MEMORY,
                 f"the ends of {file.name} alone need {shown_size(ends)} on this node, which has {shown_size(free_bytes)}",
             )
-        placement = place(layers, self._candidates(free_bytes - ends))
+        candidates = self._candidates(free_bytes - ends)
+        held = self._held(file.model_id, context_tokens, candidates)
+        placement = reused(layers, held) or place(layers, candidates)
         return Planned(source=source, context_tokens=context_tokens, cuts=cuts, placement=placement)
 
     def _candidates(self, own_bytes: int) -> list[Candidate]:
@@ -171,6 +173,16 @@ class Former:
             one_way_seconds=0.0,
         )
         return [here, *(_candidate(known) for known in self._able().values())]
+
+    def _held(self, model_id: ModelId, context_tokens: int, candidates: Sequence[Candidate]) -> list[HeldStage]:
+        """Stages of a model that are ready somewhere, for that context."""
+        known = self._offers.known()
+        return [
+            HeldStage(node=node, start=stage.start, stop=stage.stop)
+            for node in candidates
+            for stage in (self._holdings.offered() if node.node_id == self.own_id else known[node.node_id].offer.stages)
+            if stage.model_id == model_id and stage.context_tokens == context_tokens
+        ]
 
     def _able(self) -> Mapping[NodeId, KnownOffer]:
         return {

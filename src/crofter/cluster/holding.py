@@ -13,6 +13,7 @@ from crofter.models import slice_id
 from crofter.network import Caller, Peers, StreamKind
 
 from .hosting import Stage
+from .offers import StageOffer
 from .sharing import ShareLimits
 from .weights import Progress, Weights
 
@@ -105,16 +106,40 @@ class Holdings:
         async with self._engine.stage(part):
             return part
 
-    def used_by_others_bytes(self, *, but: ModelId | None = None) -> int:
-        """Memory of the loaded stages of others."""
+    def used_by_others_bytes(self, *, but: ModelId | None = None, in_use: bool = False) -> int:
+        """Memory of the loaded stages of others; `in_use`: only of those that somebody uses now."""
         theirs = self._for_others - {but}
-        return sum(status.resident_bytes for status in self._engine.loaded() if status.model_id in theirs)
+        return sum(
+            status.resident_bytes
+            for status in self._engine.loaded()
+            if status.model_id in theirs and not (in_use and status.idle_seconds > 0)
+        )
+
+    def offered(self) -> tuple[StageOffer, ...]:
+        """What is held ready, for whoever this node trusts."""
+        return tuple(
+            StageOffer(model_id=part.source_id, start=part.start, stop=part.stop, context_tokens=part.context_tokens)
+            for part in self._slices.values()
+        )
+
+    def used_disk_bytes(self) -> int:
+        """By layers that were cut or fetched here."""
+        return self._weights.used_bytes()
+
+    async def _unload_idle(self, *, but: ModelId) -> None:
+        """Others' stages that nobody uses make room for one that is wanted."""
+        for status in self._engine.loaded():
+            if status.model_id in self._for_others - {but} and status.idle_seconds > 0:
+                await self._engine.unload(status.model_id)
+                self._slices.pop(status.model_id, None)
+                self._for_others.discard(status.model_id)
 
     async def _answer(self, _: Caller, wanted: Prepare) -> AsyncGenerator[Preparing]:
         limits = self._limits()
         if limits.closed_because:
             raise CrofterError(ErrorCode.FORBIDDEN, f"this node shares nothing now: {limits.closed_because}")
         expected = slice_id(wanted.model_id, wanted.start, wanted.stop, is_ends=False)
+        await self._unload_idle(but=expected)
         room_bytes = limits.memory_bytes - self.used_by_others_bytes(but=expected)
         state = Preparing()
         outcome: list[SliceFile | CrofterError] = []

@@ -33,14 +33,24 @@ class ModelOffer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it fits that node and prompts for it are answered there."""
 
 
+class StageOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """Layers of a model that a node holds ready, for whoever it trusts."""
+
+    model_id: Annotated[ModelId, msgspec.Meta(min_length=64, max_length=64)]
+    start: Annotated[int, msgspec.Meta(ge=0)]
+    stop: Annotated[int, msgspec.Meta(ge=1)]
+    context_tokens: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """What a node has for those it trusts, now."""
 
     build: _Text = ""
     """Of llama.cpp: stages of one route have the same."""
     models: Annotated[tuple[ModelOffer, ...], msgspec.Meta(max_length=_MOST_MODELS)] = ()
+    stages: Annotated[tuple[StageOffer, ...], msgspec.Meta(max_length=_MOST_MODELS)] = ()
     stage_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Memory for layers of models, those that are loaded for others now included."""
+    """Memory for layers of models, without those that somebody uses now."""
     read_bytes_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How fast it goes through weights when it writes, about."""
     active_requests: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -47,6 +47,14 @@ class PlannedStage(msgspec.Struct, frozen=True, kw_only=True):
     """What it computes, without the line."""
 
 
+class HeldStage(msgspec.Struct, frozen=True, kw_only=True):
+    """Layers that a node holds ready."""
+
+    node: "Candidate"
+    start: int
+    stop: int
+
+
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """Where a model goes, first layers first."""
 
@@ -85,6 +93,47 @@ def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
         f" {shown_size(have)} together: pair with more (`crofter pair`), or let them share more (`crofter share`)",
         retry_after_seconds=10.0,
     )
+
+
+def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
+    """The way through stages that are held already, with the fewest of them, and the fastest of those; None if there is none.
+
+    Each node has one stage at most: two at one node would be one larger.
+    """
+    best: dict[int, list[HeldStage]] = {0: []}
+    for _ in range(len(held)):
+        longer: dict[int, list[HeldStage]] = {}
+        for end, before in best.items():
+            for stage in held:
+                if stage.start == end and all(stage.node.node_id != other.node.node_id for other in before):
+                    way = [*before, stage]
+                    if stage.stop not in longer or _seconds(layers, way) < _seconds(layers, longer[stage.stop]):
+                        longer[stage.stop] = way
+        if layers.count in longer:
+            return _placed_at(layers, longer[layers.count])
+        if not longer:
+            return None
+        best = longer
+    return None
+
+
+def _seconds(layers: Layers, way: Sequence[HeldStage]) -> float:
+    return _placed_at(layers, way).seconds_per_token
+
+
+def _placed_at(layers: Layers, way: Sequence[HeldStage]) -> Placement:
+    stages = tuple(
+        PlannedStage(
+            node_id=stage.node.node_id,
+            start=stage.start,
+            stop=stage.stop,
+            need_bytes=layers.need_bytes(stage.start, stage.stop),
+            seconds_per_token=sum(layers.weight_bytes[stage.start : stage.stop]) / stage.node.read_bytes_per_second,
+        )
+        for stage in way
+    )
+    computing = sum(stage.seconds_per_token for stage in stages)
+    return Placement(stages=stages, seconds_per_token=computing + _line_seconds([stage.node for stage in way]))
 
 
 def _in_order(chosen: Sequence[Candidate]) -> list[Candidate]:

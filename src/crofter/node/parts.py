@@ -122,6 +122,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         )
         weights = Weights(registry, pieces, home.models_folder)
         holdings = Holdings(peers, engine, weights, sharing.limits, library_version())
+        sharing.stages = holdings
         links = Links(identity.node_id, peers)
         circuits = Circuits(links)
         former = Former(identity.node_id, peers, offers, engine, weights, holdings)

@@ -2,13 +2,13 @@
 
 import shutil
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
 
 from crofter.api import ShareStatus
-from crofter.cluster import MachineFacts, ModelOffer, Offer, ShareLimits, ShareSettings, share_limits
+from crofter.cluster import Holdings, MachineFacts, ModelOffer, Offer, ShareLimits, ShareSettings, share_limits
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Intent, ModelId
 from crofter.engine import Engine, machine_now, memory_bytes_per_second, on_battery
 from crofter.models import InstalledModel, ModelRegistry
@@ -23,15 +23,14 @@ _MOST_AT_ONCE = 8
 
 
 class NodeSharing:
-    """Follows its settings at once. The router is handed in later: it needs the backends, and those need this."""
+    """Follows its settings at once. The router and the stages are handed in later: they need the network, and that needs this."""
 
     def __init__(
         self, settings: ShareSettings, home: Home, registry: ModelRegistry, engine: Engine, build: str
     ) -> None:
         self.settings = settings
         self.router: Router | None = None
-        self.used: Callable[[], dict[str, int]] = dict
-        """What others use now, as `ShareStatus` has it; known once the stages are made."""
+        self.stages: Holdings | None = None
         self._home = home
         self._registry = registry
         self._engine = engine
@@ -63,7 +62,8 @@ class NodeSharing:
             download_bytes_per_second=limits.download_bytes_per_second,
             hours=settings.hours,
             on_battery=settings.on_battery,
-            **self.used(),
+            used_disk_bytes=self.stages.used_disk_bytes() if self.stages is not None else 0,
+            used_memory_bytes=self.stages.used_by_others_bytes() if self.stages is not None else 0,
         )
 
     def offer(self) -> Offer:
@@ -78,7 +78,10 @@ class NodeSharing:
         return Offer(
             build=self._build,
             models=tuple(models.values()),
-            stage_bytes=limits.memory_bytes,
+            stages=self.stages.offered() if self.stages is not None else (),
+            stage_bytes=max(
+                0, limits.memory_bytes - (self.stages.used_by_others_bytes(in_use=True) if self.stages else 0)
+            ),
             read_bytes_per_second=memory_bytes_per_second(),
             active_requests=self.router.active_count if self.router is not None else 0,
         )

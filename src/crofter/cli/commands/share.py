@@ -5,8 +5,8 @@ from typing import get_args
 import click
 
 from crofter.api import ShareStatus
-from crofter.cli.client import ensure_node
 from crofter.cli.output import json_option, print_json, print_table, size
+from crofter.cli.start import ensure_node
 from crofter.cluster import Preset
 
 _PRESETS: tuple[Preset, ...] = get_args(Preset)

@@ -1,0 +1,137 @@
+"""A model that fits on no node alone: a route forms by itself, and the answer is that of one machine."""
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_network import NetworkNode
+from tests.gguf_files import write_tiny_llama
+
+pytestmark = pytest.mark.slow
+
+LIMIT_BYTES = 135_000_000
+"""The model alone needs about 150 MB, a stage with a third of it about 90."""
+QUESTION = "the other one in the house"
+
+
+class SmallNode(NetworkNode):
+    """With little memory for models, all of which others may use."""
+
+    def __init__(self, home: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        super().__init__(home)
+        self.environment |= {
+            "CROFTER_NODE_NAME": home.name,
+            "CROFTER_ENGINE_MEMORY_LIMIT_BYTES": str(limit_bytes),
+            "CROFTER_SHARE_MEMORY_BYTES": str(limit_bytes),
+        }
+
+    def answer(self, *options: str, text: str = QUESTION) -> dict[str, Any]:
+        return self.json("ask", text, "--model", "big", "--max-tokens", "24", "--seed", "5", *options)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "big.gguf"
+    return write_tiny_llama(path, layers=9, hidden=512, heads=8, kv_heads=4, context=512, name="Big")
+
+
+@pytest.fixture(scope="module")
+def swarm(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Generator[tuple[SmallNode, SmallNode, SmallNode]]:
+    """Three that trust each other; the first has the model."""
+    folder = tmp_path_factory.mktemp("swarm")
+    nodes = SmallNode(folder / "ada"), SmallNode(folder / "bob"), SmallNode(folder / "cleo")
+    for node in nodes:
+        node.up()
+    ada, bob, cleo = nodes
+    for one, other in ((ada, bob), (ada, cleo), (bob, cleo)):
+        one.pair(other)
+        other.pair(one)
+    ada.run("pull", str(model), "--name", "big")
+    yield nodes
+    for node in nodes:
+        node.clean_up()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, Any]:
+    """What one machine with enough memory answers."""
+    node = SmallNode(tmp_path_factory.mktemp("whole") / "dora", limit_bytes=2_000_000_000)
+    node.up()
+    try:
+        node.run("pull", str(model), "--name", "big")
+        answers = {"greedy": node.answer("--temperature", "0"), "drawn": node.answer("--temperature", "0.9")}
+        assert answers["greedy"]["provenance"]["backend"] == "local"
+        return answers
+    finally:
+        node.clean_up()
+
+
+def until_offered(node: NetworkNode) -> None:
+    deadline = time.monotonic() + 40
+    while not any(model["name"] == "big" for model in node.json("ls")):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_three_nodes_together_answer_as_one_machine_does(
+    swarm: tuple[SmallNode, SmallNode, SmallNode], whole: dict[str, Any]
+) -> None:
+    ada, bob, cleo = swarm
+    for node in (ada, bob, cleo):
+        until_offered(node)
+        answer = node.answer("--temperature", "0", "--radius", "trusted")
+        assert answer["text"] == whole["greedy"]["text"]
+        assert node.answer("--temperature", "0.9", "--radius", "trusted")["text"] == whole["drawn"]["text"]
+        provenance = answer["provenance"]
+        assert (provenance["backend"], provenance["readable_by"]) == ("route", ["this node"])
+        assert provenance["inferable_by"]
+    [route] = ada.json("route", "ls")
+    assert (route["state"], route["answers"]) == ("ready", 2)
+    stages = route["stages"]
+    assert [stage["start"] for stage in stages] == [0, *(stage["stop"] for stage in stages[:-1])]
+    assert stages[-1]["stop"] == 9
+    assert len({stage["id"] for stage in stages}) == len(stages)
+
+
+def test_it_is_not_split_where_that_was_not_allowed(swarm: tuple[SmallNode, SmallNode, SmallNode]) -> None:
+    ada = swarm[0]
+    error = ada.run("ask", QUESTION, "--model", "big", code=4).stderr
+    assert "needs" in error
+    assert "--radius trusted" in error
+
+
+def test_plans_are_shown_with_their_reason_and_load_nothing(swarm: tuple[SmallNode, SmallNode, SmallNode]) -> None:
+    ada = swarm[0]
+    assert ada.json("route", "plan", "seedling")["way"] == "here"
+    plan = ada.json("route", "plan", "big")
+    assert (plan["way"], plan["stages"][-1]["stop"]) == ("route", 9)
+    assert "any layer from 1 to 8" in plan["cuts"]
+
+
+def test_a_route_that_was_let_go_forms_again(swarm: tuple[SmallNode, SmallNode, SmallNode]) -> None:
+    ada = swarm[0]
+    ada.answer("--radius", "trusted")
+    ada.run("route", "rm", "big")
+    assert ada.json("route", "ls") == []
+    ada.run("route", "show", "big", code=1)
+    ada.answer("--radius", "trusted")
+    assert ada.json("route", "show", "big")["state"] == "ready"
+
+
+def test_a_node_that_shares_nothing_holds_no_stage_of_others(
+    swarm: tuple[SmallNode, SmallNode, SmallNode],
+) -> None:
+    ada, bob, cleo = swarm
+    for node in (bob, cleo):
+        assert node.json("share", "off")["shares"] is False
+    try:
+        ada.run("route", "rm", "big")
+        plan = ada.json("route", "plan", "big")
+        assert plan["way"] == "none"
+        assert "crofter share" in plan["reason"]
+    finally:
+        for node in (bob, cleo):
+            node.run("share", "half")
