@@ -98,8 +98,9 @@ def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
 def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
     """The way through stages that are held already, with the fewest of them, and the fastest of those; None if there is none.
 
-    Each node has one stage at most: two at one node would be one larger.
+    Each node has one stage at most: two at one node would be one larger. The requester's memory has to do for its ends as well.
     """
+    held = [stage for stage in held if not stage.node.is_requester or _has_room(layers, stage)]
     best: dict[int, list[HeldStage]] = {0: []}
     for _ in range(len(held)):
         longer: dict[int, list[HeldStage]] = {}
@@ -115,6 +116,10 @@ def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
             return None
         best = longer
     return None
+
+
+def _has_room(layers: Layers, stage: HeldStage) -> bool:
+    return layers.need_bytes(stage.start, stage.stop) <= stage.node.memory_bytes
 
 
 def _seconds(layers: Layers, way: Sequence[HeldStage]) -> float:

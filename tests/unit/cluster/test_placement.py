@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crofter.cluster.placement import Candidate, Layers, Placement, place
+from crofter.cluster.placement import Candidate, HeldStage, Layers, Placement, place, reused
 from crofter.core import CrofterError, ErrorCode, NodeId
 
 LAYER, STAGE = 100, 30
@@ -53,6 +53,32 @@ def test_the_fastest_gets_as_many_layers_as_it_has_room_for() -> None:
 def test_the_requester_comes_first_and_the_far_last() -> None:
     plan = place(layers(12), [node(1, 4, far=0.05), node(2, 4, far=0.01), node(3, 4, far=0.0)])
     assert [stage.node_id[0] for stage in plan.stages] == [3, 2, 1]
+
+
+def held(one: Candidate, start: int, stop: int) -> HeldStage:
+    return HeldStage(node=one, start=start, stop=stop)
+
+
+def test_stages_that_are_held_are_gone_through_with_the_fewest_hops() -> None:
+    one, two, three = (node(number, 8) for number in (1, 2, 3))
+    stages = [held(one, 0, 2), held(two, 2, 8), held(three, 2, 4), held(one, 4, 8), held(three, 0, 4)]
+    plan = reused(layers(8), stages)
+    assert plan is not None
+    assert ranges(plan) in ([(1, 0, 2), (2, 2, 8)], [(3, 0, 4), (1, 4, 8)])
+
+
+def test_held_stages_that_leave_a_gap_are_no_way() -> None:
+    assert reused(layers(8), [held(node(1, 8), 0, 4), held(node(2, 8), 5, 8)]) is None
+    assert reused(layers(8), []) is None
+
+
+def test_one_node_is_not_gone_through_twice() -> None:
+    assert reused(layers(8), [held(node(1, 8), 0, 4), held(node(1, 8), 4, 8)]) is None
+
+
+def test_a_requester_whose_ends_leave_no_room_for_its_stage_goes_another_way() -> None:
+    full = node(1, 2, far=0.0)
+    assert reused(layers(8), [held(full, 0, 4), held(node(2, 8), 4, 8)]) is None
 
 
 def test_only_legal_cuts_are_made() -> None:
