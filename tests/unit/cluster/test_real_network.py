@@ -5,7 +5,7 @@ import pytest
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import IrohTransport
-from tests.unit.cluster.routing import Node, all_freed, made, route_over, running, send, whole
+from tests.unit.cluster.routing import Node, all_freed, made, route_over, running, send, until, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -32,4 +32,4 @@ async def test_route_over_real_connections_is_exact_and_ends_cleanly() -> None:
         assert (await asker.told.failure(9)).code is ErrorCode.WORKER_DIED
         circuit.close()
         await all_freed(asker, *stages)
-        assert not any(line.busy for node in (asker, *stages) for line in node.peers.lines())
+        await until(lambda: not any(line.busy for node in (asker, *stages) for line in node.peers.lines()))
