@@ -216,6 +216,8 @@ class RouteSession:
             with anyio.move_on_after(_REASON_SECONDS):
                 await self._over.wait()
             self.end(error)
+        finally:
+            self.end(ended_early("the last stage"))
 
     def _result(self, frame: Frame) -> None:
         if frame.kind != "result" or frame.session_id != self._session_id or frame.epoch > self._epoch:

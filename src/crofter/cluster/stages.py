@@ -45,13 +45,12 @@ class Stages:
             self._tasks = None
 
     async def open(self, caller: NodeId, request: Open) -> Opened:
-        """Make room for a session at a stage. Asked again in the same words, the answer is the same.
+        """Make room for a session at a stage. Asked again in the same words, the answer is the same; a higher epoch begins it anew.
 
         Raises MODEL_NOT_FOUND: other weights; CONFLICT: another build or range, or the place is taken; OVERLOADED: busy, and when to
         ask again; INVALID_REQUEST, SHUTTING_DOWN; and what loading raises.
         """
-        before = self._sessions.get(request.place)
-        if before is not None:
+        while (before := self._sessions.get(request.place)) is not None:
             if before.opener != caller or request.epoch < before.opening.epoch:
                 raise CrofterError(ErrorCode.CONFLICT, "this session is at this hop already")
             if request == before.opening and not before.attached:
@@ -118,10 +117,12 @@ class Stages:
         return slice_file
 
     def _admit(self, caller: NodeId) -> None:
-        sessions = self._sessions.values()
-        own = sum(session.opener == caller for session in sessions)
-        leases = [session.lease_until for session in sessions]
-        wait = busy_seconds(leases, own, self._limits, anyio.current_time())
+        if caller == self._links.node_id:
+            return  # what the owner asks of his own machine does not wait for others
+        foreign = [session for session in self._sessions.values() if session.opener != self._links.node_id]
+        of_this_one = sum(session.opener == caller for session in foreign)
+        leases = [session.lease_until for session in foreign]
+        wait = busy_seconds(leases, of_this_one, self._limits, anyio.current_time())
         if wait is not None:
             message = f"this stage has as many sessions as it takes; try again in {wait:.0f} s"
             raise CrofterError(ErrorCode.OVERLOADED, message, retry_after_seconds=wait)

@@ -193,3 +193,15 @@ async def test_worker_that_writes_no_numbers_is_blamed_itself() -> None:
         asker.circuit(route(*stages)).forward(1, 0, rows_at(rows, 0, 8, 1))
         assert (await asker.told.failure(1)).code is ErrorCode.WORKER_FAILED
         await all_freed(*stages)
+
+
+async def test_own_sessions_find_room_beside_those_of_others() -> None:
+    other, owner = Node(1), Node(2, (0, 12), limits=StageLimits(sessions=1))
+    async with running(MemoryNetwork(), other, owner):
+        send(other.circuit(route_over((owner, 0, 12))), 1, made(9), [8])
+        await other.told.until(1, 1)
+        for session in (1, 2):
+            send(owner.circuit(route_over((owner, 0, 12))), session, made(9), [8])
+            await owner.told.until(session, 1)
+        send(other.circuit(route_over((owner, 0, 12))), 2, made(9), [8])
+        assert (await other.told.failure(2)).code is ErrorCode.OVERLOADED

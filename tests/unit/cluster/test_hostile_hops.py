@@ -328,6 +328,23 @@ async def test_lies_of_the_last_stage_never_become_results(what: str) -> None:
         assert not asker.told.values
 
 
+async def test_results_are_taken_from_the_last_stage_only() -> None:
+    asker, one, stranger = Node(1), Node(2, (0, 12)), Node(3)
+    async with running(MemoryNetwork(), asker, one, stranger):
+        [stage] = one.host.stages.values()
+        stage.gate = anyio.Event()
+        send(asker.circuit(route_over((one, 0, 12))), 1, made(9), [8])
+        await stage.at_gate.wait()
+        [place] = one.stages._sessions
+        attach = Attach(place=Place(session_id=place.session_id, hop=1), epoch=1)
+        with pytest.raises(CrofterError) as caught:
+            async with stranger.peers.channel(asker.id, STAGE_STEPS, attach) as channel:
+                await channel.receive()
+        assert caught.value.code is ErrorCode.PEER_REFUSED
+        stage.gate.set()
+        assert len(await asker.told.until(1, 1)) == 1
+
+
 async def test_result_that_comes_twice_counts_once() -> None:
     asker, liar = Node(1), Node(2)
     async with running(MemoryNetwork(), asker, liar):
