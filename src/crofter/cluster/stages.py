@@ -1,5 +1,6 @@
 """The stages of this node, as others and itself may use them: who gets in, for how long, and what is freed."""
 
+import logging
 from itertools import count
 
 import anyio
@@ -14,6 +15,8 @@ from .messages import Close, Closed, Open, Opened, Place
 from .plan import StageLimits, busy_seconds
 from .stage_session import StageSession
 from .wire import most_rows
+
+_logger = logging.getLogger("crofter.cluster")
 
 _SWEEP_SECONDS = 1.0
 
@@ -84,6 +87,8 @@ class Stages:
     async def _keep(self, session: StageSession, slice_file: SliceFile) -> None:
         try:
             await session.run(self._host.stage(slice_file, session.opening.context_tokens), self._links)
+        except Exception:
+            _logger.exception("a session at a stage failed")  # the others go on
         finally:
             del self._sessions[session.opening.place]
 
@@ -93,8 +98,8 @@ class Stages:
         except BaseException:
             session.end(None)  # who asked does not know of it
             raise
-        if session.refusal is not None:
-            raise session.refusal
+        if session.gone.is_set():
+            raise session.refusal or CrofterError(ErrorCode.INTERNAL, "the stage failed; the log of that node says how")
         return Opened(lease_seconds=session.lease_seconds)
 
     def _checked(self, request: Open) -> SliceFile:

@@ -91,7 +91,9 @@ class Host:
 
     def __init__(self, *slices: SliceFile) -> None:
         self.stages = {slice_file.model_id: FakeStage(slice_file) for slice_file in slices}
-        self.failure: CrofterError | None = None
+        self.failure: Exception | None = None
+        self.loaded = anyio.Event()
+        self.loaded.set()
 
     def find(self, slice_id: ModelId) -> SliceFile | None:
         stage = self.stages.get(slice_id)
@@ -101,6 +103,7 @@ class Host:
     async def stage(self, slice_file: SliceFile, context_tokens: int) -> AsyncGenerator[FakeStage]:
         if self.failure is not None:
             raise self.failure
+        await self.loaded.wait()
         yield self.stages[slice_file.model_id]
 
     @property

@@ -101,6 +101,37 @@ async def test_cancelled_before_all_stages_are_open() -> None:
         assert not asker.told.failures
 
 
+async def test_cancelled_while_a_stage_loads_is_closed_everywhere_at_once() -> None:
+    nodes = three()
+    asker, *stages = nodes
+    async with running(MemoryNetwork(), *nodes):
+        stages[1].host.loaded = anyio.Event()
+        circuit = asker.circuit(route(*stages))
+        send(circuit, 1, made(9), [8, 1])
+        await until(lambda: all(len(node.stages) for node in stages))
+        circuit.release(1)
+        with anyio.fail_after(3):
+            await until(lambda: not len(stages[0].stages) and not len(stages[2].stages))
+        stages[1].host.loaded.set()
+        await all_freed(*stages)
+        assert not asker.told.failures
+
+
+async def test_host_that_breaks_takes_no_other_session_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    asker, one = Node(1), Node(2, (0, 12))
+    async with running(MemoryNetwork(), asker, one):
+        circuit = asker.circuit(route_over((one, 0, 12)))
+        send(circuit, 1, made(9), [8])
+        await asker.told.until(1, 1)
+        one.host.failure = KeyError("a secret of that node")
+        send(circuit, 2, made(9), [8])
+        error = await asker.told.failure(2)
+        assert "secret" not in error.message
+        assert "a session at a stage failed" in caplog.text
+        circuit.forward(1, 1, rows_at(made(9), 8, 1, 1))
+        await asker.told.until(1, 2)
+
+
 async def test_stage_that_cannot_be_loaded_says_why() -> None:
     nodes = three()
     asker, *stages = nodes
