@@ -24,11 +24,11 @@ from .stages import Stages
 from .weights import Weights
 from .wire import Codec, most_rows
 
-CLUSTER_KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, *SESSION_KINDS)
+KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, *SESSION_KINDS)
 """What nodes ask each other beside `network.KINDS`."""
 
 __all__ = [
-    "CLUSTER_KINDS",
+    "KINDS",
     "Circuit",
     "Circuits",
     "Codec",

@@ -68,13 +68,20 @@ class Circuit:
 
     def _begun(self, number: int, step: int) -> RouteSession | None:
         circuits = self._circuits
-        if step or circuits.tasks is None:
-            message = "this session has ended; begin it again with step 0"
-            self._results.failed(number, CrofterError(ErrorCode.CONFLICT, message))
-            return None
+        if circuits.tasks is None:
+            error = CrofterError(ErrorCode.SHUTTING_DOWN, "this node sends nothing over routes now")
+        elif step:
+            error = CrofterError(ErrorCode.CONFLICT, "this session has ended; begin it again with step 0")
+        else:
+            return self._started(number, circuits.tasks)
+        self._results.failed(number, error)
+        return None
+
+    def _started(self, number: int, tasks: TaskGroup) -> RouteSession:
+        circuits = self._circuits
         session = RouteSession(number, self.route, circuits.links, self._results, circuits.patience)
         self._sessions[number] = session
-        circuits.tasks.start_soon(self._run, number, session, name="a session over a route")
+        tasks.start_soon(self._run, number, session, name="a session over a route")
         return session
 
     async def _run(self, number: int, session: RouteSession) -> None:

@@ -5,11 +5,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Protocol
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network import Caller, Channel, Peers
 
+from .frame_queue import FrameQueue
 from .messages import STAGE_CLOSE, STAGE_OPEN, STAGE_STEPS, Attach, Close, Closed, Open, Opened, Place
 
 _LOCAL_FRAMES = 4
@@ -102,8 +102,8 @@ class Links:
 
     @asynccontextmanager
     async def _local_channel(self, attach: Attach) -> AsyncGenerator[FrameChannel]:
-        (there_sends, here_receives), (here_sends, there_receives) = _pipe(), _pipe()
-        here, there = LocalChannel(here_sends, here_receives), LocalChannel(there_sends, there_receives)
+        out, back = FrameQueue[bytes](_LOCAL_FRAMES), FrameQueue[bytes](_LOCAL_FRAMES)
+        here, there = LocalChannel(out, back), LocalChannel(back, out)
 
         async def receive() -> None:
             try:
@@ -130,31 +130,23 @@ class Links:
 class LocalChannel:
     """One end of a channel inside this node."""
 
-    def __init__(self, sends: MemoryObjectSendStream[bytes], receives: MemoryObjectReceiveStream[bytes]) -> None:
+    def __init__(self, sends: FrameQueue[bytes], receives: FrameQueue[bytes]) -> None:
         self._sends = sends
         self._receives = receives
         self.failure: CrofterError | None = None
         """Why the other end is closed, if it failed."""
 
     async def send(self, payload: bytes) -> None:
-        try:
-            await self._sends.send(payload)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            raise CrofterError(ErrorCode.STREAM_CLOSED, "the other end of the channel is closed") from None
+        if not await self._sends.put(payload):
+            raise CrofterError(ErrorCode.STREAM_CLOSED, "the other end of the channel is closed")
 
     async def receive(self) -> bytes | None:
-        try:
-            return await self._receives.receive()
-        except anyio.EndOfStream:
-            if self.failure is not None:
-                raise self.failure from None
-            return None
+        frame = await self._receives.take()
+        if frame is None and self.failure is not None:
+            raise self.failure
+        return frame
 
     def close(self) -> None:
-        """Nothing more is sent or received."""
+        """Nothing more is sent; what the other end has sent can still be received."""
         self._sends.close()
         self._receives.close()
-
-
-def _pipe() -> tuple[MemoryObjectSendStream[bytes], MemoryObjectReceiveStream[bytes]]:
-    return anyio.create_memory_object_stream[bytes](_LOCAL_FRAMES)

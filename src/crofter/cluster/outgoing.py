@@ -1,12 +1,11 @@
 """What a hop sends to the next: in order, by a task of its own, kept in a journal to be sent again."""
 
-from contextlib import suppress
-
 import anyio
 
 from crofter.core import CrofterError, ErrorCode
 
 from .faults import ended_early, read_fault
+from .frame_queue import FrameQueue
 from .journal import Journal
 from .links import FrameChannel
 from .messages import Fault
@@ -21,7 +20,7 @@ class Outgoing:
 
     def __init__(self, journal_bytes: int, queued_frames: int) -> None:
         self._journal = Journal(journal_bytes)
-        self._queue, self._queued = anyio.create_memory_object_stream[Frame](queued_frames)
+        self._queue = FrameQueue[Frame](queued_frames)
         self._replays = 0
         self._failure: CrofterError | None = None
         self._fault: Fault | None = None
@@ -30,14 +29,11 @@ class Outgoing:
         """Send it in its turn; waits while the queue is full."""
         if frame.kind != "renew":
             self._journal.add(frame)
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the session ends just now
-            await self._queue.send(frame)
+        await self._queue.put(frame)
 
     def offer(self, frame: Frame) -> bool:
         """The same without waiting; False, and nothing is done, if the queue is full."""
-        try:
-            self._queue.send_nowait(frame)
-        except anyio.WouldBlock:
+        if not self._queue.offer(frame):
             return False
         if frame.kind != "renew":
             self._journal.add(frame)
@@ -50,7 +46,7 @@ class Outgoing:
             raise CrofterError(
                 ErrorCode.CONFLICT, f"step {step} of the session is done, and its result not kept any more"
             )
-        await self._queue.send(frame)
+        await self._queue.put(frame)
 
     async def run(self, channel: FrameChannel) -> Fault:
         """Send what is put, until the hop behind that one says what ended the session.
@@ -69,13 +65,12 @@ class Outgoing:
         raise self._failure or ended_early("the next hop")
 
     def close(self) -> None:
-        """Let go of what is queued."""
+        """Nothing more is put."""
         self._queue.close()
-        self._queued.close()
 
     async def _send(self, channel: FrameChannel, scope: anyio.CancelScope) -> None:
         try:
-            async for frame in self._queued:
+            while (frame := await self._queue.take()) is not None:
                 await channel.send(frame_bytes(frame))
         except CrofterError as error:
             # Why the next hop reads no more comes on its own side of the channel.
@@ -102,4 +97,4 @@ class Outgoing:
             )
             raise CrofterError(ErrorCode.CONFLICT, message)
         for frame in frames:
-            await self._queue.send(frame)
+            await self._queue.put(frame)

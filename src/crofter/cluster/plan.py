@@ -11,7 +11,7 @@ _SHORTEST_WAIT_SECONDS = 1.0
 
 
 class StageLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What this node gives to sessions of others and its own."""
+    """What this node gives to sessions of others; its own are not counted."""
 
     sessions: int = 16
     sessions_of_one: int = 8

@@ -161,9 +161,16 @@ class RouteSession:
                 failure = failure or error
                 tasks.cancel_scope.cancel()
 
+        async def ask_all() -> None:
+            async with anyio.create_task_group() as asking:
+                for index in range(len(self._route.hops)):
+                    asking.start_soon(ask, index, name="opening a stage")
+            tasks.cancel_scope.cancel()
+
         async with anyio.create_task_group() as tasks:
-            for index in range(len(self._route.hops)):
-                tasks.start_soon(ask, index, name="opening a stage")
+            tasks.start_soon(ask_all, name="opening all stages")
+            await self._over.wait()
+            tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
         self._lease_seconds = min(granted)
@@ -216,17 +223,17 @@ class RouteSession:
             with anyio.move_on_after(_REASON_SECONDS):
                 await self._over.wait()
             self.end(error)
+        finally:
+            self.end(ended_early("the last stage"))
 
     def _result(self, frame: Frame) -> None:
         if frame.kind != "result" or frame.session_id != self._session_id or frame.epoch > self._epoch:
             raise FrameError("header", f"a `{frame.kind}` of this or another session came instead of a result")
+        if frame.epoch == self._epoch and frame.step >= self._next_step:
+            raise FrameError("header", f"the result of step {frame.step} came, which nobody has asked for")
         pending = self._pending.get(frame.step)
-        if frame.epoch < self._epoch or frame.step >= self._next_step:
-            if frame.epoch == self._epoch:
-                raise FrameError("header", f"the result of step {frame.step} came, which nobody has asked for")
-            return
-        if pending is None:
-            return  # sent again
+        if frame.epoch < self._epoch or pending is None:
+            return  # of an older route, or sent again
         if frame.step != next(iter(self._pending)) or frame.count != pending.count or frame.sections:
             raise FrameError(
                 "header", f"{frame.count} rows of step {frame.step} came, where {pending.count} were wanted"

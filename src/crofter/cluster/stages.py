@@ -1,5 +1,6 @@
 """The stages of this node, as others and itself may use them: who gets in, for how long, and what is freed."""
 
+import logging
 from itertools import count
 
 import anyio
@@ -14,6 +15,8 @@ from .messages import Close, Closed, Open, Opened, Place
 from .plan import StageLimits, busy_seconds
 from .stage_session import StageSession
 from .wire import most_rows
+
+_logger = logging.getLogger("crofter.cluster")
 
 _SWEEP_SECONDS = 1.0
 
@@ -45,13 +48,12 @@ class Stages:
             self._tasks = None
 
     async def open(self, caller: NodeId, request: Open) -> Opened:
-        """Make room for a session at a stage. Asked again in the same words, the answer is the same.
+        """Make room for a session at a stage. Asked again in the same words, the answer is the same; a higher epoch begins it anew.
 
         Raises MODEL_NOT_FOUND: other weights; CONFLICT: another build or range, or the place is taken; OVERLOADED: busy, and when to
         ask again; INVALID_REQUEST, SHUTTING_DOWN; and what loading raises.
         """
-        before = self._sessions.get(request.place)
-        if before is not None:
+        while (before := self._sessions.get(request.place)) is not None:
             if before.opener != caller or request.epoch < before.opening.epoch:
                 raise CrofterError(ErrorCode.CONFLICT, "this session is at this hop already")
             if request == before.opening and not before.attached:
@@ -85,6 +87,8 @@ class Stages:
     async def _keep(self, session: StageSession, slice_file: SliceFile) -> None:
         try:
             await session.run(self._host.stage(slice_file, session.opening.context_tokens), self._links)
+        except Exception:
+            _logger.exception("a session at a stage failed")  # the others go on
         finally:
             del self._sessions[session.opening.place]
 
@@ -94,8 +98,8 @@ class Stages:
         except BaseException:
             session.end(None)  # who asked does not know of it
             raise
-        if session.refusal is not None:
-            raise session.refusal
+        if session.gone.is_set():
+            raise session.refusal or CrofterError(ErrorCode.INTERNAL, "the stage failed; the log of that node says how")
         return Opened(lease_seconds=session.lease_seconds)
 
     def _checked(self, request: Open) -> SliceFile:
@@ -118,10 +122,12 @@ class Stages:
         return slice_file
 
     def _admit(self, caller: NodeId) -> None:
-        sessions = self._sessions.values()
-        own = sum(session.opener == caller for session in sessions)
-        leases = [session.lease_until for session in sessions]
-        wait = busy_seconds(leases, own, self._limits, anyio.current_time())
+        if caller == self._links.node_id:
+            return  # what the owner asks of his own machine does not wait for others
+        foreign = [session for session in self._sessions.values() if session.opener != self._links.node_id]
+        of_this_one = sum(session.opener == caller for session in foreign)
+        leases = [session.lease_until for session in foreign]
+        wait = busy_seconds(leases, of_this_one, self._limits, anyio.current_time())
         if wait is not None:
             message = f"this stage has as many sessions as it takes; try again in {wait:.0f} s"
             raise CrofterError(ErrorCode.OVERLOADED, message, retry_after_seconds=wait)

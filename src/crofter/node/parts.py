@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from crofter.cluster import KINDS as CLUSTER_KINDS
 from crofter.cluster import (
-    CLUSTER_KINDS,
     Circuits,
     Former,
     Holdings,
@@ -20,7 +20,8 @@ from crofter.cluster import (
 from crofter.core import NodeId
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
-from crofter.network import KINDS, Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
+from crofter.network import KINDS as NETWORK_KINDS
+from crofter.network import Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
 from crofter.router import Router
 from crofter.store import (
@@ -102,7 +103,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         whereabouts = Whereabouts(people)
         rules = Rules(mode=config.network.mode, standing=people.standing)
         relays = Relays()
-        peers = Peers(rules, [whereabouts, relays], (*KINDS, *CLUSTER_KINDS), relay=relays.toward)
+        peers = Peers(rules, [whereabouts, relays], (*NETWORK_KINDS, *CLUSTER_KINDS), relay=relays.toward)
         own_network = OwnNetwork(NetworkRecords(database).secret())
         own = OwnRecord(identity, own_network, peers.addresses, lambda: relays.connected, time.time)
 

@@ -51,9 +51,11 @@ class FakeStage:
         self.gate.set()
         self.at_gate = anyio.Event()
         self.failure: CrofterError | None = None
+        self.seen: list[Rows] = []
 
     async def compute(self, session: int, rows: Rows) -> bytes:
         self.at_gate.set()
+        self.seen.append(rows)
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
@@ -89,7 +91,9 @@ class Host:
 
     def __init__(self, *slices: SliceFile) -> None:
         self.stages = {slice_file.model_id: FakeStage(slice_file) for slice_file in slices}
-        self.failure: CrofterError | None = None
+        self.failure: Exception | None = None
+        self.loaded = anyio.Event()
+        self.loaded.set()
 
     def find(self, slice_id: ModelId) -> SliceFile | None:
         stage = self.stages.get(slice_id)
@@ -99,6 +103,7 @@ class Host:
     async def stage(self, slice_file: SliceFile, context_tokens: int) -> AsyncGenerator[FakeStage]:
         if self.failure is not None:
             raise self.failure
+        await self.loaded.wait()
         yield self.stages[slice_file.model_id]
 
     @property
@@ -206,7 +211,13 @@ async def running(transport: Transport, *nodes: Node, patience_seconds: float = 
                 node.book.places = {
                     other.id: PeerAddress(node_id=other.id, addresses=other.peers.addresses()) for other in nodes
                 }
+                await until(lambda: node.circuits.tasks is not None)  # noqa: B023 - awaited here
             yield
+
+
+async def all_freed(*nodes: Node) -> None:
+    """No stage holds anything, and no session is left."""
+    await until(lambda: not any(node.host.held or len(node.stages) for node in nodes))
 
 
 async def until(condition: Callable[[], bool]) -> None:
