@@ -1,0 +1,140 @@
+"""Writes a tiny model: its metadata alone, for llama.cpp to say which tensors belong to it, and then the whole file."""
+
+import math
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from crofter.models.gguf.tables import ARRAY, BOOLEAN, DEFAULT_ALIGNMENT, MAGIC, SCALAR_FORMATS, STRING, VERSIONS
+
+from .catalogue import Family, Key
+
+TensorShape = tuple[str, tuple[int, ...]]
+"""A tensor's name and its shape, the length of a row first."""
+Encoding = Literal["F32", "F16", "Q8_0"]
+
+_EXTRA_BLOCKS = "nextn_predict_layers"
+_UINT32, _FLOAT32 = 4, 6
+_TYPE_NUMBERS = {"F32": 0, "F16": 1, "Q8_0": 8}
+_BLOCK = 32
+_SEED = 6
+
+_NEVER = (".scale", ".input_scale", "cls.output.weight", "cls.weight", "cls.bias", "dense_2.weight", "dense_3.weight")
+"""Beside the weights of some quantisations and in models that embed or rank."""
+_REQUIRED_SCALE = "ffn_gate_inp.scale"
+_ALWAYS_F32 = ("norm", "conv", "ssm_a", "ssm_d", "ssm_dt", "_bias", "bias", "position_embd", "sinks", "rope_", "gate_inp")
+_NEAR_ONE = ("norm", "rope_", "scale", "ssm_d")
+
+
+def write_metadata(family: Family, path: Path) -> None:
+    """A GGUF without tensors, and without blocks for predicting more tokens: llama.cpp does not say what those hold. Raises OSError."""
+    extra = family.number(_EXTRA_BLOCKS)
+    keys = dict(family.keys)
+    if extra:
+        del keys[f"{family.architecture}.{_EXTRA_BLOCKS}"]
+        keys[f"{family.architecture}.block_count"] = family.number("block_count") - extra
+    path.write_bytes(_head(keys, 0))
+
+
+def write_model(family: Family, tensors: Sequence[TensorShape], path: Path, encoding: Encoding = "F16") -> None:
+    """The whole model with seeded random weights, matrices in that encoding. Raises OSError."""
+    kept = [tensor for each in tensors for tensor in _separate(each) if _belongs(tensor[0], family)]
+    if family.number(_EXTRA_BLOCKS):
+        kept += _extra_block(kept, family)
+    descriptions: list[bytes] = []
+    contents: list[bytes] = []
+    offset = 0
+    for name, shape in kept:
+        used = _encoding(name, shape, encoding)
+        content = _encode(_values(name, shape), used)
+        descriptions.append(_text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape))
+        descriptions.append(struct.pack("<IQ", _TYPE_NUMBERS[used], offset))
+        content += bytes(-len(content) % DEFAULT_ALIGNMENT)
+        contents.append(content)
+        offset += len(content)
+    head = _head(family.keys, len(kept)) + b"".join(descriptions)
+    path.write_bytes(b"".join([head, bytes(-len(head) % DEFAULT_ALIGNMENT), *contents]))
+
+
+def _belongs(name: str, family: Family) -> bool:
+    if name.endswith(_REQUIRED_SCALE):
+        return True
+    return not name.endswith(_NEVER) and not f".{name}".endswith(tuple(f".{end}" for end in family.without))
+
+
+def _separate(tensor: TensorShape) -> list[TensorShape]:
+    """llama.cpp asks for an expert's two input matrices as one first; models have them apart."""
+    name, shape = tensor
+    if "ffn_gate_up_exps" not in name:
+        return [tensor]
+    half = (shape[0], shape[1] // 2, *shape[2:])
+    return [(name.replace("gate_up", "gate"), half), (name.replace("gate_up", "up"), half)]
+
+
+def _extra_block(tensors: Sequence[TensorShape], family: Family) -> list[TensorShape]:
+    """The block that predicts one token more: like the last, and what joins it to the others."""
+    number, width = family.number("block_count") - 1, family.number("embedding_length")
+    like, own = f"blk.{number - 1}.", f"blk.{number}."
+    block = [(own + name.removeprefix(like), shape) for name, shape in tensors if name.startswith(like)]
+    joints = [(f"{own}nextn.{name}.weight", (width,)) for name in ("enorm", "hnorm", "shared_head_norm")]
+    return [*block, *joints, (f"{own}nextn.eh_proj.weight", (2 * width, width))]
+
+
+def _encoding(name: str, shape: tuple[int, ...], encoding: Encoding) -> Encoding:
+    if math.prod(shape) == shape[0] or any(part in name for part in _ALWAYS_F32) or shape[0] % _BLOCK:
+        return "F32"
+    return encoding
+
+
+def _values(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Norms near one, weights that keep the size of what passes, small biases; states decay. Shape reversed, as numpy counts."""
+    random = np.random.default_rng([_SEED, *name.encode()])
+    values = random.standard_normal(shape[::-1], dtype=np.float32)
+    if "ssm_a" in name:
+        return -np.abs(values) - np.float32(0.1)
+    if any(part in name for part in _NEAR_ONE):
+        return 1 + np.float32(0.1) * values
+    if name.endswith("bias") or math.prod(shape) == shape[0]:
+        return np.float32(0.1) * values
+    return values / np.float32(math.sqrt(shape[0]))
+
+
+def _encode(values: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
+    if encoding == "F32":
+        return values.tobytes()
+    if encoding == "F16":
+        return values.astype(np.float16).tobytes()
+    blocks = values.reshape(-1, _BLOCK)
+    scales = (np.abs(blocks).max(1, keepdims=True) / 127).astype(np.float16)
+    whole = np.round(blocks / np.maximum(scales.astype(np.float32), 1e-8)).astype(np.int8)
+    return np.concatenate([scales.view(np.int8), whole], 1).tobytes()
+
+
+def _head(keys: dict[str, Key], tensor_count: int) -> bytes:
+    entries = [_text(key) + _value(value) for key, value in keys.items()]
+    return MAGIC + struct.pack("<IQQ", VERSIONS[-1], tensor_count, len(entries)) + b"".join(entries)
+
+
+def _value(value: Key) -> bytes:
+    if isinstance(value, list):
+        value_type = _scalar_type(value[0])
+        items = struct.pack(f"<{len(value)}{SCALAR_FORMATS[value_type][1]}", *value)
+        return struct.pack("<IIQ", ARRAY, value_type, len(value)) + items
+    if isinstance(value, str):
+        return struct.pack("<I", STRING) + _text(value)
+    value_type = _scalar_type(value)
+    return struct.pack("<I", value_type) + struct.pack(SCALAR_FORMATS[value_type], value)
+
+
+def _scalar_type(value: float) -> int:
+    if isinstance(value, bool):
+        return BOOLEAN
+    return _FLOAT32 if isinstance(value, float) else _UINT32
+
+
+def _text(text: str) -> bytes:
+    return struct.pack("<Q", len(text.encode())) + text.encode()
