@@ -5,9 +5,11 @@ from .plan import judge
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
 from .quantizer import quantize
 from .rest import TuningMemory
+from .route import RoutePort
 from .service import Engine
 from .settings import EngineSettings
-from .values import LibraryFacts, TuneStep, Tuning, WorkerState, WorkerStatus
+from .stage import Stage
+from .values import LibraryFacts, MissingRowsError, TuneStep, Tuning, WorkerState, WorkerStatus
 from .verdict import Fit
 
 __all__ = [
@@ -18,7 +20,10 @@ __all__ = [
     "Kind",
     "LibraryFacts",
     "Machine",
+    "MissingRowsError",
     "QuantizeWish",
+    "RoutePort",
+    "Stage",
     "TuneStep",
     "Tuning",
     "TuningMemory",

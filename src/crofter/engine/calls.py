@@ -7,9 +7,12 @@ from collections.abc import Generator
 
 from crofter.core import Chunk, CrofterError, ErrorCode
 
+from .messages import Computed, Done, Exported, Forward, Missing, Release
+from .route import Carrier
+from .values import MissingRowsError
 from .wire import Accepted, Chunks, Embedded, Failed, FromWorker, Measured, Reranked, Tokenized
 
-Reply = Chunk | Embedded | Reranked | Tokenized | Measured
+Reply = Chunk | Embedded | Reranked | Tokenized | Measured | Computed | Exported | Done
 
 _ACCEPT_SECONDS = 60.0
 """A request not even tokenised after this long: its template or text holds the worker up."""
@@ -25,6 +28,8 @@ class Call:
         self.sent_at = time.monotonic()
         self.accepted = False
         self.finished = False
+        self.carrier: Carrier | None = None
+        """Of a request over a route."""
         self._replies: asyncio.Queue[Reply | CrofterError] = asyncio.Queue()
 
     async def reply(self) -> Reply:
@@ -67,19 +72,25 @@ class Calls:
         match message:
             case Chunks():
                 for number, chunk in message.chunks:
-                    if (call := self._calls.get(number)) is not None:
-                        call.put(chunk)
+                    self._put(number, chunk)
             case Accepted():
                 if (call := self._calls.get(message.call)) is not None:
                     call.accepted = True
+            case Forward() | Release():
+                if (call := self._calls.get(message.call)) is not None and call.carrier is not None:
+                    call.carrier.carry(message)
             case Failed():
-                if (call := self._calls.get(message.call)) is not None:
-                    call.put(CrofterError.from_report(message.error))
-            case Embedded() | Reranked() | Tokenized() | Measured():
-                if (call := self._calls.get(message.call)) is not None:
-                    call.put(message)
+                self._put(message.call, CrofterError.from_report(message.error))
+            case Missing():
+                self._put(message.call, MissingRowsError(message.held))
+            case Embedded() | Reranked() | Tokenized() | Measured() | Computed() | Exported() | Done():
+                self._put(message.call, message)
             case _:
                 pass
+
+    def _put(self, number: int, reply: Reply | CrofterError) -> None:
+        if (call := self._calls.get(number)) is not None:
+            call.put(reply)
 
     def fail_all(self, error: CrofterError) -> None:
         """The worker is gone."""

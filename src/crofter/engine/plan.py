@@ -4,11 +4,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, shown_size
+from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, SliceFile, shown_size
 
 from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
+from .slices import HEAD_CELLS, is_ends
 from .values import Tuning
 from .verdict import Fit
 from .wire import LoadPlan
@@ -77,7 +78,9 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     free, accelerators = machine.available_bytes, machine.accelerator_free_bytes
 
     def need(kv_tokens: int) -> MemoryNeed:
-        if shape.embeds:
+        if is_ends(model):
+            kv_tokens = rows_at_once = HEAD_CELLS
+        elif shape.embeds:
             # Texts are read whole, in a context of their own.
             kv_tokens = rows_at_once = min(kv_tokens, LONGEST_EMBEDDING_TOKENS)
         else:
@@ -102,6 +105,8 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     insisted = -(-wanted // _CONTEXT_STEP_TOKENS) * _CONTEXT_STEP_TOKENS if kv_tokens < wanted and asked else 0
     kv_tokens = insisted or min(kv_tokens, most)
     kv_tokens = max(_down(kv_tokens, _CONTEXT_STEP_TOKENS), _SMALLEST_CONTEXT_TOKENS)
+    if is_ends(model):
+        kv_tokens = max(wanted, HEAD_CELLS)  # The stages hold them.
     return Fit(
         need=need(kv_tokens),
         free_bytes=free,
@@ -143,7 +148,7 @@ def load_choice(load: LoadPlan) -> LoadChoice:
 
 def worth_tuning(model: ModelFile) -> bool:
     """Whether measuring can gain anything: the smallest models are fast whatever one does."""
-    return model.size_bytes >= _SMALLEST_SHARED_BYTES
+    return model.size_bytes >= _SMALLEST_SHARED_BYTES and not isinstance(model, SliceFile)
 
 
 class LoadedSize(NamedTuple):

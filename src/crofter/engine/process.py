@@ -14,6 +14,8 @@ import msgspec
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest
 
 from .calls import Call, Calls
+from .messages import Compute, Export, Forget, Returned, TakeIn
+from .route import Carrier, RoutePort
 from .wire import (
     LENGTH_BYTES,
     MAXIMUM_FRAME_BYTES,
@@ -33,12 +35,14 @@ from .wire import (
     from_worker_decoder,
 )
 
-Question = Embed | Rerank | Tokenize | Measure
+Question = Embed | Rerank | Tokenize | Measure | Compute | Forget | Export | TakeIn
 """What has one reply."""
 T = TypeVar("T")
 
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has only the latter, which there means the former.
 _STOP_SECONDS = 5.0
+_READ_AHEAD_BYTES = 1 << 20
+"""Rows of a long chunk are megabytes."""
 _NONSENSE = CrofterError(ErrorCode.INTERNAL, "the worker answered another question")
 _IDLE = Occupancy(active_requests=0, queued_requests=0, kv_tokens_used=0, cached_prefixes=0, cached_prefix_bytes=0)
 
@@ -69,6 +73,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                limit=_READ_AHEAD_BYTES,
                 env=environment,
                 start_new_session=True,  # The terminal's Ctrl-C is the node's to handle.
             )
@@ -126,9 +131,14 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process_id, _KILL)
 
-    async def generate(self, request: GenerationRequest, timeout_seconds: float) -> AsyncGenerator[Chunk]:
-        """Stream a request's chunks; closing the generator cancels it. Raises CrofterError."""
-        with self._open(timeout_seconds) as call:
+    async def generate(
+        self, request: GenerationRequest, timeout_seconds: float, route: RoutePort | None = None
+    ) -> AsyncGenerator[Chunk]:
+        """Stream a request's chunks, over a route if the model is but the ends; closing the generator cancels it.
+
+        Raises CrofterError.
+        """
+        with self._open(timeout_seconds, route) as call:
             await self._send(Generate(call=call.number, request=request))
             while not call.finished:
                 reply = await call.reply()
@@ -140,8 +150,8 @@ class WorkerProcess:
     async def ask(self, message: Question, reply_type: type[T], timeout_seconds: float) -> T:
         """The reply to a message that has one. Raises CrofterError."""
         with self._open(timeout_seconds) as call:
-            # A measurement has no text that could hold up the intake.
-            call.accepted = isinstance(message, Measure)
+            # Only texts can hold up the intake.
+            call.accepted = not isinstance(message, Embed | Rerank | Tokenize)
             await self._send(msgspec.structs.replace(message, call=call.number))
             reply = await call.reply()
             if not isinstance(reply, reply_type):
@@ -150,15 +160,24 @@ class WorkerProcess:
             return reply
 
     @contextlib.contextmanager
-    def _open(self, timeout_seconds: float) -> Generator[Call]:
+    def _open(self, timeout_seconds: float, route: RoutePort | None = None) -> Generator[Call]:
         if not self.alive:
             raise _died()
         with self._calls.open(timeout_seconds) as call:
+            if route is not None:
+                call.carrier = Carrier(call.number, route, self._return, call.put)
             try:
                 yield call
             finally:
+                if call.carrier is not None:
+                    call.carrier.close()
                 if self.alive and not self.stopping and not call.finished:
                     self._input.write(frame(Cancel(call=call.number)))
+
+    def _return(self, message: Returned) -> None:
+        # Not waiting for the pipe to drain: a worker has no more of these under way than it asked for.
+        if self.alive and not self.stopping:
+            self._input.write(frame(message))
 
     async def _send(self, message: ToWorker) -> None:
         try:

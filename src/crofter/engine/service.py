@@ -1,6 +1,7 @@
 """The engine: models loaded on demand, kept while used, restarted when they die, unloaded when others need the memory."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from crofter.core import (
     Prompt,
     RerankRequest,
     RerankResult,
+    SliceFile,
     Way,
 )
 
@@ -32,8 +34,11 @@ from .machine import accelerator_free_bytes, machine_now, resident_bytes
 from .process import WorkerProcess
 from .rest import TuningMemory, keep_choice, tune_unless_wanted
 from .room import Room
+from .route import RoutePort
 from .settings import EngineSettings
+from .slices import is_ends, with_slice
 from .slot import Slot
+from .stage import Stage
 from .values import TuneStep, WorkerStatus
 from .verdict import Fit
 from .wire import Embed, Embedded, Rerank, Reranked, Tokenize, Tokenized
@@ -81,7 +86,7 @@ class Engine:
 
     def ways(self, model: Model) -> Sequence[Way]:
         """See `core.Backend`."""
-        return (Way(backend="local"),) if isinstance(model, ModelFile) else ()
+        return (Way(backend="local"),) if isinstance(model, ModelFile) and not isinstance(model, SliceFile) else ()
 
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """Stream an answer, loading the model if need be. See `core.Backend`.
@@ -134,6 +139,37 @@ class Engine:
         reply = await self._tokenized(model, Tokenize(call=0, prompt=prompt, with_pieces=True))
         return list(zip(reply.tokens, reply.pieces, strict=True))
 
+    # Parts of models.
+
+    @contextlib.asynccontextmanager
+    async def stage(self, part: SliceFile) -> AsyncGenerator[Stage]:
+        """Layers of a model, loaded as long as this is open. Raises CrofterError as loading any model does."""
+        if is_ends(part):
+            raise CrofterError(ErrorCode.UNSUPPORTED, f"{part.name} has the ends of its model, and computes no rows")
+        slot = self._slot(part, whole=False)
+        with slot.use():
+            await self._worker(slot)
+            yield Stage(slot, self._worker)
+
+    async def generate_over(
+        self, ends: SliceFile, request: GenerationRequest, route: RoutePort
+    ) -> AsyncGenerator[Chunk]:
+        """Stream an answer whose layers are computed by the stages of a route, the rest here. Like `generate`, but asked once:
+        if the worker dies, it ends with WORKER_DIED.
+        """
+        if not is_ends(ends):
+            raise CrofterError(ErrorCode.UNSUPPORTED, f"{ends.name} is not the ends of a model", parameter="model")
+        slot = self._slot(ends, whole=False)
+        with slot.use():
+            worker = await self._worker(slot)
+            slot.keep_seconds = request.keep_loaded_seconds
+            stream = worker.generate(request, request.timeout_seconds or _LONGEST_CALL_SECONDS, route)
+            try:
+                async for chunk in stream:
+                    yield chunk
+            finally:
+                await stream.aclose()
+
     # The owner's side.
 
     def loaded(self) -> list[WorkerStatus]:
@@ -184,15 +220,17 @@ class Engine:
     def _tuning_log(self) -> Path:
         return self._log_folder / "worker-tuning.log"
 
-    def _slot(self, model: Model) -> Slot:
+    def _slot(self, model: Model, *, whole: bool = True) -> Slot:
         if not isinstance(model, ModelFile):
             raise CrofterError(ErrorCode.UNSUPPORTED, f"{model.name} is not on this machine", parameter="model")
+        if whole and isinstance(model, SliceFile):
+            raise CrofterError(ErrorCode.UNSUPPORTED, f"{model.name} is a part of a model", parameter="model")
         slot = self._slots.setdefault(model.model_id, Slot(model))
         slot.model = model
         return slot
 
     async def _tokenized(self, model: Model, message: Tokenize) -> Tokenized:
-        slot = self._slot(model)
+        slot = self._slot(model, whole=not is_ends(model))
         with slot.use():
             worker = await self._worker(slot)
             return await worker.ask(message, Tokenized, _LONGEST_CALL_SECONDS)
@@ -207,7 +245,7 @@ class Engine:
             slot.state = "restarting" if slot.restarts else "loading"
             try:
                 async with self._planning:
-                    load = await self._room.make(slot)
+                    load = with_slice(await self._room.make(slot), slot.model, self._log_folder / "built")
                     slot.estimated_bytes, slot.accelerator_bytes = load.estimated_bytes, load.accelerator_bytes
                 name = "".join(character if character.isalnum() else "-" for character in slot.model.name)
                 worker = await WorkerProcess.start(

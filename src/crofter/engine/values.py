@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from crofter.core import ModelId
+from crofter.core import CrofterError, ErrorCode, ModelId
 
 WorkerState = Literal["loading", "ready", "restarting", "stopping"]
 
@@ -29,6 +29,16 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     expires_in_seconds: float | None
     """None: kept until stopped."""
     pinned: bool = False
+
+
+class MissingRowsError(CrofterError):
+    """A stage holds fewer rows of a session than come before those it was given; nothing was computed."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__(
+            ErrorCode.CONFLICT, f"the stage holds {held} rows of the session, and those after them are missing"
+        )
+        self.held = held
 
 
 class LibraryFacts(msgspec.Struct, frozen=True, kw_only=True):

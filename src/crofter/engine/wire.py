@@ -17,6 +17,21 @@ from crofter.core import (
     TokenPrompt,
 )
 
+from .messages import (
+    Compute,
+    Computed,
+    Done,
+    Export,
+    Exported,
+    Forget,
+    Forward,
+    Missing,
+    Release,
+    Returned,
+    SlicePlan,
+    TakeIn,
+)
+
 LENGTH_BYTES = 4
 MAXIMUM_FRAME_BYTES = 256 * 1024 * 1024
 
@@ -54,6 +69,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The most rows of an image that have to be computed in one step."""
     media_cache_bytes: int = 0
     """Memory for what images and sounds have become."""
+    slice: SlicePlan | None = None
+    """Set where the file is a slice of a model."""
 
 
 # Node to worker.
@@ -93,7 +110,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True, tag="measure"):
     answer_tokens: int
 
 
-ToWorker = Generate | Embed | Rerank | Tokenize | Cancel | Measure
+ToWorker = Generate | Embed | Rerank | Tokenize | Cancel | Measure | Returned | Compute | Forget | Export | TakeIn
 
 # Worker to node.
 
@@ -164,7 +181,23 @@ class Occupancy(msgspec.Struct, frozen=True, kw_only=True, tag="occupancy"):
     cached_prefix_bytes: int
 
 
-FromWorker = Loaded | Accepted | Chunks | Failed | Embedded | Reranked | Tokenized | Measured | Occupancy
+FromWorker = (
+    Loaded
+    | Accepted
+    | Chunks
+    | Failed
+    | Embedded
+    | Reranked
+    | Tokenized
+    | Measured
+    | Occupancy
+    | Forward
+    | Release
+    | Computed
+    | Missing
+    | Exported
+    | Done
+)
 
 to_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 from_worker_decoder: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
@@ -172,9 +205,12 @@ plan_decoder: msgspec.msgpack.Decoder[LoadPlan] = msgspec.msgpack.Decoder(LoadPl
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
 
-def frame(message: ToWorker | FromWorker | LoadPlan) -> bytes:
+def frame(message: ToWorker | FromWorker | LoadPlan) -> bytearray:
     """The message with its length in front (big-endian). Raises ValueError if it is larger than a frame may be."""
-    payload = _encoder.encode(message)
-    if len(payload) > MAXIMUM_FRAME_BYTES:
-        raise ValueError(f"message of {len(payload)} bytes is larger than a frame may be")
-    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+    data = bytearray(LENGTH_BYTES)
+    _encoder.encode_into(message, data, LENGTH_BYTES)
+    size = len(data) - LENGTH_BYTES
+    if size > MAXIMUM_FRAME_BYTES:
+        raise ValueError(f"message of {size} bytes is larger than a frame may be")
+    data[:LENGTH_BYTES] = size.to_bytes(LENGTH_BYTES, "big")
+    return data

@@ -9,6 +9,7 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.engine.wire import LENGTH_BYTES, MAXIMUM_FRAME_BYTES, Failed, frame, plan_decoder
 
 from .loop import WorkerLoop
+from .stage_loop import StageLoop
 
 # Seconds a thread may hold the interpreter while another wants it: the intake thread must not delay a decode step.
 _SWITCH_INTERVAL_SECONDS = 0.0005
@@ -36,7 +37,11 @@ def main() -> None:
     if first is None:
         return
     try:
-        loop = WorkerLoop(plan_decoder.decode(first), sys.stdin.buffer, output, read_frame)
+        load = plan_decoder.decode(first)
+        if load.slice is not None and load.slice.embeddings is None:
+            loop = StageLoop(load, load.slice, sys.stdin.buffer, output, read_frame)
+        else:
+            loop = WorkerLoop(load, sys.stdin.buffer, output, read_frame)
     except Exception as error:  # noqa: BLE001  # The node must hear why, whatever it was.
         traceback.print_exc()
         if not isinstance(error, CrofterError):

@@ -5,7 +5,7 @@ import time
 from crofter.engine.wire import LoadPlan
 
 from . import plan
-from .library import DECODED, INTERRUPTED
+from .context import DECODED, INTERRUPTED
 from .media import Span
 from .residence import Residence
 from .session import Session

@@ -5,7 +5,7 @@ import numpy as np
 from crofter.core import CrofterError, ErrorCode, TextPrompt
 from crofter.engine.wire import Embed, Embedded
 
-from .library import Logits
+from .context import Logits
 from .pooler import PooledCall
 from .vocabulary import Vocabulary
 

@@ -215,6 +215,8 @@ class WorkerLoop:
                 self._inbox.put(message)
             case Measure():
                 self._inbox.put(message)
+            case _:
+                raise _unable("is whole: it takes no rows")
 
     def _take_media(self, message: Generate | Tokenize, prompt: ChatPrompt) -> None:
         if self._media is None:

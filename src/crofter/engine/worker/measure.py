@@ -2,7 +2,7 @@
 
 import time
 
-from .library import Context
+from .context import Context
 
 _REPETITIONS = 2
 _WARM_UP_ROWS = 64

@@ -10,7 +10,8 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.engine.plan import LONGEST_EMBEDDING_TOKENS
 from crofter.engine.wire import Failed, FromWorker, LoadPlan
 
-from .library import Context, Logits, Model, Pooling
+from .context import Context, Logits, Pooling
+from .library import Model
 
 _LONGEST_INPUT_TOKENS_OF_WRITERS = 2048
 """Models made for writing seldom embed; their context is kept small, for its buffers grow with it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .library import State
+from .context import State
 from .media import Span, shared_length
 
 BLOCK_TOKENS = 32

@@ -8,7 +8,8 @@ import numpy as np
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine.wire import Rerank, Reranked
 
-from .library import Logits, Model
+from .context import Logits
+from .library import Model
 from .pooler import PooledCall
 from .vocabulary import Vocabulary
 

@@ -8,7 +8,8 @@ from crofter.core import AdapterUse
 from crofter.engine.wire import LoadPlan
 
 from . import plan
-from .library import Context, Model
+from .context import Context
+from .library import Model
 from .prefix import PrefixCache
 from .session import Session
 

@@ -14,7 +14,8 @@ from llama_cpp import llama_cpp as llama
 from crofter.core import Sampling, TokenLogprob
 
 from .constraint import TOKEN_DATA, Constraint, candidate_array
-from .library import Context, Logits, Model, NativeHandle
+from .context import Context, Logits
+from .library import Model, NativeHandle
 
 DEFAULTS: dict[str, float | int] = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "typical_p": 1.0}
 """llama.cpp's defaults, for what neither the request nor the model file says."""

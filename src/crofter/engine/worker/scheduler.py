@@ -14,7 +14,8 @@ from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
 from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
 
 from .composer import Batch, Composer
-from .library import DECODED, INTERRUPTED, NO_KV_ROOM, Context, Model
+from .context import DECODED, INTERRUPTED, NO_KV_ROOM, Context
+from .library import Model
 from .residence import Residence
 from .sampler import Sampler, complete, recommended, token_logprob
 from .session import Answer, PreparedRequest, Session

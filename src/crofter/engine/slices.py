@@ -1,0 +1,35 @@
+"""How slices of models are loaded: pure decisions beside those of `plan.py`."""
+
+from pathlib import Path
+
+import msgspec
+
+from crofter.core import Model, SliceFile
+
+from .messages import SlicePlan
+from .wire import LoadPlan
+
+HEAD_CELLS = 512
+"""Cells of the context of ends without layers, which remembers nothing, and the most rows that go on to a route at once."""
+
+
+def is_ends(model: Model) -> bool:
+    """Whether it is the tokeniser, the embeddings and the output of a model rather than layers of it."""
+    return isinstance(model, SliceFile) and model.embeddings is not None
+
+
+def with_slice(load: LoadPlan, model: Model, build_folder: Path) -> LoadPlan:
+    """The plan with what the worker of a slice needs beside; a whole model's stays as it is."""
+    if not isinstance(model, SliceFile):
+        return load
+    part = SlicePlan(
+        slice_id=model.model_id,
+        hidden_tensor=model.hidden_tensor,
+        gives_wanted_only=model.stop == model.source_layer_count,
+        input_scale=model.input_scale,
+        output_scale=model.output_scale,
+        embeddings=model.embeddings,
+        build_folder=str(build_folder),
+    )
+    # What a stage holds belongs to sessions of others: it keeps nothing for whoever comes next.
+    return msgspec.structs.replace(load, slice=part, prefix_cache_bytes=0)

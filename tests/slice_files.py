@@ -1,0 +1,116 @@
+"""Slices of a llama for tests of who runs them: the least that llama.cpp loads. `crofter.models` has the real slicer."""
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+
+from crofter.core import EmbeddingTable, ModelFile, ModelId, SliceFile
+
+_SMALL_VOCABULARY = 32
+
+
+def in_single_precision(source: Path, path: Path) -> Path:
+    """The same model with numbers of 32 bits, whose results do not depend on the shape of a batch."""
+    reader = gguf.GGUFReader(source)
+    writer = gguf.GGUFWriter(path, "llama")
+    _copy_fields(reader, writer, {"general.file_type": int(gguf.LlamaFileType.ALL_F32)})
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
+    _write(writer)
+    return path
+
+
+def layers_of(source: ModelFile, folder: Path, start: int, stop: int) -> SliceFile:
+    """Layers `[start, stop)`."""
+    reader = gguf.GGUFReader(source.path)
+    path = folder / f"{source.path.stem}-{start}-{stop}.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    kept = {name: field for name, field in _fields(reader).items() if not name.startswith("tokenizer.")}
+    _add(writer, kept | {"llama.block_count": stop - start, "llama.vocab_size": _SMALL_VOCABULARY}, reader)
+    writer.add_string("tokenizer.ggml.model", "no_vocab")
+    for tensor in reader.tensors:
+        if tensor.name.startswith("blk."):
+            number, rest = tensor.name.removeprefix("blk.").split(".", 1)
+            if start <= int(number) < stop:
+                writer.add_tensor(f"blk.{int(number) - start}.{rest}", tensor.data, raw_dtype=tensor.tensor_type)
+        elif tensor.name in ("token_embd.weight", "output.weight"):
+            writer.add_tensor(tensor.name, np.zeros((_SMALL_VOCABULARY, int(tensor.shape[0])), np.float32))
+        else:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    _write(writer)
+    return _slice(source, path, start, stop, hidden_tensor=f"l_out-{stop - start - 1}")
+
+
+def ends_of(source: ModelFile, folder: Path) -> SliceFile:
+    """Tokeniser, embeddings and output, and a layer of zeros between, which changes nothing."""
+    reader = gguf.GGUFReader(source.path)
+    path = folder / f"{source.path.stem}-ends.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    _copy_fields(reader, writer, {"llama.block_count": 1})
+    for tensor in reader.tensors:
+        if tensor.name.startswith("blk.0."):
+            writer.add_tensor(tensor.name, np.zeros_like(tensor.data), raw_dtype=tensor.tensor_type)
+        elif not tensor.name.startswith("blk."):
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    _write(writer)
+    rows = next(tensor for tensor in gguf.GGUFReader(path).tensors if tensor.name == "token_embd.weight")
+    table = EmbeddingTable(
+        path=str(path),
+        offset=int(rows.data_offset),
+        type_number=int(rows.tensor_type),
+        row_bytes=int(rows.n_bytes) // int(rows.shape[1]),
+        row_count=int(rows.shape[1]),
+        width=int(rows.shape[0]),
+    )
+    layers = _layer_count(reader)
+    return _slice(source, path, layers, layers, embeddings=table)
+
+
+def _slice(source: ModelFile, path: Path, start: int, stop: int, **fields: Any) -> SliceFile:
+    return SliceFile(
+        model_id=ModelId(path.stem),
+        name=path.stem,
+        path=path,
+        size_bytes=path.stat().st_size,
+        architecture="llama",
+        layer_count=max(1, stop - start),
+        context_length=source.context_length,
+        kv_bytes_per_token=source.kv_bytes_per_token,
+        source_id=source.model_id,
+        source_layer_count=_layer_count(gguf.GGUFReader(source.path)),
+        start=start,
+        stop=stop,
+        **fields,
+    )
+
+
+def _layer_count(reader: gguf.GGUFReader) -> int:
+    return int(_fields(reader)["llama.block_count"])
+
+
+def _fields(reader: gguf.GGUFReader) -> dict[str, Any]:
+    return {
+        name: field.contents()
+        for name, field in reader.fields.items()
+        if not name.startswith("GGUF.") and name != "general.architecture"
+    }
+
+
+def _copy_fields(reader: gguf.GGUFReader, writer: gguf.GGUFWriter, changed: dict[str, int]) -> None:
+    _add(writer, _fields(reader) | changed, reader)
+
+
+def _add(writer: gguf.GGUFWriter, values: dict[str, Any], reader: gguf.GGUFReader) -> None:
+    for name, value in values.items():
+        field = reader.fields.get(name)
+        types = field.types if field is not None else [gguf.GGUFValueType.UINT32]
+        writer.add_key_value(name, value, types[0], types[-1] if len(types) > 1 else None)
+
+
+def _write(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
