@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,14 +36,11 @@ class ProofJob(msgspec.Struct, frozen=True, kw_only=True):
     ends: SliceFile
     prompt_rows: int = 24
     decode_rows: int = 8
-    context_tokens: int = 256
 
 
 class CutProof(msgspec.Struct, frozen=True, kw_only=True):
     """One way to cut, compared with the whole model."""
 
-    starts: tuple[int, ...]
-    """Where its parts begin."""
     largest: float = 0.0
     """Difference of a logit."""
     sigmas: float = 0.0
@@ -52,43 +50,50 @@ class CutProof(msgspec.Struct, frozen=True, kw_only=True):
     exports: bool = False
     """Whether a state that was exported and taken in by another session continues the same."""
     mixed: bool = False
-    """Whether rows of two sessions in one batch come back in its order."""
+    """Whether rows of two sessions that wait together get the results that each gets alone."""
     error: str = ""
     """Why there is nothing to compare; empty otherwise."""
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a job, one entry for each cut."""
-
-    cuts: tuple[CutProof, ...] = ()
-    error: str = ""
-
-
 def blueprint(metadata: Path) -> tuple[TensorShape, ...]:
     """The tensors of a model whose metadata a GGUF without tensors holds. Blocks. Raises MODEL_LOAD_FAILED."""
-    output = _answer("blueprint", str(metadata), _BLUEPRINT_SECONDS)
+    output, died = _answer("blueprint", str(metadata).encode(), _BLUEPRINT_SECONDS)
+    if died:
+        raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, died)
     found = msgspec.json.decode(output, type=Blueprint)
     if found.error is not None:
         raise CrofterError.from_report(found.error)
     return found.tensors
 
 
-def prove(job: ProofJob, timeout_seconds: float) -> Proof:
-    """Run the whole model and its parts on the same random prompt. Blocks. Raises MODEL_LOAD_FAILED if the process dies."""
-    return msgspec.json.decode(_answer("proof", msgspec.json.encode(job).decode(), timeout_seconds), type=Proof)
+def prove(job: ProofJob, timeout_seconds: float) -> list[CutProof]:
+    """Run the whole model and each cut of it on the same random prompt, an entry for each cut. Blocks.
+
+    Where llama.cpp ends its process, that cut has failed, and another process goes on with the next.
+    """
+    proofs: list[CutProof] = []
+    while len(proofs) < len(job.cuts):
+        rest = msgspec.structs.replace(job, cuts=job.cuts[len(proofs) :])
+        output, died = _answer("proof", msgspec.json.encode(rest), timeout_seconds)
+        proofs += [msgspec.json.decode(line, type=CutProof) for line in output.splitlines()]
+        if died:
+            proofs.append(CutProof(error=died))
+    return proofs
 
 
-def _answer(module: str, argument: str, timeout_seconds: float) -> bytes:
-    command = [sys.executable, "-P", "-m", f"crofter.engine.worker.{module}", argument]
+def _answer(module: str, job: bytes, timeout_seconds: float) -> tuple[bytes, str]:
+    """What the process said, and why it ended early; empty if it did not."""
+    command = [sys.executable, "-P", "-m", f"crofter.engine.worker.{module}"]
+    environment = worker_environment()
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=timeout_seconds, env=worker_environment(), stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run(command, input=job, capture_output=True, timeout=timeout_seconds, env=environment)
     except subprocess.TimeoutExpired as error:
-        raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, f"llama.cpp took over {timeout_seconds:g} s") from error
-    if done.returncode != 0:
-        said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-        asserted = [line for line in said if "GGML_ASSERT" in line or "Error" in line]
-        words = (asserted or said or ["it said nothing"])[-1]
-        raise CrofterError(ErrorCode.MODEL_LOAD_FAILED, f"llama.cpp died (status {done.returncode}): {words}")
-    return done.stdout
+        return error.stdout or b"", f"llama.cpp took more than {timeout_seconds:g} seconds"
+    if done.returncode == 0:
+        return done.stdout, ""
+    return done.stdout, f"llama.cpp ended its process: {_last_words(done.stderr.decode(errors='replace').splitlines())}"
+
+
+def _last_words(lines: Sequence[str]) -> str:
+    telling = [line for line in lines if "GGML_ASSERT" in line or "Error" in line]
+    return (telling or [line for line in lines if line.strip()] or ["it said nothing"])[-1].strip()

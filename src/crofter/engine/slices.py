@@ -22,14 +22,18 @@ def with_slice(load: LoadPlan, model: Model, build_folder: Path) -> LoadPlan:
     """The plan with what the worker of a slice needs beside; a whole model's stays as it is."""
     if not isinstance(model, SliceFile):
         return load
-    part = SlicePlan(
+    # What a stage holds belongs to sessions of others: it keeps nothing for whoever comes next.
+    return msgspec.structs.replace(load, slice=slice_plan(model, str(build_folder)), prefix_cache_bytes=0)
+
+
+def slice_plan(model: SliceFile, build_folder: str) -> SlicePlan:
+    """What the worker of a slice needs to know of it. `build_folder`: as `SlicePlan` has it."""
+    return SlicePlan(
         slice_id=model.model_id,
         hidden_tensor=model.hidden_tensor,
         gives_wanted_only=model.stop == model.source_layer_count,
         input_scale=model.input_scale,
         output_scale=model.output_scale,
         embeddings=model.embeddings,
-        build_folder=str(build_folder),
+        build_folder=build_folder,
     )
-    # What a stage holds belongs to sessions of others: it keeps nothing for whoever comes next.
-    return msgspec.structs.replace(load, slice=part, prefix_cache_bytes=0)

@@ -1,4 +1,4 @@
-"""Prints which tensors a model of some metadata has, as JSON: `python -m crofter.engine.worker.blueprint FILE`.
+"""Says which tensors a model of some metadata has: `python -m crofter.engine.worker.blueprint`, a path in, JSON out.
 
 A process for each: llama.cpp ends it where metadata is not what an architecture's code expects.
 """
@@ -68,10 +68,10 @@ def _blueprint(path: str) -> Blueprint:
 
 
 def main() -> None:
-    """Describe the file named by the first argument."""
+    """Describe the file that standard input names."""
     start_library()
     try:
-        sys.stdout.buffer.write(msgspec.json.encode(_blueprint(sys.argv[1])))
+        sys.stdout.buffer.write(msgspec.json.encode(_blueprint(sys.stdin.read())))
     except CrofterError as error:
         sys.stdout.buffer.write(msgspec.json.encode(Blueprint(error=error.report())))
 

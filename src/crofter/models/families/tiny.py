@@ -26,7 +26,19 @@ _SEED = 6
 _NEVER = (".scale", ".input_scale", "cls.output.weight", "cls.weight", "cls.bias", "dense_2.weight", "dense_3.weight")
 """Beside the weights of some quantisations and in models that embed or rank."""
 _REQUIRED_SCALE = "ffn_gate_inp.scale"
-_ALWAYS_F32 = ("norm", "conv", "ssm_a", "ssm_d", "ssm_dt", "_bias", "bias", "position_embd", "sinks", "rope_", "gate_inp")
+_ALWAYS_F32 = (
+    "norm",
+    "conv",
+    "ssm_a",
+    "ssm_d",
+    "ssm_dt",
+    "_bias",
+    "bias",
+    "position_embd",
+    "sinks",
+    "rope_",
+    "gate_inp",
+)
 _NEAR_ONE = ("norm", "rope_", "scale", "ssm_d")
 
 
