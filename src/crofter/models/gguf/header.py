@@ -86,6 +86,16 @@ class Header(msgspec.Struct, frozen=True):
             return value.count
         return len(value) if isinstance(value, tuple) else 0
 
+    def numbers(self, key: str) -> tuple[int | float | bool, ...]:
+        """The entries of an array of numbers; none if there is no such array. Raises as `read_header`."""
+        value = self.metadata.get(key)
+        if isinstance(value, Array) and value.value_type in SCALAR_FORMATS:
+            with self.path.open("rb") as file:
+                reader = BoundedReader(file, self.path)
+                reader.skip(value.offset)
+                return _scalars(reader, value.value_type, value.count)
+        return value if isinstance(value, tuple) else ()
+
     def strings(self, key: str) -> Generator[bytes]:
         """The entries of an array of strings, one by one; none if there is no such array. Raises as `read_header`."""
         array = self.metadata.get(key)

@@ -6,18 +6,22 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 
+UINT16 = 2
+UINT32 = 4
+INT32 = 5
+FLOAT32 = 6
+BOOLEAN = 7
 STRING = 8
 ARRAY = 9
-BOOLEAN = 7
 
 SCALAR_FORMATS: dict[int, str] = {
     0: "<B",
     1: "<b",
-    2: "<H",
+    UINT16: "<H",
     3: "<h",
-    4: "<I",
-    5: "<i",
-    6: "<f",
+    UINT32: "<I",
+    INT32: "<i",
+    FLOAT32: "<f",
     BOOLEAN: "<?",
     10: "<Q",
     11: "<q",
@@ -68,6 +72,9 @@ TENSOR_TYPES: dict[int, TensorType] = {
     40: TensorType("NVFP4", 64, 36),
     41: TensorType("Q1_0", 128, 18),
 }
+
+TYPE_NUMBERS = {tensor_type.name: number for number, tensor_type in TENSOR_TYPES.items()}
+"""ggml's number of a type, by its name."""
 
 FILE_TYPES: dict[int, str] = {
     0: "F32",

@@ -15,7 +15,7 @@ from blake3 import blake3
 from crofter.core import ModelId
 from crofter.models.gguf.header import Header, key_spans
 from crofter.models.gguf.parts import SPLIT_KEYS
-from crofter.models.gguf.tables import DEFAULT_ALIGNMENT
+from crofter.models.gguf.writing import padded
 from crofter.store import Progress, read_range
 
 _LAYER = re.compile(r"(?P<group>(?:.+\.)?blk\.\d+)\.(?P<part>.+)", re.DOTALL)
@@ -120,11 +120,6 @@ def group_name(tensor_name: str) -> str:
     """`blk.7.attn_q.weight` is in `blk.7`, `output_norm.weight` in `output_norm`."""
     layer = _LAYER.fullmatch(tensor_name)
     return layer["group"] if layer else tensor_name.partition(".")[0]
-
-
-def padded(size_bytes: int) -> int:
-    """Up to where the next tensor begins."""
-    return -(-size_bytes // DEFAULT_ALIGNMENT) * DEFAULT_ALIGNMENT
 
 
 def metadata_entries(path: Path) -> list[tuple[str, bytes]]:

@@ -4,7 +4,6 @@ llama.cpp maps every part where it lies and compares only `split.no`, so equal g
 with two names. (ggml `docs/gguf.md`; `llama-model-loader.cpp`, checked for build 0.3.36 by the tests.)
 """
 
-import struct
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -12,22 +11,20 @@ from blake3 import blake3
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models.gguf.header import Header
-from crofter.models.gguf.tables import MAGIC, TENSOR_TYPES, VERSIONS
+from crofter.models.gguf.tables import INT32, TYPE_NUMBERS, UINT16
+from crofter.models.gguf.writing import file_start, metadata_entry, padded, tensor_entry
 from crofter.store import new_file, read_range
 
-from .manifest import TensorEntry, TensorGroup, metadata_entries, padded
-
-_UINT16, _INT32 = 2, 5
-_TYPE_NUMBERS = {tensor_type.name: number for number, tensor_type in TENSOR_TYPES.items()}
+from .manifest import TensorEntry, TensorGroup, metadata_entries
 
 
 def write_metadata_shard(source: Path, target: Path, tensor_count: int, shard_count: int) -> None:
     """The first part: all metadata, the vocabulary included, and no tensors. Raises as `new_file`."""
     entries = [entry for _, entry in metadata_entries(source)]
-    entries.append(_entry("split.no", _UINT16, struct.pack("<H", 0)))
-    entries.append(_entry("split.count", _UINT16, struct.pack("<H", shard_count)))
-    entries.append(_entry("split.tensors.count", _INT32, struct.pack("<i", tensor_count)))
-    content = b"".join([_start(0, len(entries)), *entries])
+    entries.append(metadata_entry("split.no", UINT16, 0))
+    entries.append(metadata_entry("split.count", UINT16, shard_count))
+    entries.append(metadata_entry("split.tensors.count", INT32, tensor_count))
+    content = b"".join([file_start(0, len(entries)), *entries])
     with new_file(target, len(content)) as file:
         file.write(content)
 
@@ -59,11 +56,9 @@ def write_group_shard(
 
 def group_header(group: TensorGroup, number: int) -> bytes:
     """What stands before the data of a group's part, padded up to it."""
-    parts = [_start(len(group.tensors), 1), _entry("split.no", _UINT16, struct.pack("<H", number))]
+    parts = [file_start(len(group.tensors), 1), metadata_entry("split.no", UINT16, number)]
     for tensor in group.tensors:
-        parts.append(_text(tensor.name))
-        parts.append(struct.pack(f"<I{len(tensor.shape)}Q", len(tensor.shape), *tensor.shape))
-        parts.append(struct.pack("<IQ", _TYPE_NUMBERS[tensor.type], tensor.offset))
+        parts.append(tensor_entry(tensor.name, tensor.shape, TYPE_NUMBERS[tensor.type], tensor.offset))
     header = b"".join(parts)
     return header.ljust(padded(len(header)), b"\0")
 
@@ -101,15 +96,3 @@ def is_intact(group: TensorGroup, header: Header) -> bool:
 
 def _damaged(header: Header, entry: TensorEntry) -> CrofterError:
     return CrofterError(ErrorCode.MODEL_INVALID, f"{header.path.parent}: the tensor {entry.name} is damaged.")
-
-
-def _start(tensor_count: int, key_count: int) -> bytes:
-    return MAGIC + struct.pack("<IQQ", VERSIONS[-1], tensor_count, key_count)
-
-
-def _entry(key: str, value_type: int, value: bytes) -> bytes:
-    return _text(key) + struct.pack("<I", value_type) + value
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<Q", len(text.encode())) + text.encode()
