@@ -1,4 +1,4 @@
-"""Whether parts of a model give what the whole does, and of which tensors a model consists: asked of llama.cpp in processes of their own."""
+"""Asks llama.cpp, in processes of their own, of which tensors a model consists, and whether parts of it give what the whole does."""
 
 import subprocess
 import sys
@@ -38,6 +38,13 @@ class ProofJob(msgspec.Struct, frozen=True, kw_only=True):
     decode_rows: int = 8
 
 
+def _path(kind: type[Path], text: str) -> Path:
+    return kind(text)
+
+
+job_decoder: msgspec.json.Decoder[ProofJob] = msgspec.json.Decoder(ProofJob, dec_hook=_path)
+
+
 class CutProof(msgspec.Struct, frozen=True, kw_only=True):
     """One way to cut, compared with the whole model."""
 
@@ -74,7 +81,7 @@ def prove(job: ProofJob, timeout_seconds: float) -> list[CutProof]:
     proofs: list[CutProof] = []
     while len(proofs) < len(job.cuts):
         rest = msgspec.structs.replace(job, cuts=job.cuts[len(proofs) :])
-        output, died = _answer("proof", msgspec.json.encode(rest), timeout_seconds)
+        output, died = _answer("proof", msgspec.json.encode(rest, enc_hook=str), timeout_seconds)
         proofs += [msgspec.json.decode(line, type=CutProof) for line in output.splitlines()]
         if died:
             proofs.append(CutProof(error=died))
@@ -86,7 +93,9 @@ def _answer(module: str, job: bytes, timeout_seconds: float) -> tuple[bytes, str
     command = [sys.executable, "-P", "-m", f"crofter.engine.worker.{module}"]
     environment = worker_environment()
     try:
-        done = subprocess.run(command, input=job, capture_output=True, timeout=timeout_seconds, env=environment)
+        done = subprocess.run(
+            command, input=job, capture_output=True, timeout=timeout_seconds, env=environment, check=False
+        )
     except subprocess.TimeoutExpired as error:
         return error.stdout or b"", f"llama.cpp took more than {timeout_seconds:g} seconds"
     if done.returncode == 0:

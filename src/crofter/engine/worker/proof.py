@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from crofter.core import CrofterError, ErrorCode
-from crofter.engine.proof import CutProof, ProofJob, Rollback
+from crofter.engine.proof import CutProof, ProofJob, Rollback, job_decoder
 from crofter.engine.values import MissingRowsError
 
 from .library import start_library
@@ -66,7 +66,7 @@ def main() -> None:
     """Do the job; the process dies where llama.cpp does not expect what it gets."""
     output = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # Whatever prints must not end up between the lines.
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=ProofJob)
+    job = job_decoder.decode(sys.stdin.buffer.read())
     start_library()
     tokens, right = _right(Whole(job.whole), job)
     for files in job.cuts:

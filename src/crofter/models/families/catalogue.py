@@ -3,8 +3,8 @@
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 
@@ -50,7 +50,7 @@ class _Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def families() -> dict[str, Family]:
     """All of them, by name."""
-    source = files(__package__).joinpath("families.toml").read_text("utf-8")
+    source = Path(__file__).with_name("families.toml").read_text("utf-8")
     catalogue = msgspec.convert(tomllib.loads(source), _Catalogue)
     return {name: _family(name, entry, catalogue.parts) for name, entry in catalogue.families.items()}
 
@@ -81,7 +81,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Key]:
     flat: dict[str, Key] = {}
     for name, value in table.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            flat |= _flat(cast(dict[str, Any], value), f"{prefix}{name}.")
         else:
             flat[prefix + name] = value
     return flat

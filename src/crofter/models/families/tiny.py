@@ -1,7 +1,6 @@
 """Writes a tiny model: its metadata alone, for llama.cpp to say which tensors belong to it, and then the whole file."""
 
 import math
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from crofter.models.gguf.tables import ARRAY, BOOLEAN, DEFAULT_ALIGNMENT, MAGIC, SCALAR_FORMATS, STRING, VERSIONS
+from crofter.models.gguf.tables import BOOLEAN, FLOAT32, STRING, TYPE_NUMBERS, UINT32
+from crofter.models.gguf.writing import file_start, metadata_entry, padded, tensor_entry
 
 from .catalogue import Family, Key
 
@@ -18,8 +18,6 @@ TensorShape = tuple[str, tuple[int, ...]]
 Encoding = Literal["F32", "F16", "Q8_0"]
 
 _EXTRA_BLOCKS = "nextn_predict_layers"
-_UINT32, _FLOAT32 = 4, 6
-_TYPE_NUMBERS = {"F32": 0, "F16": 1, "Q8_0": 8}
 _BLOCK = 32
 _SEED = 6
 
@@ -63,13 +61,11 @@ def write_model(family: Family, tensors: Sequence[TensorShape], path: Path, enco
     for name, shape in kept:
         used = _encoding(name, shape, encoding)
         content = _encode(_values(name, shape), used)
-        descriptions.append(_text(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape))
-        descriptions.append(struct.pack("<IQ", _TYPE_NUMBERS[used], offset))
-        content += bytes(-len(content) % DEFAULT_ALIGNMENT)
-        contents.append(content)
-        offset += len(content)
-    head = _head(family.keys, len(kept)) + b"".join(descriptions)
-    path.write_bytes(b"".join([head, bytes(-len(head) % DEFAULT_ALIGNMENT), *contents]))
+        descriptions.append(tensor_entry(name, shape, TYPE_NUMBERS[used], offset))
+        contents.append(content.ljust(padded(len(content)), b"\0"))
+        offset += len(contents[-1])
+    head = b"".join([_head(family.keys, len(kept)), *descriptions])
+    path.write_bytes(b"".join([head.ljust(padded(len(head)), b"\0"), *contents]))
 
 
 def _belongs(name: str, family: Family) -> bool:
@@ -122,31 +118,20 @@ def _encode(values: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
         return values.astype(np.float16).tobytes()
     blocks = values.reshape(-1, _BLOCK)
     scales = (np.abs(blocks).max(1, keepdims=True) / 127).astype(np.float16)
-    whole = np.round(blocks / np.maximum(scales.astype(np.float32), 1e-8)).astype(np.int8)
-    return np.concatenate([scales.view(np.int8), whole], 1).tobytes()
+    steps: npt.NDArray[np.int8] = np.round(blocks / np.maximum(scales.astype(np.float32), 1e-8)).astype(np.int8)
+    return np.concatenate([scales.view(np.int8), steps], 1).tobytes()
 
 
 def _head(keys: dict[str, Key], tensor_count: int) -> bytes:
-    entries = [_text(key) + _value(value) for key, value in keys.items()]
-    return MAGIC + struct.pack("<IQQ", VERSIONS[-1], tensor_count, len(entries)) + b"".join(entries)
+    entries = [metadata_entry(key, _value_type(value), value) for key, value in keys.items()]
+    return file_start(tensor_count, len(entries)) + b"".join(entries)
 
 
-def _value(value: Key) -> bytes:
+def _value_type(value: Key) -> int:
     if isinstance(value, list):
-        value_type = _scalar_type(value[0])
-        items = struct.pack(f"<{len(value)}{SCALAR_FORMATS[value_type][1]}", *value)
-        return struct.pack("<IIQ", ARRAY, value_type, len(value)) + items
+        return _value_type(value[0])
     if isinstance(value, str):
-        return struct.pack("<I", STRING) + _text(value)
-    value_type = _scalar_type(value)
-    return struct.pack("<I", value_type) + struct.pack(SCALAR_FORMATS[value_type], value)
-
-
-def _scalar_type(value: float) -> int:
+        return STRING
     if isinstance(value, bool):
         return BOOLEAN
-    return _FLOAT32 if isinstance(value, float) else _UINT32
-
-
-def _text(text: str) -> bytes:
-    return struct.pack("<Q", len(text.encode())) + text.encode()
+    return FLOAT32 if isinstance(value, float) else UINT32
