@@ -187,7 +187,7 @@ class Stage:
         code = self._context.decode_rows(values, positions, sequences.astype(np.int32), wanted, mutual=mutual)
         if code != DECODED:
             raise CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to compute (code {code})")
-        given = self._tap.rows(int(wanted.sum()))
+        given = self._tap.rows(wanted)
         if part.output_scale != 1.0:
             given = given * np.float32(part.output_scale)
         if len(values) > len(batch):

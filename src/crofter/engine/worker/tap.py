@@ -88,16 +88,18 @@ class Tap:
         """Before each decode: what was taken before is forgotten."""
         self._state.used = 0
 
-    def rows(self, count: int) -> npt.NDArray[np.float32]:
-        """What the last decode gave, [count, width], valid until the next. Raises WORKER_FAILED if it is not so many rows."""
-        values = self._values[:count]
-        if self._state.used != values.nbytes:
-            given = self._state.used / (self._values.shape[1] * _NUMBER_BYTES)
+    def rows(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """Of what the last decode gave the wanted rows, [wanted, width], valid until the next. Raises WORKER_FAILED."""
+        row_bytes = self._values.shape[1] * _NUMBER_BYTES
+        given, rest = divmod(self._state.used, row_bytes)
+        count = int(wanted.sum())
+        if rest or given not in {count, wanted.size}:
             raise CrofterError(
                 ErrorCode.WORKER_FAILED,
-                f"the slice gave {given:g} rows instead of {count}: its file or this llama.cpp is not what it should be",
+                f"the slice gave {given} rows instead of {count}: its file or this llama.cpp is not what it should be",
             )
-        return values
+        # Some architectures compute their last layer to its end for all rows, and take the wanted ones after it.
+        return self._values[:count] if given == count else self._values[:given][wanted]
 
     def _in_python(self, wanted: bytes) -> NativeHandle:
         name, size, read = _functions()
