@@ -2,6 +2,7 @@
 
 from .machine import Machine, library_facts, machine_now, resident_bytes
 from .plan import judge
+from .proof import CutProof, ProofJob, Rollback, blueprint, prove
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
 from .quantizer import quantize
 from .rest import TuningMemory
@@ -14,6 +15,7 @@ from .verdict import Fit
 
 __all__ = [
     "KINDS",
+    "CutProof",
     "Engine",
     "EngineSettings",
     "Fit",
@@ -21,7 +23,9 @@ __all__ = [
     "LibraryFacts",
     "Machine",
     "MissingRowsError",
+    "ProofJob",
     "QuantizeWish",
+    "Rollback",
     "RoutePort",
     "Stage",
     "TuneStep",
@@ -29,10 +33,12 @@ __all__ = [
     "TuningMemory",
     "WorkerState",
     "WorkerStatus",
+    "blueprint",
     "checked_kind",
     "judge",
     "library_facts",
     "machine_now",
+    "prove",
     "quantize",
     "resident_bytes",
 ]

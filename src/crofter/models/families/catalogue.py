@@ -8,8 +8,6 @@ from typing import Any, cast
 
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode
-
 Key = bool | int | float | str | list[bool] | list[int] | list[float]
 
 
@@ -53,16 +51,6 @@ def families() -> dict[str, Family]:
     source = Path(__file__).with_name("families.toml").read_text("utf-8")
     catalogue = msgspec.convert(tomllib.loads(source), _Catalogue)
     return {name: _family(name, entry, catalogue.parts) for name, entry in catalogue.families.items()}
-
-
-def family(name: str) -> Family:
-    """The one of that name. Raises INVALID_REQUEST."""
-    found = families().get(name)
-    if found is None:
-        raise CrofterError(
-            ErrorCode.INVALID_REQUEST, f"{name[:40]!r} is no known family; `crofter model families` lists them."
-        )
-    return found
 
 
 def _family(name: str, entry: _Entry, parts: Mapping[str, dict[str, Any]]) -> Family:

@@ -40,7 +40,7 @@ _ALWAYS_F32 = (
 _NEAR_ONE = ("norm", "rope_", "scale", "ssm_d")
 
 
-def write_metadata(family: Family, path: Path) -> None:
+def write_family_metadata(family: Family, path: Path) -> None:
     """A GGUF without tensors, and without blocks for predicting more tokens: llama.cpp does not say what those hold. Raises OSError."""
     extra = family.number(_EXTRA_BLOCKS)
     keys = dict(family.keys)
@@ -50,7 +50,7 @@ def write_metadata(family: Family, path: Path) -> None:
     path.write_bytes(_head(keys, 0))
 
 
-def write_model(family: Family, tensors: Sequence[TensorShape], path: Path, encoding: Encoding = "F16") -> None:
+def write_family_model(family: Family, tensors: Sequence[TensorShape], path: Path, encoding: Encoding = "F16") -> None:
     """The whole model with seeded random weights, matrices in that encoding. Raises OSError."""
     kept = [tensor for each in tensors for tensor in _separate(each) if _belongs(tensor[0], family)]
     if family.number(_EXTRA_BLOCKS):
