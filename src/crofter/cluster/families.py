@@ -10,10 +10,23 @@ from typing import Literal
 
 import msgspec
 
-from crofter.core import CrofterError, SliceFile
+from crofter.core import CrofterError, ModelFile, ModelId, SliceFile
 from crofter.engine import CutProof, ProofJob, Rollback, blueprint, prove
-from crofter.models import Family, Header, read_header, write_family_metadata, write_family_model
-from crofter.models.slices.shim_tmp import SLICER_VERSION, cuts, write_ends, write_stage
+from crofter.models import (
+    SLICER,
+    Family,
+    Header,
+    SlicePlan,
+    cuts,
+    local_data,
+    plan_ends,
+    plan_slice,
+    read_header,
+    slice_file,
+    write_family_metadata,
+    write_family_model,
+    write_slice,
+)
 
 Status = Literal["exact", "close", "refused"]
 
@@ -55,7 +68,7 @@ class FamilyMatrix(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_current(self) -> bool:
         """Whether the library and the slicer are still those."""
-        return (self.library, self.slicer) == (library_version(), SLICER_VERSION)
+        return (self.library, self.slicer) == (library_version(), SLICER)
 
 
 def library_version() -> str:
@@ -76,7 +89,7 @@ def prove_families(
 
     with ThreadPoolExecutor(at_once) as pool:
         proofs = tuple(pool.map(proof, families))
-    return FamilyMatrix(library=library_version(), slicer=SLICER_VERSION, families=proofs)
+    return FamilyMatrix(library=library_version(), slicer=SLICER, families=proofs)
 
 
 def _proof(family: Family, folder: Path) -> FamilyProof:
@@ -103,9 +116,19 @@ class _Parts:
         self._header = header
         self._folder = folder
         self._written: dict[tuple[int, int], SliceFile] = {}
+        self._source = ModelFile(
+            model_id=ModelId("tiny"),
+            name="tiny",
+            path=header.path,
+            size_bytes=header.size_bytes,
+            architecture=header.text("general.architecture"),
+            layer_count=0,
+            kv_bytes_per_token=0,
+            context_length=0,
+        )
         self.legal = cuts(header)
-        self.ends = write_ends(header, folder)
-        self.layer_count = self.ends.source_layer_count
+        self.layer_count = plan_slice(header, 0, self.legal[0]).source_layer_count
+        self.ends = self._write(plan_ends(header, self.layer_count), "ends")
 
     def tried(self) -> list[tuple[int, ...]]:
         """Ways to cut it: in halves, off every pattern, one layer at either end, in three, and as finely as can be."""
@@ -139,8 +162,14 @@ class _Parts:
 
     def _slice(self, start: int, stop: int) -> SliceFile:
         if (start, stop) not in self._written:
-            self._written[start, stop] = write_stage(self._header, start, stop, self._folder)
+            plan = plan_slice(self._header, start, stop)
+            self._written[start, stop] = self._write(plan, f"{start}-{stop}")
         return self._written[start, stop]
+
+    def _write(self, plan: SlicePlan, name: str) -> SliceFile:
+        path = self._folder / f"{name}.gguf"
+        write_slice(plan, self._header.path, local_data(self._header), path)
+        return slice_file(plan, self._source, path)
 
 
 def _judged(name: str, parts: _Parts, tried: Sequence[tuple[int, ...]], proofs: Sequence[CutProof]) -> FamilyProof:

@@ -3,6 +3,7 @@
 from .elsewhere import Found, FoundModel, Places, find_models
 from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, read_facts
+from .families import Family, families, write_family_metadata, write_family_model
 from .gguf.header import Array, Header, Tensor, read_header
 from .hub import (
     RESERVED_DISK_BYTES,
@@ -20,12 +21,17 @@ from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
+from .slices.files import SLICER, slice_file
+from .slices.plan import SlicePlan, cuts, plan_ends, plan_slice
+from .slices.write import local_data, write_slice
 from .storage.installation import free_for_installing
 
 __all__ = [
     "RESERVED_DISK_BYTES",
+    "SLICER",
     "Anatomy",
     "Array",
+    "Family",
     "Found",
     "FoundModel",
     "Header",
@@ -40,17 +46,27 @@ __all__ = [
     "Overrides",
     "Places",
     "Room",
+    "SlicePlan",
     "Tensor",
     "Wish",
     "anatomy",
     "checked_capabilities",
     "checked_name",
+    "cuts",
+    "families",
     "find_models",
     "fits_memory",
     "free_for_installing",
     "is_local",
+    "local_data",
     "needed_memory",
+    "plan_ends",
+    "plan_slice",
     "read_facts",
     "read_header",
     "recommended",
+    "slice_file",
+    "write_family_metadata",
+    "write_family_model",
+    "write_slice",
 ]
