@@ -3,7 +3,7 @@
 from .elsewhere import Found, FoundModel, Places, find_models
 from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, read_facts
-from .families import Family, families, write_family_metadata, write_family_model
+from .families import Family, known_families, write_family_metadata, write_family_model
 from .gguf.header import Array, Header, Tensor, read_header
 from .hub import (
     RESERVED_DISK_BYTES,
@@ -53,7 +53,7 @@ __all__ = [
     "checked_capabilities",
     "checked_name",
     "cuts",
-    "families",
+    "known_families",
     "find_models",
     "fits_memory",
     "free_for_installing",

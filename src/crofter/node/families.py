@@ -12,7 +12,7 @@ import msgspec
 from crofter.cluster import FamilyMatrix, FamilyProof, prove_families
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now
-from crofter.models import families
+from crofter.models import known_families
 from crofter.store import new_file
 
 from .home import Home
@@ -27,12 +27,12 @@ def family_matrix(
     """
     wanted = _wanted(names)
     kept = _kept(home)
-    missing = [families()[name] for name in wanted if again or name not in kept]
+    missing = [known_families()[name] for name in wanted if again or name not in kept]
     if missing:
         home.prepare()
         fresh = prove_families(missing, machine_now().physical_cores, observe)
         kept |= {proof.name: proof for proof in fresh.families}
-        matrix = msgspec.structs.replace(fresh, families=tuple(kept[name] for name in families() if name in kept))
+        matrix = msgspec.structs.replace(fresh, families=tuple(kept[name] for name in known_families() if name in kept))
         content = msgspec.json.format(msgspec.json.encode(matrix))
         home.families_file.unlink(missing_ok=True)
         with new_file(home.families_file, len(content)) as file:
@@ -41,7 +41,7 @@ def family_matrix(
 
 
 def _wanted(names: Sequence[str]) -> list[str]:
-    known = list(families())
+    known = list(known_families())
     if not names:
         return known
     wanted = [name for name in known if name in names or name.partition("+")[0] in names]

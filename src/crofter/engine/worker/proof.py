@@ -35,6 +35,8 @@ def _compare(cut: Cut, tokens: Sequence[int], right: Sequence[Values], job: Proo
     given += [cut.logits(_SESSION, [tokens[at]], at) for at in range(job.prompt_rows, len(tokens) - 1)]
     sigma = float(np.stack(right).std())
     largest = float(np.abs(np.stack(given) - np.stack(right[:-1])).max())
+    if not np.isfinite(largest):
+        raise CrofterError(ErrorCode.WORKER_FAILED, "the parts give no numbers")
     allowed = ROUNDING_SIGMAS * sigma if largest else 0.0
     end = len(tokens) - 1
 

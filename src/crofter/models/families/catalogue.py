@@ -46,7 +46,7 @@ class _Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @cache
-def families() -> dict[str, Family]:
+def known_families() -> dict[str, Family]:
     """All of them, by name."""
     source = Path(__file__).with_name("families.toml").read_text("utf-8")
     catalogue = msgspec.convert(tomllib.loads(source), _Catalogue)
