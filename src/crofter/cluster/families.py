@@ -13,19 +13,17 @@ import msgspec
 from crofter.core import CrofterError, ModelFile, ModelId, SliceFile
 from crofter.engine import CutProof, ProofJob, Rollback, blueprint, prove
 from crofter.models import (
-    SLICER,
+    SLICER_VERSION,
     Family,
     Header,
     SlicePlan,
-    cuts,
-    local_data,
+    legal_cuts,
+    make_slice,
     plan_ends,
     plan_slice,
     read_header,
-    slice_file,
     write_family_metadata,
     write_family_model,
-    write_slice,
 )
 
 Status = Literal["exact", "close", "refused"]
@@ -68,7 +66,7 @@ class FamilyMatrix(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_current(self) -> bool:
         """Whether the library and the slicer are still those."""
-        return (self.library, self.slicer) == (library_version(), SLICER)
+        return (self.library, self.slicer) == (library_version(), SLICER_VERSION)
 
 
 def library_version() -> str:
@@ -96,7 +94,7 @@ def _proof(family: Family, folder: Path) -> FamilyProof:
     try:
         metadata = folder / "metadata.gguf"
         write_family_metadata(family, metadata)
-        cuts(read_header(metadata))  # What is refused by its metadata needs no model.
+        legal_cuts(read_header(metadata))  # What is refused by its metadata needs no model.
         whole = folder / "whole.gguf"
         write_family_model(family, blueprint(metadata), whole)
         parts = _Parts(read_header(whole), folder)
@@ -112,7 +110,7 @@ class _Parts:
     """The slices of one model, each written once."""
 
     def __init__(self, header: Header, folder: Path) -> None:
-        """Raises as `cuts` and writing do."""
+        """Raises as `legal_cuts` and `make_slice`."""
         self._header = header
         self._folder = folder
         self._written: dict[tuple[int, int], SliceFile] = {}
@@ -126,7 +124,7 @@ class _Parts:
             kv_bytes_per_token=0,
             context_length=0,
         )
-        self.legal = cuts(header)
+        self.legal = legal_cuts(header)
         self.layer_count = plan_slice(header, 0, self.legal[0]).source_layer_count
         self.ends = self._write(plan_ends(header, self.layer_count), "ends")
 
@@ -167,9 +165,7 @@ class _Parts:
         return self._written[start, stop]
 
     def _write(self, plan: SlicePlan, name: str) -> SliceFile:
-        path = self._folder / f"{name}.gguf"
-        write_slice(plan, self._header.path, local_data(self._header), path)
-        return slice_file(plan, self._source, path)
+        return make_slice(plan, self._header, self._source, self._folder / f"{name}.gguf")
 
 
 def _judged(name: str, parts: _Parts, tried: Sequence[tuple[int, ...]], proofs: Sequence[CutProof]) -> FamilyProof:

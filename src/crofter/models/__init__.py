@@ -21,14 +21,26 @@ from .installed import InstalledModel, ModelSettings
 from .names import checked_name, is_local
 from .overrides import Overrides, checked_capabilities
 from .registry import ModelRegistry
-from .slices.files import SLICER, slice_file
-from .slices.plan import SlicePlan, cuts, plan_ends, plan_slice
-from .slices.write import local_data, write_slice
+from .slices import (
+    SLICER_VERSION,
+    KeptSlice,
+    SlicePlan,
+    Slices,
+    TensorData,
+    legal_cuts,
+    local_data,
+    make_slice,
+    plan_ends,
+    plan_slice,
+    slice_file,
+    slice_id,
+    write_slice,
+)
 from .storage.installation import free_for_installing
 
 __all__ = [
     "RESERVED_DISK_BYTES",
-    "SLICER",
+    "SLICER_VERSION",
     "Anatomy",
     "Array",
     "Family",
@@ -38,6 +50,7 @@ __all__ = [
     "HubPulls",
     "HubSettings",
     "InstalledModel",
+    "KeptSlice",
     "ModelFacts",
     "ModelRegistry",
     "ModelSettings",
@@ -47,18 +60,21 @@ __all__ = [
     "Places",
     "Room",
     "SlicePlan",
+    "Slices",
     "Tensor",
+    "TensorData",
     "Wish",
     "anatomy",
     "checked_capabilities",
     "checked_name",
-    "cuts",
-    "known_families",
     "find_models",
     "fits_memory",
     "free_for_installing",
     "is_local",
+    "known_families",
+    "legal_cuts",
     "local_data",
+    "make_slice",
     "needed_memory",
     "plan_ends",
     "plan_slice",
@@ -66,6 +82,7 @@ __all__ = [
     "read_header",
     "recommended",
     "slice_file",
+    "slice_id",
     "write_family_metadata",
     "write_family_model",
     "write_slice",

@@ -16,6 +16,7 @@ from .gguf.parts import part_paths
 from .installed import InstalledModel, packaged_model
 from .names import checked_name, local_path
 from .overrides import Overrides
+from .slices import Slices
 from .storage.contents import Contents
 from .storage.installation import (
     Installation,
@@ -50,6 +51,7 @@ class ModelRegistry:
         self._admission = Admission(records, models_folder, self._entries)
         self._installing = threading.RLock()
         self.contents = Contents(records, models_folder, self._entries)
+        self.slices = Slices(models_folder, self.contents)
 
     def installed(self) -> list[InstalledModel]:
         """One for each name, newest first, the embedded model last. Files are not looked at."""
@@ -170,6 +172,7 @@ class ModelRegistry:
             if names == [found.model.name]:
                 # The files go first: on a full disk the database cannot be written before there is room again.
                 delete_folder(self._folder / record.model_id)
+                self.slices.forget(record.model_id)
                 if record.is_whole_file:
                     (self._folder / record.place).unlink(missing_ok=True)
             self._records.unregister(found.model.name)
@@ -180,6 +183,7 @@ class ModelRegistry:
         """Put right what a killed process left, as far as that takes no time. Run at start, before anything else."""
         remove_leftovers(self._folder)
         delete_removed(self._folder)
+        self.slices.tidy()
         self._admission.register_complete()
 
     def finish(self) -> None:

@@ -35,6 +35,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: tuple[str, ...] = ()
     keys: dict[str, Any] = {}
+    drop: tuple[str, ...] = ()
     plain: dict[str, Any] = {}
     without: tuple[str, ...] = ()
     note: str = ""
@@ -59,7 +60,7 @@ def _family(name: str, entry: _Entry, parts: Mapping[str, dict[str, Any]]) -> Fa
         keys |= _flat(parts[part])
     keys |= _flat(entry.keys)
     architecture = name.partition("+")[0]
-    own = {f"{architecture}.{key}": value for key, value in keys.items()}
+    own = {f"{architecture}.{key}": value for key, value in keys.items() if key not in entry.drop}
     general: dict[str, Key] = {"general.architecture": architecture, "tokenizer.ggml.model": "no_vocab"}
     return Family(name=name, keys=general | own | _flat(entry.plain), without=entry.without)
 

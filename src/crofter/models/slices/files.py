@@ -1,4 +1,4 @@
-"""A written slice as a value: what the engine needs to know to load it."""
+"""A slice on the disk as a value: what the engine needs to know to load it."""
 
 from pathlib import Path
 
@@ -11,15 +11,22 @@ from crofter.models.gguf.header import Header, read_header
 from crofter.models.gguf.tables import TYPE_NUMBERS
 
 from .plan import SlicePlan
+from .write import local_data, write_slice
 
-SLICER = 1
+SLICER_VERSION = 1
 """To be counted up when the same plan makes other files: those of earlier versions are then written anew."""
 
 
 def slice_id(source: ModelId, start: int, stop: int, *, is_ends: bool) -> ModelId:
     """The id of a slice: two nodes with the same have the same layers of the same model, cut in the same way."""
-    content = ("crofter-slice", SLICER, source, "ends" if is_ends else "stage", start, stop)
+    content = ("crofter-slice", SLICER_VERSION, source, "ends" if is_ends else "stage", start, stop)
     return ModelId(blake3(msgspec.json.encode(content)).hexdigest())
+
+
+def make_slice(plan: SlicePlan, header: Header, source: ModelFile, target: Path) -> SliceFile:
+    """Write a planned slice of a model that is here, whose header that is, and describe it. Raises as `write_slice`."""
+    write_slice(plan, header.path, local_data(header), target)
+    return slice_file(plan, source, target)
 
 
 def slice_file(plan: SlicePlan, source: ModelFile, path: Path) -> SliceFile:

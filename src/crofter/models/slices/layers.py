@@ -55,7 +55,7 @@ def read_layers(header: Header) -> Layers:
     return layers
 
 
-def legal_cuts(layers: Layers) -> tuple[int, ...]:
+def cuts(layers: Layers) -> tuple[int, ...]:
     """Where one slice may end and the next begin: numbers of layers before the cut."""
     last = layers.count - 1
     borrowing = layers.integer("attention.shared_kv_layers")
@@ -96,9 +96,9 @@ def checked_range(layers: Layers, start: int, stop: int) -> None:
         raise CrofterError(
             ErrorCode.INVALID_REQUEST, f"The model has layers 0 to {layers.count}, and no range {start} to {stop}."
         )
-    cuts = {0, layers.count, *legal_cuts(layers)}
+    allowed = {0, layers.count, *cuts(layers)}
     for cut in (start, stop):
-        if cut not in cuts:
+        if cut not in allowed:
             raise refused(layers.architecture, f"it cannot be cut before its layer {cut}")
 
 
@@ -197,7 +197,7 @@ def indexer_types(layers: Layers) -> tuple[bool, ...]:
         return _for_each(layers, key, listed)
     if layers.integer("context_length") < _GLM_WITH_SHARED_INDEXERS_CONTEXT:
         return (True,) * layers.count
-    return tuple(layer < 2 or (layer - 2) % 4 == 0 for layer in range(layers.count))  # noqa: PLR2004
+    return tuple(layer < 2 or (layer - 2) % 4 == 0 for layer in range(layers.count))
 
 
 def _needs(layers: Layers) -> list[Sequence[bool]]:

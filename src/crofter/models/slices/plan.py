@@ -8,7 +8,7 @@ from crofter.core import CrofterError, ErrorCode
 from crofter.models.gguf.header import Header
 
 from .ghosts import shrink
-from .layers import Layers, checked_range, covering, legal_cuts, read_layers, shortest
+from .layers import Layers, checked_range, covering, cuts, read_layers, shortest
 from .metadata import Edits, edits
 from .tensors import SliceTensor, slice_tensors
 
@@ -41,9 +41,9 @@ class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
         return not self.hidden_tensor
 
 
-def cuts(header: Header) -> tuple[int, ...]:
+def legal_cuts(header: Header) -> tuple[int, ...]:
     """Where the model may be cut: numbers of layers before a cut. Raises UNSUPPORTED, with the reason, if it cannot be cut at all."""
-    return legal_cuts(read_layers(header))
+    return cuts(read_layers(header))
 
 
 def plan_slice(header: Header, start: int, stop: int) -> SlicePlan:
@@ -67,12 +67,13 @@ def plan_slice(header: Header, start: int, stop: int) -> SlicePlan:
     )
 
 
-def plan_ends(header: Header, start: int) -> SlicePlan:
-    """What the requester keeps: tokeniser, embeddings, final norm and head, with the last layers from `start` on.
+def plan_ends(header: Header, start: int | None = None) -> SlicePlan:
+    """What the requester keeps: tokeniser, embeddings, final norm and head, with the last layers from `start` on; None: with none.
 
     Raises UNSUPPORTED, with the reason; INVALID_REQUEST if `start` is not from 1 to the number of layers.
     """
     layers = read_layers(header)
+    start = layers.count if start is None else start
     if not 1 <= start <= layers.count:
         raise CrofterError(
             ErrorCode.INVALID_REQUEST, f"The ends can keep the layers from 1 to {layers.count} on, not from {start} on."
@@ -81,21 +82,24 @@ def plan_ends(header: Header, start: int) -> SlicePlan:
         checked_range(layers, start, layers.count)
     run = covering(layers, start, layers.count) if start < layers.count else shortest(layers)
     input_scale, _ = _scales(layers, start, run)
-    plan = SlicePlan(
+    metadata = edits(layers, start, run, is_ends=True)
+    tensors = slice_tensors(layers, (start, layers.count), run, is_ends=True)
+    if start == layers.count:
+        metadata, tensors = shrink(layers, run, metadata, tensors)
+    return SlicePlan(
         architecture=layers.architecture,
         source_layer_count=layers.count,
         start=start,
         stop=layers.count,
         covered_start=run[0],
         covered_stop=run[1],
-        metadata=edits(layers, start, run, is_ends=True),
-        tensors=slice_tensors(layers, (start, layers.count), run, is_ends=True),
+        metadata=metadata,
+        tensors=tensors,
         hidden_tensor="",
         input_scale=input_scale,
         output_scale=1.0,
         embedding_scale=_root_of_width(layers) if layers.rules.input_scaling == "tokens" else 1.0,
     )
-    return plan if start < layers.count else shrink(layers, plan)
 
 
 def _scales(layers: Layers, start: int, run: tuple[int, int]) -> tuple[float, float]:

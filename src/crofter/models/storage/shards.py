@@ -57,8 +57,9 @@ def write_group_shard(
 def group_header(group: TensorGroup, number: int) -> bytes:
     """What stands before the data of a group's part, padded up to it."""
     parts = [file_start(len(group.tensors), 1), metadata_entry("split.no", UINT16, number)]
-    for tensor in group.tensors:
-        parts.append(tensor_entry(tensor.name, tensor.shape, TYPE_NUMBERS[tensor.type], tensor.offset))
+    parts += [
+        tensor_entry(tensor.name, tensor.shape, TYPE_NUMBERS[tensor.type], tensor.offset) for tensor in group.tensors
+    ]
     header = b"".join(parts)
     return header.ljust(padded(len(header)), b"\0")
 
