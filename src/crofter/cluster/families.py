@@ -87,7 +87,7 @@ def prove_families(
 
     with ThreadPoolExecutor(at_once) as pool:
         proofs = tuple(pool.map(proof, families))
-    return FamilyMatrix(library=library_version(), slicer=SLICER, families=proofs)
+    return FamilyMatrix(library=library_version(), slicer=SLICER_VERSION, families=proofs)
 
 
 def _proof(family: Family, folder: Path) -> FamilyProof:
