@@ -1,5 +1,5 @@
 """Models over several nodes."""
 
-from .families import FamilyMatrix, FamilyProof, library_version, prove_families
+from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 
-__all__ = ["FamilyMatrix", "FamilyProof", "library_version", "prove_families"]
+__all__ = ["FamilyMatrix", "FamilyProof", "family_matrix_of", "library_version", "prove_families"]

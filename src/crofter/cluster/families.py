@@ -74,9 +74,14 @@ def library_version() -> str:
     return f"llama-cpp-python {version('llama-cpp-python')}"
 
 
+def family_matrix_of(families: Sequence[FamilyProof]) -> FamilyMatrix:
+    """What was proven with the library and the slicer that are here."""
+    return FamilyMatrix(library=library_version(), slicer=SLICER_VERSION, families=tuple(families))
+
+
 def prove_families(
     families: Sequence[Family], at_once: int, observe: Callable[[FamilyProof], None] = lambda _: None
-) -> FamilyMatrix:
+) -> list[FamilyProof]:
     """Prove each, so many at once. Blocks for seconds a family; `observe` is told of each from a thread of its own."""
 
     def proof(family: Family) -> FamilyProof:
@@ -86,8 +91,7 @@ def prove_families(
         return found
 
     with ThreadPoolExecutor(at_once) as pool:
-        proofs = tuple(pool.map(proof, families))
-    return FamilyMatrix(library=library_version(), slicer=SLICER_VERSION, families=proofs)
+        return list(pool.map(proof, families))
 
 
 def _proof(family: Family, folder: Path) -> FamilyProof:

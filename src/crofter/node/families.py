@@ -1,25 +1,25 @@
-"""Which kinds of models can run over several nodes, proven once for each llama.cpp and slicer and kept in the home.
-
-    python -m crofter.node.families > docs/families.md
-"""
+"""Which kinds of models can run over several nodes: proven once for each llama.cpp and slicer, and kept in the home."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from crofter.cluster import FamilyMatrix, FamilyProof, prove_families
+from crofter.cluster import FamilyMatrix, FamilyProof, family_matrix_of, prove_families
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine import machine_now
 from crofter.models import known_families
-from crofter.store import new_file
+from crofter.store import write_atomically
 
 from .home import Home
 
 
 def family_matrix(
-    home: Home, names: Sequence[str] = (), *, again: bool = False, observe: Callable[[FamilyProof], None] = lambda _: None
+    home: Home,
+    names: Sequence[str] = (),
+    *,
+    again: bool = False,
+    observe: Callable[[FamilyProof], None] = lambda _: None,
 ) -> FamilyMatrix:
     """What is known of these families, or of all; what is not, or all of it `again`, is proven now, which takes seconds a family.
 
@@ -30,14 +30,11 @@ def family_matrix(
     missing = [known_families()[name] for name in wanted if again or name not in kept]
     if missing:
         home.prepare()
-        fresh = prove_families(missing, machine_now().physical_cores, observe)
-        kept |= {proof.name: proof for proof in fresh.families}
-        matrix = msgspec.structs.replace(fresh, families=tuple(kept[name] for name in known_families() if name in kept))
-        content = msgspec.json.format(msgspec.json.encode(matrix))
-        home.families_file.unlink(missing_ok=True)
-        with new_file(home.families_file, len(content)) as file:
-            file.write(content)
-    return FamilyMatrix.of([kept[name] for name in wanted])
+        proofs = prove_families(missing, machine_now().physical_cores, observe)
+        kept |= {proof.name: proof for proof in proofs}
+        proven = [kept[name] for name in known_families() if name in kept]
+        write_atomically(home.families_file, msgspec.json.encode(family_matrix_of(proven)))
+    return family_matrix_of([kept[name] for name in wanted])
 
 
 def _wanted(names: Sequence[str]) -> list[str]:

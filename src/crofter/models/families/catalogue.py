@@ -4,10 +4,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
+Encoding = Literal["F32", "F16", "Q8_0"]
 Key = bool | int | float | str | list[bool] | list[int] | list[float]
 
 
@@ -18,6 +19,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """The architecture as llama.cpp calls it; `+variant` after it for a variant."""
     keys: dict[str, Key]
     """The metadata, under the names of GGUF."""
+    encoding: Encoding = "F16"
+    """Of its matrices."""
     without: tuple[str, ...] = ()
     """How the names of those tensors end that llama.cpp allows for and this model does not have."""
 
@@ -38,7 +41,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop: tuple[str, ...] = ()
     plain: dict[str, Any] = {}
     without: tuple[str, ...] = ()
-    note: str = ""
+    encoding: Encoding = "F16"
 
 
 class _Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +65,7 @@ def _family(name: str, entry: _Entry, parts: Mapping[str, dict[str, Any]]) -> Fa
     architecture = name.partition("+")[0]
     own = {f"{architecture}.{key}": value for key, value in keys.items() if key not in entry.drop}
     general: dict[str, Key] = {"general.architecture": architecture, "tokenizer.ggml.model": "no_vocab"}
-    return Family(name=name, keys=general | own | _flat(entry.plain), without=entry.without)
+    return Family(name=name, keys=general | own | _flat(entry.plain), without=entry.without, encoding=entry.encoding)
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Key]:

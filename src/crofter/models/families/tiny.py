@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,10 @@ import numpy.typing as npt
 from crofter.models.gguf.tables import BOOLEAN, FLOAT32, STRING, TYPE_NUMBERS, UINT32
 from crofter.models.gguf.writing import file_start, metadata_entry, padded, tensor_entry
 
-from .catalogue import Family, Key
+from .catalogue import Encoding, Family, Key
 
 TensorShape = tuple[str, tuple[int, ...]]
 """A tensor's name and its shape, the length of a row first."""
-Encoding = Literal["F32", "F16", "Q8_0"]
-
 _EXTRA_BLOCKS = "nextn_predict_layers"
 _BLOCK = 32
 _SEED = 6
@@ -50,8 +47,8 @@ def write_family_metadata(family: Family, path: Path) -> None:
     path.write_bytes(_head(keys, 0))
 
 
-def write_family_model(family: Family, tensors: Sequence[TensorShape], path: Path, encoding: Encoding = "F16") -> None:
-    """The whole model with seeded random weights, matrices in that encoding. Raises OSError."""
+def write_family_model(family: Family, tensors: Sequence[TensorShape], path: Path) -> None:
+    """The whole model with seeded random weights. Raises OSError."""
     kept = [tensor for each in tensors for tensor in _separate(each) if _belongs(tensor[0], family)]
     if family.number(_EXTRA_BLOCKS):
         kept += _extra_block(kept, family)
@@ -59,7 +56,7 @@ def write_family_model(family: Family, tensors: Sequence[TensorShape], path: Pat
     contents: list[bytes] = []
     offset = 0
     for name, shape in kept:
-        used = _encoding(name, shape, encoding)
+        used = _encoding(name, shape, family.encoding)
         content = _encode(_values(name, shape), used)
         descriptions.append(tensor_entry(name, shape, TYPE_NUMBERS[used], offset))
         contents.append(content.ljust(padded(len(content)), b"\0"))
@@ -118,8 +115,10 @@ def _encode(values: npt.NDArray[np.float32], encoding: Encoding) -> bytes:
         return values.astype(np.float16).tobytes()
     blocks = values.reshape(-1, _BLOCK)
     scales = (np.abs(blocks).max(1, keepdims=True) / 127).astype(np.float16)
-    steps: npt.NDArray[np.int8] = np.round(blocks / np.maximum(scales.astype(np.float32), 1e-8)).astype(np.int8)
-    return np.concatenate([scales.view(np.int8), steps], 1).tobytes()
+    steps = np.rint(blocks / np.maximum(scales.astype(np.float32), 1e-8))
+    return b"".join(
+        scale.tobytes() + row.tobytes() for scale, row in zip(scales, np.asarray(steps, np.int8), strict=True)
+    )
 
 
 def _head(keys: dict[str, Key], tensor_count: int) -> bytes:
