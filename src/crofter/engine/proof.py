@@ -105,4 +105,5 @@ def _answer(module: str, job: bytes, timeout_seconds: float) -> tuple[bytes, str
 
 def _last_words(lines: Sequence[str]) -> str:
     telling = [line for line in lines if "GGML_ASSERT" in line or "Error" in line]
-    return (telling or [line for line in lines if line.strip()] or ["it said nothing"])[-1].strip()
+    last = (telling or [line for line in lines if line.strip()] or ["it said nothing"])[-1]
+    return last.rpartition("llama.cpp/")[2].strip()  # Where it was built is of no interest.
