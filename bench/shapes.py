@@ -1,6 +1,6 @@
 """Random-weight models at real shapes, made on the spot: speed depends on shapes and types, not on what was learned.
 
-    python bench/shapes.py            # makes both, prints where they are
+    python bench/shapes.py            # makes them, prints where they are
 
 One block of random numbers, read from different places, fills all tensors: every matrix multiplication costs what it costs in a
 trained model, and a gigabyte is written in seconds.
@@ -55,6 +55,7 @@ SHAPES = {
     # Widths are multiples of 256, or the K-quants would fall back to others (as they do in the real Qwen2.5 0.5B).
     "0.5b": Shape("0.5B Llama shape", 24, 1024, 16, 8, 4864, 32_000, tied=False),
     "1b": Shape("Llama 3.2 1B shape", 16, 2048, 32, 8, 8192, 128_256, tied=True),
+    "1b-layers": Shape("half the layers of Llama 3.2 1B", 8, 2048, 32, 8, 8192, 512, tied=True),
 }
 
 

@@ -40,7 +40,7 @@ def layers_of(source: ModelFile, folder: Path, start: int, stop: int) -> SliceFi
         else:
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
     _write(writer)
-    return _slice(source, path, start, stop, hidden_tensor=f"l_out-{stop - start - 1}")
+    return _slice(source, path, start, stop, _layer_count(reader), hidden_tensor=f"l_out-{stop - start - 1}")
 
 
 def ends_of(source: ModelFile, folder: Path) -> SliceFile:
@@ -65,24 +65,34 @@ def ends_of(source: ModelFile, folder: Path) -> SliceFile:
         width=int(rows.shape[0]),
     )
     layers = _layer_count(reader)
-    return _slice(source, path, layers, layers, embeddings=table)
+    return _slice(source, path, layers, layers, layers, embeddings=table)
 
 
-def _slice(source: ModelFile, path: Path, start: int, stop: int, **fields: Any) -> SliceFile:
+def _slice(
+    source: ModelFile,
+    path: Path,
+    start: int,
+    stop: int,
+    source_layers: int,
+    *,
+    hidden_tensor: str = "",
+    embeddings: EmbeddingTable | None = None,
+) -> SliceFile:
     return SliceFile(
         model_id=ModelId(path.stem),
         name=path.stem,
         path=path,
         size_bytes=path.stat().st_size,
-        architecture="llama",
+        architecture=source.architecture,
         layer_count=max(1, stop - start),
         context_length=source.context_length,
         kv_bytes_per_token=source.kv_bytes_per_token,
         source_id=source.model_id,
-        source_layer_count=_layer_count(gguf.GGUFReader(source.path)),
+        source_layer_count=source_layers,
         start=start,
         stop=stop,
-        **fields,
+        hidden_tensor=hidden_tensor,
+        embeddings=embeddings,
     )
 
 
@@ -114,3 +124,54 @@ def _write(writer: gguf.GGUFWriter) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def recurrent_layers(folder: Path) -> SliceFile:
+    """Two random layers of a mamba, which cannot go back, as a slice from the middle of a model."""
+    path = folder / "mamba.gguf"
+    width, inner, state, rank, kernel = 64, 128, 16, 4, 4
+    writer = gguf.GGUFWriter(path, "mamba")
+    writer.add_context_length(512)
+    writer.add_embedding_length(width)
+    writer.add_block_count(2)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(_SMALL_VOCABULARY)
+    for key, value in {"conv_kernel": kernel, "inner_size": inner, "state_size": state, "time_step_rank": rank}.items():
+        writer.add_uint32(f"mamba.ssm.{key}", value)
+    writer.add_string("tokenizer.ggml.model", "no_vocab")
+    random = np.random.default_rng(3)
+
+    def matrix(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float32)
+
+    ones = np.ones(width, np.float32)
+    tensors = {"token_embd.weight": np.zeros((_SMALL_VOCABULARY, width), np.float32), "output_norm.weight": ones}
+    for layer in range(2):
+        tensors |= {
+            f"blk.{layer}.attn_norm.weight": ones,
+            f"blk.{layer}.ssm_in.weight": matrix(2 * inner, width),
+            f"blk.{layer}.ssm_conv1d.weight": matrix(inner, kernel),
+            f"blk.{layer}.ssm_conv1d.bias": matrix(inner),
+            f"blk.{layer}.ssm_x.weight": matrix(rank + 2 * state, inner),
+            f"blk.{layer}.ssm_dt.weight": matrix(inner, rank),
+            f"blk.{layer}.ssm_dt.bias": matrix(inner),
+            f"blk.{layer}.ssm_a": -np.abs(matrix(inner, state)),
+            f"blk.{layer}.ssm_d": np.ones(inner, np.float32),
+            f"blk.{layer}.ssm_out.weight": matrix(width, inner),
+        }
+    for name, values in tensors.items():
+        writer.add_tensor(name, values)
+    _write(writer)
+    whole = ModelFile(
+        model_id=ModelId("mamba-whole"),
+        name="mamba-whole",
+        path=path,
+        size_bytes=path.stat().st_size,
+        architecture="mamba",
+        layer_count=6,
+        context_length=512,
+        kv_bytes_per_token=0,
+    )
+    return _slice(whole, path, 2, 4, 6, hidden_tensor="l_out-1")

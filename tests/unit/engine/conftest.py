@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import gguf
@@ -9,9 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from crofter.core import Chunk, GenerationRequest, ModelFile, ModelId, RequestId, Sampling, TextPrompt
+import crofter.models
+from crofter.core import Chunk, GenerationRequest, ModelFile, ModelId, RequestId, Sampling, SliceFile, TextPrompt
 from crofter.engine import Engine, EngineSettings
 from tests.gguf_files import write_tiny_llama
+from tests.slice_files import ends_of, in_single_precision, layers_of
 
 GREEDY = Sampling(temperature=0.0)
 
@@ -32,6 +35,46 @@ def model_file(path: Path, *, model_id: str = "tiny") -> ModelFile:
         context_length=512,
         kv_bytes_per_token=2 * 2 * 2 * 16 * 2,
     )
+
+
+class Split(NamedTuple):
+    """A model whole, and in parts."""
+
+    whole: ModelFile
+    parts: tuple[SliceFile, ...]
+    ends: SliceFile
+
+
+def split(path: Path, folder: Path, *cuts: int) -> Split:
+    """The packaged model, or one of its shape, cut before these layers."""
+    whole = ModelFile(
+        model_id=ModelId(path.stem),
+        name=path.stem,
+        path=path,
+        size_bytes=path.stat().st_size,
+        architecture="llama",
+        layer_count=5,
+        context_length=2048,
+        kv_bytes_per_token=2 * 5 * 256 * 2,
+    )
+    bounds = zip((0, *cuts), (*cuts, 5), strict=True)
+    return Split(whole, tuple(layers_of(whole, folder, *bound) for bound in bounds), ends_of(whole, folder))
+
+
+PACKAGED = Path(crofter.models.__file__).parent / "embedded" / "seedling.gguf"
+
+
+@pytest.fixture(scope="session")
+def precise(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """The packaged model in float32, in four parts: what it computes does not depend on who else is in a batch."""
+    folder = tmp_path_factory.mktemp("precise")
+    return split(in_single_precision(PACKAGED, folder / "seedling-f32.gguf"), folder, 1, 3, 4)
+
+
+@pytest.fixture(scope="session")
+def quantised(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    """The packaged model as it is (Q8_0), in two parts."""
+    return split(PACKAGED, tmp_path_factory.mktemp("quantised"), 2)
 
 
 class MemoryTunings:

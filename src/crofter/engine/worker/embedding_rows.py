@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from llama_cpp import llama_cpp as llama
 from llama_cpp._ggml import libggml  # pyright: ignore[reportPrivateUsage]  # the binding exposes ggml nowhere else
 
 from crofter.core import CrofterError, EmbeddingTable, ErrorCode
@@ -18,8 +19,6 @@ from .library import NativeHandle
 
 _SINGLE_PRECISION = 0
 """ggml.h: GGML_TYPE_F32, which needs no conversion."""
-_TYPE_COUNT = 64
-"""More types than ggml has; a number beyond its own ends the process."""
 
 
 class _Traits(ctypes.Structure):
@@ -64,7 +63,7 @@ class EmbeddingRows:
 
 def _conversion(table: EmbeddingTable) -> Callable[[int, int, int], None] | None:
     """ggml's function to float32, which `ggml_get_rows` uses as well; None: the type is that. Raises MODEL_INVALID."""
-    if not 0 <= table.type_number < _TYPE_COUNT or table.width <= 0:
+    if not 0 <= table.type_number < llama.GGML_TYPE_COUNT or table.width <= 0:
         raise CrofterError(ErrorCode.MODEL_INVALID, f"ggml has no type {table.type_number}")
     traits = _traits(table.type_number)
     block = int(traits.block_size)

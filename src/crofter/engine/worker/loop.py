@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 
 from crofter.core import ChatPrompt, CrofterError, ErrorCode, GenerationRequest
+from crofter.engine.messages import Returned
 from crofter.engine.wire import (
     Accepted,
     Cancel,
@@ -30,6 +31,7 @@ from crofter.engine.wire import (
 )
 
 from .embedder import Embedder
+from .embedding_rows import EmbeddingRows
 from .intake import Intake
 from .library import Model, start_library
 from .measure import measure
@@ -38,6 +40,7 @@ from .media_intake import MediaIntake
 from .pooler import PooledCall, Pooler
 from .ranker import Ranker
 from .renderer import Renderer
+from .route import Route
 from .scheduler import Scheduler
 from .session import PreparedRequest
 from .vocabulary import Vocabulary
@@ -50,7 +53,7 @@ _POOLING_RANK = "4"
 T = TypeVar("T")
 
 
-_Inbox = PreparedRequest | PooledCall | Cancel | Measure | Accepted | Failed | Tokenized
+_Inbox = PreparedRequest | PooledCall | Cancel | Measure | Accepted | Failed | Tokenized | Returned
 
 
 class WorkerLoop:
@@ -76,12 +79,14 @@ class WorkerLoop:
         self._intake = Intake(model, vocabulary, renderer, load.context_tokens)
         self._media = self._media_intake(model, load) if load.projector else None
         self._pooler = Pooler(model, load, dedicated=reads_only, ranks=ranks)
-        self._embedder = None if ranks else Embedder(vocabulary, self._pooler.capacity_tokens)
+        self._embedder = None if ranks or load.slice is not None else Embedder(vocabulary, self._pooler.capacity_tokens)
         self._ranker = Ranker(model, vocabulary, self._pooler.capacity_tokens) if ranks else None
         self._scheduler = (
             None
             if reads_only
-            else Scheduler(model, vocabulary, load, self._intake.markers, lambda: not self._inbox.empty())
+            else Scheduler(
+                model, vocabulary, load, self._intake.markers, lambda: not self._inbox.empty(), _route(model, load)
+            )
         )
         self._last_occupancy: Occupancy | None = None
         self._last_sent = 0.0
@@ -150,12 +155,15 @@ class WorkerLoop:
                     self._scheduler.cancel(item.call)
             case Measure():
                 self._send(self._measure(item))
+            case Returned():
+                if self._scheduler is not None:
+                    self._scheduler.returned(item)
             case Accepted() | Failed() | Tokenized():
                 self._send(item)
 
     def _measure(self, call: Measure) -> FromWorker:
         """Time bare decoding on the idle context; what is in it is forgotten."""
-        if self._scheduler is None:
+        if self._scheduler is None or self._scheduler.over_route:
             return Failed(call=call.call, error=_unable("writes nothing").report())
         prefill, decode = measure(self._scheduler.context, call.prompt_tokens, call.answer_tokens)
         return Measured(call=call.call, prefill_tokens_per_second=prefill, decode_tokens_per_second=decode)
@@ -213,7 +221,7 @@ class WorkerLoop:
                 if self._media is not None:
                     self._media.cancel(message.call)
                 self._inbox.put(message)
-            case Measure():
+            case Measure() | Returned():
                 self._inbox.put(message)
             case _:
                 raise _unable("is whole: it takes no rows")
@@ -229,6 +237,13 @@ class WorkerLoop:
             traceback.print_exception(error)
             error = CrofterError(ErrorCode.INTERNAL, f"the request could not be prepared: {error!r}")
         self._inbox.put(Failed(call=call, error=error.report()))
+
+
+def _route(model: Model, load: LoadPlan) -> Route | None:
+    """What stands in for the layers of ends."""
+    if load.slice is None or load.slice.embeddings is None:
+        return None
+    return Route(model, load, load.slice, EmbeddingRows(load.slice.embeddings))
 
 
 def _able(part: T | None, otherwise: str) -> T:

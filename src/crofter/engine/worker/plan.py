@@ -9,6 +9,9 @@ SMALLEST_PREFILL_ROWS = 8
 TILE_ROWS = 32
 """Matrix kernels take rows in tiles (64 rows measured 500 ms, 65 rows 574 ms on one machine): steps are kept to whole ones."""
 
+_CHUNKS_AHEAD = 8
+_SMALLEST_CHUNK_ROWS = 128
+
 
 class Reader(NamedTuple):
     """A prompt being read."""
@@ -83,6 +86,19 @@ def rows_to_read(pending: int, *, repeatable: bool) -> int:
     row by itself is what is left to compute when the same prompt comes from the prefix cache.
     """
     return pending - 1 if repeatable and pending > 1 else pending
+
+
+def chunk_rows(remaining: int, most: int) -> int:
+    """How many of a prompt's remaining rows go to the stages of a route next.
+
+    n chunks pass k stages in (n + k - 1) times the time of the slowest: many chunks keep all stages busy, and smaller ones towards
+    the end make up for the keys and values that each has to look at. None is so small that a step is mostly overhead.
+    """
+    rows = min(max(-(-remaining // _CHUNKS_AHEAD), _SMALLEST_CHUNK_ROWS), most)
+    rows = min(-(-rows // TILE_ROWS) * TILE_ROWS, most, remaining)
+    if rows < remaining < rows + SMALLEST_PREFILL_ROWS:
+        rows = remaining - SMALLEST_PREFILL_ROWS
+    return rows
 
 
 def preempted(sessions: Sequence[tuple[int, int]], kv_rows: int) -> int:

@@ -29,6 +29,11 @@ class Residence:
         self._free_sequences = list(range(load.sequences))
 
     @property
+    def ready(self) -> bool:
+        """Whether a step has anything to do for those who are here."""
+        return bool(self.residents)
+
+    @property
     def used_cells(self) -> int:
         """Cells of the KV cache that hold a token."""
         return sum(session.computed for session in self.residents)

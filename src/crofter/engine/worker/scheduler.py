@@ -11,12 +11,14 @@ from collections.abc import Callable
 import msgspec
 
 from crofter.core import Chunk, CrofterError, ErrorCode, FinishReason
+from crofter.engine.messages import Returned
 from crofter.engine.wire import Chunks, Failed, FromWorker, LoadPlan, Occupancy
 
 from .composer import Batch, Composer
 from .context import DECODED, INTERRUPTED, NO_KV_ROOM, Context
 from .library import Model
 from .residence import Residence
+from .route import Route
 from .sampler import Sampler, complete, recommended, token_logprob
 from .session import Answer, PreparedRequest, Session
 from .text import TextAssembler
@@ -35,8 +37,11 @@ class Scheduler:
         load: LoadPlan,
         markers: tuple[str, str] | None,
         interrupted: Callable[[], bool],
+        route: Route | None = None,
     ) -> None:
-        """`interrupted` tells whether something has come in that a long step should not keep waiting."""
+        """`interrupted` tells whether something has come in that a long step should not keep waiting. `route`: stands in for the
+        layers that the model has not.
+        """
         self._model = model
         self._vocabulary = vocabulary
         self._load = load
@@ -44,13 +49,16 @@ class Scheduler:
         self._thinking_end = (
             vocabulary.tokenize(markers[1], add_special=False, parse_special=True) if markers is not None else []
         )
-        self._residence = Residence(model, load, interrupted)
+        self._route = route
+        self._residence = residence = Residence(model, load, interrupted) if route is None else route
         self._context = self._residence.context
         self._recommended = recommended(model)
         self._waiting: deque[Session] = deque()
         self._finished: list[Session] = []
         """Their last chunk goes out first; then what they computed is parked, which takes a while for long answers."""
-        self._composer = Composer(self._residence, load, recurrent=model.recurrent)
+        self._composer = (
+            residence if isinstance(residence, Route) else Composer(residence, load, recurrent=model.recurrent)
+        )
         self._outbox: list[FromWorker] = []
         self._chunks: list[tuple[int, Chunk]] = []
         self._unsent: dict[Session, None] = {}
@@ -62,11 +70,16 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether a step has anything to do."""
-        return bool(self._residence.residents or self._waiting or self._finished)
+        return bool(self._finished) or self._residence.ready or self._next_in_line is not None
 
     @property
     def _alone(self) -> bool:
         return len(self._residence.residents) == 1 and not self._waiting
+
+    @property
+    def over_route(self) -> bool:
+        """Whether the layers are computed elsewhere."""
+        return self._route is not None
 
     @property
     def context(self) -> Context:
@@ -111,9 +124,20 @@ class Scheduler:
         self._clear_away()
         self._make_room()
         self._admit()
-        if not self._residence.residents:
-            return
-        self._choose_adapters()
+        if self._residence.residents:
+            self._choose_adapters()
+            self._compute()
+        self._forward()
+
+    def returned(self, message: Returned) -> None:
+        """Take what a route gave back."""
+        if self._route is not None:
+            try:
+                self._route.returned(message)
+            except CrofterError as error:
+                self._fail([message.call], error)
+
+    def _compute(self) -> None:
         batch = self._composer.compose(alone=self._alone)
         if not batch:
             return
@@ -123,6 +147,18 @@ class Scheduler:
         elif code != INTERRUPTED:
             self._decode_failed(batch, code)
 
+    def _forward(self) -> None:
+        """What has been drawn goes on its way at once."""
+        route = self._route
+        for session in list(route.residents) if route is not None else ():
+            # A sibling's failure may have taken it out by now.
+            if route is None or session.sequence < 0 or session in self._finished:
+                continue
+            try:
+                route.forward(session)
+            except CrofterError as error:
+                self._fail([session.answer.prepared.call], error)
+
     def take_outbox(self) -> list[FromWorker]:
         """Messages for the node since the last call. To be called before and after each step.
 
@@ -130,8 +166,11 @@ class Scheduler:
         next one. First and last words do not wait, and nothing waits for a step that reads.
         """
         messages, self._outbox = self._outbox, []
+        if self._route is not None:
+            messages += self._route.take_outbox()
         now = time.monotonic()
-        quick_step_next = not self._waiting and all(session.writing for session in self._residence.residents)
+        reading = self._waiting or not all(session.writing for session in self._residence.residents)
+        quick_step_next = self._residence.ready and not reading
         if self._chunks or not quick_step_next or now - self._chunks_sent >= _SECONDS_BETWEEN_CHUNKS:
             self._chunks.extend((session.answer.prepared.call, session.show()) for session in self._unsent)
             self._unsent.clear()
@@ -188,13 +227,21 @@ class Scheduler:
         self._residence.leave(session)
         self._waiting.appendleft(session)
 
+    @property
+    def _next_in_line(self) -> Session | None:
+        """Who may enter now."""
+        if not self._waiting or not self._residence.has_room_for(self._waiting[0]):
+            return None
+        session = self._waiting[0]
+        first = session.answer.sessions[0]
+        if session is not first and first in self._residence.residents and not first.answer_tokens:
+            return None  # The first choice is still reading the prompt that this one will share.
+        return session
+
     def _admit(self) -> None:
-        while self._waiting and self._residence.has_room_for(self._waiting[0]):
-            session = self._waiting[0]
+        while (session := self._next_in_line) is not None:
             answer = session.answer
             first = answer.sessions[0]
-            if session is not first and first in self._residence.residents and not first.answer_tokens:
-                return  # The first choice is still reading the prompt that this one will share.
             self._waiting.popleft()
             answer.admitted = answer.admitted or time.monotonic()
             cached = self._residence.enter(session)

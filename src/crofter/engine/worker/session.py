@@ -128,13 +128,21 @@ class Session:
     @property
     def viewing(self) -> Span | None:
         """The rows of an image or a sound that come next, if that is what comes next."""
-        return next((span for span in self.spans if span.start <= self.computed < span.stop), None)
+        return self.span_at(self.computed)
 
     @property
     def readable(self) -> int:
         """Rows still to compute before the next image or sound, or the next token."""
-        stop = next((span.start for span in self.spans if span.start >= self.computed), None)
-        return self.pending if stop is None else stop - self.computed
+        return self.readable_from(self.computed)
+
+    def span_at(self, row: int) -> Span | None:
+        """The image or sound that a row belongs to."""
+        return next((span for span in self.spans if span.start <= row < span.stop), None)
+
+    def readable_from(self, row: int) -> int:
+        """Rows from there to the next image or sound, or to the end of what is known."""
+        stop = next((span.start for span in self.spans if span.start >= row), None)
+        return (len(self.tokens) if stop is None else stop) - row
 
     def position(self, index: int) -> int:
         """Where in the sequence the token at `index` lies; images can take fewer positions than rows."""

@@ -8,6 +8,7 @@ from crofter.engine.worker.plan import (
     SMALLEST_PREFILL_ROWS,
     Reader,
     StepLimits,
+    chunk_rows,
     preempted,
     prefill_rows_now,
     prefill_shares,
@@ -110,3 +111,12 @@ def test_the_youngest_give_way(sessions: list[tuple[int, int]], kv_rows: int, ex
 def test_room_for_all_needs_nobody_to_give_way() -> None:
     assert prefill_shares([Reader(10, 0)], 0, ROOMY) == [10]
     assert preempted([], 100) == 0
+
+
+@pytest.mark.parametrize("remaining", [1, 7, 128, 129, 135, 500, 2000, 30_000])
+def test_chunks_for_a_route_are_all_of_a_prompt_and_none_is_a_crumb(remaining: int) -> None:
+    chunks: list[int] = []
+    while remaining - sum(chunks):
+        chunks.append(chunk_rows(remaining - sum(chunks), 512))
+    assert all(8 <= rows <= 512 for rows in chunks) or remaining < 8
+    assert len(chunks) >= min(8, remaining // 128)

@@ -1,0 +1,231 @@
+"""The ends' side of a route: what stands before the scheduler where a whole model has its context.
+
+It is residence and composer in one: rows go out as messages, what comes back is run through the output head. Nothing is computed
+for a session while its rows are under way, so many of them, and many nodes' time, overlap.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from crofter.core import AdapterUse, CrofterError, ErrorCode, Rows
+from crofter.engine.messages import Forward, Release, Returned, SlicePlan
+from crofter.engine.slices import HEAD_CELLS
+from crofter.engine.wire import FromWorker, LoadPlan
+
+from . import plan
+from .composer import Batch
+from .context import Context
+from .embedding_rows import EmbeddingRows
+from .library import Model
+from .prefix import PrefixCache
+from .session import Session
+
+_MOST_IN_FLIGHT = 4
+"""Steps of one session under way: a route of so many stages is busy throughout with one prompt."""
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    step: int
+    rows: int
+    wanted: int
+
+
+@dataclass(eq=False)
+class _Travel:
+    """Which rows of a session went out, and what came back."""
+
+    session: Session
+    next_step: int = 0
+    sent_rows: int = 0
+    in_flight: deque[_Sent] = field(default_factory=deque[_Sent])
+    result: npt.NDArray[np.float32] | None = None
+    """The row that the next token is drawn from, once it is back."""
+
+    @property
+    def may_send(self) -> bool:
+        return self.sent_rows < len(self.session.tokens) and len(self.in_flight) < _MOST_IN_FLIGHT
+
+
+class Route:
+    """Sessions whose layers are computed elsewhere."""
+
+    def __init__(self, model: Model, load: LoadPlan, part: SlicePlan, table: EmbeddingRows) -> None:
+        # The layer between is of zeros: each row is computed by itself, whatever stood before it.
+        head = msgspec.structs.replace(load, kv_tokens=HEAD_CELLS, micro_batch_rows=load.sequences)
+        self.context = Context(model, head)
+        self.residents: list[Session] = []
+        self.salt = b""
+        self.prefixes = PrefixCache(0, whole_only=True)
+        """None: what is known of a prompt is known at the stages."""
+        self._sections = model.position_sections
+        self._load = load
+        self._part = part
+        self._table = table
+        self._travels: dict[int, _Travel] = {}
+        """By the number of the session, which is its sequence."""
+        self._numbers = count()
+        self._outbox: list[FromWorker] = []
+
+    # As a residence.
+
+    @property
+    def ready(self) -> bool:
+        """Whether a step has anything to do for those who are here."""
+        return any(travel.result is not None or travel.may_send for travel in self._travels.values())
+
+    @property
+    def used_cells(self) -> int:
+        """Rows that the stages hold."""
+        return sum(session.computed for session in self.residents)
+
+    def has_room_for(self, _session: Session) -> bool:
+        """Whether a session may enter now."""
+        return len(self.residents) < self._load.sequences
+
+    def overcrowding(self) -> list[Session]:
+        """Nobody: the stages say themselves that they are full."""
+        return []
+
+    def enter(self, session: Session) -> int:
+        """Number a session; no row of it is known."""
+        session.sequence = next(self._numbers)
+        self.residents.append(session)
+        self._travels[session.sequence] = _Travel(session)
+        return 0
+
+    def leave(self, session: Session) -> None:
+        """The session needs its stages no more. Nothing happens if it has none."""
+        if session.sequence >= 0:
+            self.residents.remove(session)
+            del self._travels[session.sequence]
+            self._outbox.append(Release(call=session.answer.prepared.call, session=session.sequence))
+            session.sequence = -1
+            session.computed = 0
+
+    def park(self, session: Session) -> None:
+        """Nothing: what was computed is not here."""
+
+    def publish(self, session: Session) -> None:
+        """Nothing, for the same reason."""
+
+    def use_adapters(self, salt: bytes, adapters: tuple[AdapterUse, ...]) -> None:
+        """Raises UNSUPPORTED: the stages' layers have none."""
+        if adapters:
+            raise CrofterError(ErrorCode.UNSUPPORTED, "a model over several nodes takes no adapters", parameter="lora")
+        self.salt = salt
+
+    # As a composer.
+
+    def compose(self, *, alone: bool) -> Batch:
+        """Whose row is back."""
+        del alone
+        return [(travel.session, 1) for travel in self._travels.values() if travel.result is not None]
+
+    def compute(self, batch: Batch, *, alone: bool) -> int:
+        """Run the rows that are back through the head; returns llama.cpp's code."""
+        del alone
+        rows: list[npt.NDArray[np.float32]] = []
+        for session, _ in batch:
+            travel = self._travels[session.sequence]
+            if travel.result is not None:
+                rows.append(travel.result)
+                travel.result = None
+        self.context.clear()
+        return self.context.decode_rows(
+            np.stack(rows) * np.float32(self._part.input_scale),
+            np.zeros((self._sections, len(rows)), np.int32),
+            np.arange(len(rows), dtype=np.int32),
+            np.ones(len(rows), np.bool_),
+        )
+
+    # What travels.
+
+    def forward(self, session: Session) -> None:
+        """Send what can be sent. Raises UNSUPPORTED for rows that the stages would not take."""
+        travel = self._travels[session.sequence]
+        while travel.may_send:
+            rows = self._rows(session, travel.sent_rows)
+            call = session.answer.prepared.call
+            self._outbox.append(Forward(call=call, session=session.sequence, step=travel.next_step, rows=rows))
+            travel.in_flight.append(_Sent(travel.next_step, rows.count, rows.wanted))
+            travel.next_step += 1
+            travel.sent_rows += rows.count
+
+    def returned(self, message: Returned) -> None:
+        """Take what came back. Raises PEER_FAILED if it is not what was asked for; what nobody waits for any more is dropped."""
+        travel = self._travels.get(message.session)
+        if travel is None:
+            return
+        sent = travel.in_flight.popleft() if travel.in_flight else None
+        if sent is None or sent.step != message.step:
+            raise _wrong(f"step {message.step} came out of turn")
+        if len(message.values) != 4 * sent.wanted * self._table.width:
+            raise _wrong(f"{len(message.values)} bytes came for {sent.wanted} rows of {self._table.width} numbers")
+        travel.session.computed += sent.rows
+        if sent.wanted:
+            values = np.frombuffer(message.values, "<f4")
+            if not np.isfinite(values).all():
+                raise _wrong("not all numbers that came are finite")
+            travel.session.computed -= 1  # It counts as computed once a token is drawn from it.
+            travel.result = values
+
+    def take_outbox(self) -> list[FromWorker]:
+        """Messages for the node since the last call."""
+        messages, self._outbox = self._outbox, []
+        return messages
+
+    def _rows(self, session: Session, start: int) -> Rows:
+        span = session.span_at(start)
+        if span is None:
+            readable = session.readable_from(start)
+            if start + readable == len(session.tokens):
+                readable = plan.rows_to_read(readable, repeatable=session.repeatable)
+            stop = start + plan.chunk_rows(readable, self._load.micro_batch_rows)
+            values = self._table.of(session.tokens[start:stop])
+            return self._made(session, start, values, self._positions(session, start, stop))
+        stop = span.stop if span.rows.mutual else min(span.stop, start + self._load.micro_batch_rows)
+        values = span.rows.values[start - span.start : stop - span.start]
+        if values.shape[1] != self._table.width:
+            raise CrofterError(
+                ErrorCode.UNSUPPORTED, "images of this model go into several of its layers, which a route cannot do"
+            )
+        positions = span.rows.positions_at(start - span.start, stop - span.start, session.position(span.start))
+        return self._made(session, start, values, positions.astype("<i4").tobytes(), mutual=span.rows.mutual)
+
+    def _made(
+        self,
+        session: Session,
+        start: int,
+        values: npt.NDArray[np.float32],
+        positions: bytes,
+        *,
+        mutual: bool = False,
+    ) -> Rows:
+        rows = values.shape[0]
+        return Rows(
+            position=start,
+            count=rows,
+            wanted=int(start + rows == len(session.tokens)),
+            values=values.astype("<f4", copy=False).tobytes(),
+            positions=positions,
+            mutual=mutual,
+        )
+
+    def _positions(self, session: Session, start: int, stop: int) -> bytes:
+        """Of tokens; empty where each lies at its own place in the line, as all do that follow no image."""
+        first = session.position(start)
+        if first == start:
+            return b""
+        line: Sequence[int] = range(first, first + stop - start)
+        planes = [line] * (self._sections - 1) + [[0] * len(line)] if self._sections > 1 else [line]
+        return np.array(planes, "<i4").tobytes()
+
+
+def _wrong(what: str) -> CrofterError:
+    return CrofterError(ErrorCode.PEER_FAILED, f"the route gave a wrong answer: {what}")
