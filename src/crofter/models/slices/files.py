@@ -25,7 +25,7 @@ def slice_id(source: ModelId, start: int, stop: int, *, is_ends: bool) -> ModelI
 
 def make_slice(plan: SlicePlan, header: Header, source: ModelFile, target: Path) -> SliceFile:
     """Write a planned slice of a model that is here, whose header that is, and describe it. Raises as `write_slice`."""
-    write_slice(plan, header.path, local_data(header), target)
+    write_slice(header.path, plan.metadata, plan.tensors, local_data(header), target)
     return slice_file(plan, source, target)
 
 

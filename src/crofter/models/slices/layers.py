@@ -48,11 +48,10 @@ def read_layers(header: Header) -> Layers:
     if stored <= ahead:
         raise header.invalid("it has no layers")
     layers = Layers(header=header, architecture=architecture, rules=rules, count=stored - ahead, stored_count=stored)
-    layers = msgspec.structs.replace(layers, windowed=_windowed(layers), recurrent=_recurrent(layers))
     reason = _refusal(layers)
     if reason:
         raise refused(architecture, reason)
-    return layers
+    return msgspec.structs.replace(layers, windowed=_windowed(layers), recurrent=_recurrent(layers))
 
 
 def cuts(layers: Layers) -> tuple[int, ...]:

@@ -23,6 +23,8 @@ _PRECISE_TENSORS, _PRECISIONS = "general.tensor_extra.name", "general.tensor_ext
 _BLOCK = re.compile(r"blk\.(\d+)\.(.+)", re.DOTALL)
 _SIGMOID, _SOFTMAX = 2, 1
 _GLM_4_7_LITE_VOCABULARY = 154_880
+_KANANA_2 = (48, 128_256)
+"""Layers and tokens of a model that has a lite one's queries."""
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -124,12 +126,11 @@ def _scales(layers: Layers, start: int) -> dict[str, Put | Part | None]:
 def _guessed(layers: Layers) -> dict[str, Put | Part | None]:
     """Keys for what llama.cpp would guess from the number of layers or of tokens, or refuses without."""
     found: dict[str, Put | Part | None] = {}
-    metadata = layers.header.metadata
     if layers.architecture == "deepseek2":
-        if layers.key("attention.q_lora_rank") not in metadata:
+        tokens = layers.integer("vocab_size") or layers.header.array_length("tokenizer.ggml.tokens")
+        if layers.count in layers.rules.loaded_counts or (layers.count, tokens) == _KANANA_2:
             found[layers.key("attention.q_lora_rank")] = Put(UINT32, 0)
         if not layers.integer("expert_gating_func"):
-            tokens = layers.integer("vocab_size") or layers.header.array_length("tokenizer.ggml.tokens")
             is_lite_glm = layers.count in {47, 48} and tokens == _GLM_4_7_LITE_VOCABULARY
             found[layers.key("expert_gating_func")] = Put(UINT32, _SIGMOID if is_lite_glm else _SOFTMAX)
     if becomes_multimodal(layers):

@@ -13,8 +13,6 @@ from crofter.core import CrofterError, ErrorCode
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: layers can be cut anywhere, and nothing depends on where a layer stands but arrays with one entry for each."""
 
-    close: bool = False
-    """Results differ from the whole model's by rounding."""
     period: int = 1
     """llama.cpp counts layers in steps of so many, without asking the file: a slice begins at a multiple."""
     step_key: str = ""
@@ -104,7 +102,7 @@ _PLAIN = [
 ]
 
 _PARTICULAR = {
-    "afmoe": Rules(close=True, period=4, window="named", window_period=4, input_scaling="always"),
+    "afmoe": Rules(period=4, window="named", window_period=4, input_scaling="always"),
     "bailingmoe3": Rules(recurrent="no key heads"),
     "cohere2": Rules(window="always", window_period=4),
     "cohere2moe": Rules(window="always", window_period=4, full_first=True),
@@ -113,7 +111,7 @@ _PARTICULAR = {
     "ernie4_5-moe": Rules(step_key="interleave_moe_layer_step"),
     "exaone-moe": Rules(window="always", window_period=4),
     "exaone4": Rules(loaded_counts=(64,)),
-    "gemma": Rules(close=True, input_scaling="always"),
+    "gemma": Rules(input_scaling="always"),
     "gemma2": Rules(window="always", window_period=2, input_scaling="always", loaded_counts=(46,)),
     "gemma3": Rules(window="named", window_period=6, input_scaling="tokens", loaded_counts=(62,)),
     "gemma4": Rules(window="file", input_scaling="tokens", least_layers=2),
@@ -134,7 +132,7 @@ _PARTICULAR = {
     "mellum": Rules(window="named", window_period=4),
     "mimo2": Rules(window="file"),
     "minicpm": Rules(embedding_scale=True),
-    "minicpm3": Rules(close=True),
+    "minicpm3": Rules(),
     "nemotron_h": Rules(recurrent="no heads and no feed forward", hidden="nemotron_h_block_out-{last}"),
     "nemotron_h_moe": Rules(recurrent="no heads and no feed forward", hidden="nemotron_h_block_out-{last}"),
     "olmo2": Rules(window="named", window_period=4),

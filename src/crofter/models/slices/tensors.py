@@ -40,7 +40,7 @@ class SliceTensor(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: every number is `value`; other than 0 for F32 only."""
     value: float = 0.0
     factor: float = 1.0
-    """Other than 1 for F32 only."""
+    """Other than 1 for F32 and F16 only."""
     pairs: Pairs | None = None
 
     @property

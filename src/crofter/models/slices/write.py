@@ -1,9 +1,8 @@
 """Writes a slice as one GGUF, from wherever the bytes of its tensors come."""
 
-import array
+import math
 import struct
-import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,12 +12,14 @@ from crofter.models.gguf.writing import file_start, metadata_entry, padded, tens
 from crofter.models.storage.manifest import metadata_entries
 from crofter.store import new_file, read_range
 
-from .metadata import Part, Put
-from .plan import SlicePlan
+from .metadata import Edits, Part, Put
 from .tensors import Pairs, SliceTensor
 
 TensorData = Callable[[str], Iterator[bytes]]
 """The bytes of a tensor of the whole model, by its name, in blocks of any size."""
+
+_FORMATS = {"F32": "f", "F16": "e"}
+"""Of the types whose numbers can be multiplied."""
 
 _VALUE_TYPE_BYTES = 4
 _COUNT_BYTES = 8
@@ -35,18 +36,18 @@ def local_data(header: Header) -> TensorData:
     return read
 
 
-def write_slice(plan: SlicePlan, metadata_path: Path, read: TensorData, target: Path) -> None:
-    """Write a planned slice to `target`, which is whole or absent; `metadata_path` is the model's file with the metadata.
+def write_slice(source: Path, metadata: Edits, tensors: Sequence[SliceTensor], read: TensorData, target: Path) -> None:
+    """Write the metadata of `source`, edited, and these tensors to `target`, which is whole or absent.
 
     Zeros are left out of the file where the disk can do that. Raises as `new_file` and `read`, and MODEL_INVALID if a tensor's bytes
     are more or fewer than its description says.
     """
-    head = _head(plan, metadata_path)
-    size_bytes = len(head) + sum(padded(tensor.size_bytes) for tensor in plan.tensors)
+    head = _head(_entries(source, metadata), tensors)
+    size_bytes = len(head) + sum(padded(tensor.size_bytes) for tensor in tensors)
     with new_file(target, size_bytes) as file:
         file.write(head)
         position = len(head)
-        for tensor in plan.tensors:
+        for tensor in tensors:
             if tensor.source or tensor.value:
                 file.seek(position)
                 _write_tensor(tensor, read, file)
@@ -54,19 +55,18 @@ def write_slice(plan: SlicePlan, metadata_path: Path, read: TensorData, target: 
         file.truncate(size_bytes)
 
 
-def _head(plan: SlicePlan, metadata_path: Path) -> bytes:
-    entries = _metadata(plan, metadata_path)
+def _head(entries: Sequence[bytes], tensors: Sequence[SliceTensor]) -> bytes:
     descriptions: list[bytes] = []
     offset = 0
-    for tensor in plan.tensors:
+    for tensor in tensors:
         descriptions.append(tensor_entry(tensor.name, tensor.shape, tensor.type_number, offset))
         offset += padded(tensor.size_bytes)
-    head = b"".join([file_start(len(plan.tensors), len(entries)), *entries, *descriptions])
+    head = b"".join([file_start(len(tensors), len(entries)), *entries, *descriptions])
     return head.ljust(padded(len(head)), b"\0")
 
 
-def _metadata(plan: SlicePlan, path: Path) -> list[bytes]:
-    edits = dict(plan.metadata)
+def _entries(path: Path, metadata: Edits) -> list[bytes]:
+    edits = dict(metadata)
     entries: list[bytes] = []
     for key, entry in metadata_entries(path):
         edit = edits.pop(key, entry)
@@ -110,7 +110,7 @@ def _content(tensor: SliceTensor, read: TensorData) -> Generator[bytes]:
     elif tensor.pairs is not None:
         yield _apart(b"".join(read(tensor.source)), tensor, tensor.pairs)
     elif tensor.factor != 1:
-        yield _multiplied(b"".join(read(tensor.source)), tensor.factor)
+        yield _multiplied(b"".join(read(tensor.source)), tensor)
     else:
         yield from read(tensor.source)
 
@@ -128,11 +128,6 @@ def _apart(data: bytes, tensor: SliceTensor, pairs: Pairs) -> bytes:
     return b"".join(rows)
 
 
-def _multiplied(data: bytes, factor: float) -> bytes:
-    numbers = array.array("f", data)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    multiplied = array.array("f", (number * factor for number in numbers))
-    if sys.byteorder == "big":
-        multiplied.byteswap()
-    return multiplied.tobytes()
+def _multiplied(data: bytes, tensor: SliceTensor) -> bytes:
+    form = f"<{math.prod(tensor.shape)}{_FORMATS[tensor.type.name]}"
+    return struct.pack(form, *(number * tensor.factor for number in struct.unpack(form, data)))
