@@ -51,12 +51,15 @@ class _Head:
     def __init__(self, ends: SliceFile) -> None:
         plan = _load_plan(ends.path)
         self._context = Context(Model(plan), plan)
+        self._scale = np.float32(ends.input_scale)
 
     def logits(self, row: Values) -> Values:
         """Of a result row, [1, width]."""
         self._context.clear()
         positions = np.zeros((self._context.model.position_sections, 1), np.int32)
-        _require_decoded(self._context.decode_rows(row, positions, np.zeros(1, np.int32), np.ones(1, np.bool_)))
+        _require_decoded(
+            self._context.decode_rows(row * self._scale, positions, np.zeros(1, np.int32), np.ones(1, np.bool_))
+        )
         return self._context.logits(0).copy()
 
 
