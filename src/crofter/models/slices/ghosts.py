@@ -71,7 +71,6 @@ _FREE_HEADS = frozenset(
     {
         "apertus",
         "arcee",
-        "bailingmoe2",
         "dots1",
         "ernie4_5",
         "gemma",
@@ -154,8 +153,7 @@ def _attention(layers: Layers, run: tuple[int, int]) -> _Lengths | None:
     if layers.architecture not in _FREE_HEADS or not heads:
         return None
     key_heads = _same(layers, "attention.head_count_kv", run) or heads
-    usual = layers.integer("embedding_length") // heads
-    key, value = layers.integer("attention.key_length", usual), layers.integer("attention.value_length", usual)
+    key, value = layers.head_length("attention.key_length"), layers.head_length("attention.value_length")
     return _Lengths(
         changes={
             "query": _Change(heads * key, key),
@@ -186,14 +184,14 @@ def _same(layers: Layers, name: str, run: tuple[int, int]) -> int | None:
 
 def _explains(changes: dict[Length, _Change], ghosts: list[SliceTensor]) -> bool:
     """Whether the layers' tensors have the lengths that are to be changed, and no other tensors depend on them."""
-    prefix = "attn_" if "query" in changes else "ffn_"
+    prefix = "attn" if "query" in changes else "ffn"
     for tensor in ghosts:
         part = tensor.name.split(".", 2)[2]
         if not part.startswith(prefix) or part in _UNTOUCHED:
             continue
         axis, length = _LENGTHS.get(part, (0, None))
         change = changes.get(length) if length else None
-        if change is None or tensor.shape[axis] not in {change.old, 2 * change.old if prefix == "ffn_" else change.old}:
+        if change is None or tensor.shape[axis] not in {change.old, 2 * change.old if prefix == "ffn" else change.old}:
             return False
     return True
 

@@ -38,6 +38,12 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
         """The number behind such a key. Raises MODEL_INVALID if it is something else."""
         return self.header.integer(self.key(name), default)
 
+    def head_length(self, name: str) -> int:
+        """`attention.key_length` or `attention.value_length`: where a file does not say, the first layer's heads share the width."""
+        heads = self.header.numbers(self.key("attention.head_count"))
+        first = int(heads[0]) if heads else self.integer("attention.head_count")
+        return self.integer(name, self.integer("embedding_length") // max(1, first))
+
 
 def read_layers(header: Header) -> Layers:
     """Raises UNSUPPORTED, with the reason, if the model cannot be cut; MODEL_INVALID if it means nothing usable."""

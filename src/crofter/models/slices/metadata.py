@@ -78,10 +78,14 @@ def _arrays(layers: Layers, first: int, end: int) -> dict[str, Put | Part | None
         if length in {layers.count, layers.stored_count} and not any(name in key for name in _WHOLE_ARRAYS):
             found[key] = Part(first, end)
     heads = layers.header.metadata.get(layers.key("attention.head_count"))
-    if isinstance(heads, tuple) and layers.recurrent and 0 in heads:
-        # Of those of the first layer llama.cpp makes the widths of all.
-        kept = tuple(int(each) or int(max(heads)) for each in heads[first:end])
-        found[layers.key("attention.head_count")] = Put(INT32, kept)
+    if isinstance(heads, tuple):
+        # From those of the first layer llama.cpp concludes how long the heads of all are.
+        if heads[0]:
+            for name in ("attention.key_length", "attention.value_length"):
+                found[layers.key(name)] = Put(UINT32, layers.head_length(name))
+        if layers.recurrent and 0 in heads:
+            kept = tuple(int(each) or int(max(heads)) for each in heads[first:end])
+            found[layers.key("attention.head_count")] = Put(INT32, kept)
     return found
 
 
@@ -170,5 +174,4 @@ def becomes_multimodal(layers: Layers) -> bool:
 
 def rotary_width(layers: Layers) -> int:
     """How many numbers of each head are rotated by position."""
-    usual = layers.integer("embedding_length") // max(1, layers.integer("attention.head_count", 1))
-    return layers.integer("rope.dimension_count", layers.integer("attention.key_length", usual))
+    return layers.integer("rope.dimension_count", layers.head_length("attention.key_length"))

@@ -107,7 +107,7 @@ def _query_factor(layers: Layers) -> float:
     if layers.architecture not in {"gemma2", "gemma3"} or layers.count not in layers.rules.loaded_counts:
         return 1.0
     share = layers.integer("embedding_length") // layers.integer("attention.head_count", 1)
-    return math.sqrt(layers.integer("attention.key_length", share) / share)
+    return math.sqrt(layers.head_length("attention.key_length") / share)
 
 
 def _pairs(layers: Layers, part: str) -> Pairs | None:
@@ -116,5 +116,4 @@ def _pairs(layers: Layers, part: str) -> Pairs | None:
         return None
     if part not in {"attn_q.weight", "attn_q.bias", "attn_k.weight", "attn_k.bias"}:
         return None
-    usual = layers.integer("embedding_length") // layers.integer("attention.head_count", 1)
-    return Pairs(head_rows=layers.integer("attention.key_length", usual), rotated=rotary_width(layers))
+    return Pairs(head_rows=layers.head_length("attention.key_length"), rotated=rotary_width(layers))

@@ -27,7 +27,9 @@ def registry(tmp_path: Path) -> ModelRegistry:
     return ModelRegistry(records, tmp_path / "models")
 
 
-def compared(registry: ModelRegistry, model: InstalledModel, cuts: Sequence[int], **more: Any) -> dict[str, float]:
+def compared(
+    registry: ModelRegistry, model: InstalledModel, cuts: Sequence[int], adapters: dict[str, Any] | None = None
+) -> dict[str, float]:
     """The stages between the cuts, and the ends from the last on, against the whole."""
     stages = [registry.slices.stage(model, *part) for part in pairwise((0, *cuts))]
     ends = registry.slices.ends(model, cuts[-1])
@@ -50,7 +52,7 @@ def compared(registry: ModelRegistry, model: InstalledModel, cuts: Sequence[int]
             "keeps_layers": ends.start < ends.source_layer_count,
         },
     }
-    command = [sys.executable, pipeline.__file__, json.dumps(task | more)]
+    command = [sys.executable, pipeline.__file__, json.dumps(task | ({"adapters": adapters} if adapters else {}))]
     result = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
     return json.loads(result.stdout)
