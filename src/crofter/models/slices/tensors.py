@@ -17,6 +17,7 @@ _VOCABULARY = frozenset({"token_embd.weight", "output.weight", "output.bias"})
 _POSITIONS = "position_embd.weight"
 _ONES = {
     "": ("layer_output_scale.weight",),  # A layer's whole output is multiplied by it.
+    "mpt": ("ffn.act.scales",),  # llama.cpp divides by them.
     "qwen2moe": ("ffn_norm.weight", "ffn_gate_inp_shexp.weight"),  # llama.cpp divides by the product.
 }
 """Tensors of a layer that changes nothing which can't be zeros, by architecture."""
