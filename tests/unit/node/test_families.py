@@ -88,6 +88,7 @@ def test_the_documentation_belongs_to_this_library_and_this_slicer() -> None:
     page, current = PAGE.read_text(encoding="utf-8"), family_matrix_of([])
     assert f"with **{current.library}**, **slicer {current.slicer}**" in page, AGAIN
     assert set(written_statuses(page)) == set(known_families()), AGAIN
+    assert "cut as" not in page, "a rule has failed: the page says which"
 
 
 @pytest.mark.slow
