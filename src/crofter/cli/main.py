@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Everything about one model."),
     "alias": ("decide", "Give a model one more name."),
     "set": ("decide", "Decide what a model is for, its context, and whether it stays loaded."),
+    "model": ("model", "Which kinds of models can run over several nodes."),
     "rm": ("models", "Remove a model."),
     "verify": ("verify", "Read a model's files and compare every byte with its hash."),
     "ps": ("workers", "List the loaded models."),

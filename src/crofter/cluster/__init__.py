@@ -5,6 +5,7 @@ from typing import Any
 from crofter.network import Kind
 
 from .circuit import Circuit, Circuits
+from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 from .forming import Formed, Former, Planned
 from .holding import PREPARE, Holdings
 from .hosting import Stage, StageHost
@@ -32,6 +33,8 @@ __all__ = [
     "Circuit",
     "Circuits",
     "Codec",
+    "FamilyMatrix",
+    "FamilyProof",
     "Formed",
     "Former",
     "Holdings",
@@ -61,7 +64,10 @@ __all__ = [
     "Stages",
     "Standing",
     "Weights",
+    "family_matrix_of",
+    "library_version",
     "most_rows",
     "placement_of",
+    "prove_families",
     "share_limits",
 ]

@@ -3,6 +3,7 @@
 from .fit import LoadChoice, memory_need, part_shape
 from .machine import Machine, library_facts, machine_now, memory_bytes_per_second, on_battery, resident_bytes
 from .plan import judge
+from .proof import CutProof, ProofJob, Rollback, blueprint, prove
 from .quantization import KINDS, Kind, QuantizeWish, checked_kind
 from .quantizer import quantize
 from .rest import TuningMemory
@@ -16,6 +17,7 @@ from .verdict import Fit
 
 __all__ = [
     "KINDS",
+    "CutProof",
     "Engine",
     "EngineSettings",
     "Fit",
@@ -24,7 +26,9 @@ __all__ = [
     "LoadChoice",
     "Machine",
     "MissingRowsError",
+    "ProofJob",
     "QuantizeWish",
+    "Rollback",
     "RoutePort",
     "Stage",
     "TuneStep",
@@ -32,6 +36,7 @@ __all__ = [
     "TuningMemory",
     "WorkerState",
     "WorkerStatus",
+    "blueprint",
     "checked_kind",
     "judge",
     "library_facts",
@@ -40,6 +45,7 @@ __all__ = [
     "memory_need",
     "on_battery",
     "part_shape",
+    "prove",
     "quantize",
     "resident_bytes",
     "stage_kv_tokens",

@@ -3,6 +3,7 @@
 from .elsewhere import Found, FoundModel, Places, find_models
 from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, facts_of, read_facts
+from .families import Family, known_families, write_family_metadata, write_family_model
 from .gguf.header import Array, Header, Tensor, read_header
 from .hub import (
     RESERVED_DISK_BYTES,
@@ -48,6 +49,7 @@ __all__ = [
     "Anatomy",
     "Array",
     "Description",
+    "Family",
     "Found",
     "FoundModel",
     "Header",
@@ -81,6 +83,7 @@ __all__ = [
     "free_for_installing",
     "group_name",
     "is_local",
+    "known_families",
     "legal_cuts",
     "local_data",
     "make_slice",
@@ -95,5 +98,7 @@ __all__ = [
     "slice_adapter",
     "slice_file",
     "slice_id",
+    "write_family_metadata",
+    "write_family_model",
     "write_slice",
 ]

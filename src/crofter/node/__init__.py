@@ -3,6 +3,7 @@
 from .entry import (
     change_stored_setting,
     diagnose,
+    family_matrix,
     hub_environment,
     import_environment,
     move_store_key,
@@ -29,6 +30,7 @@ __all__ = [
     "crofter_version",
     "diagnose",
     "export_identity",
+    "family_matrix",
     "given_passphrase",
     "hub_environment",
     "identity_has_passphrase",

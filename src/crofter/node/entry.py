@@ -1,13 +1,14 @@
 """What the command line calls. Each function imports what it needs, so that asking where the node is costs nothing."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .home import Home
 
 if TYPE_CHECKING:
     from crofter.api import Check, Setting
+    from crofter.cluster import FamilyMatrix, FamilyProof
     from crofter.store import KeyPlace
 
     from .config import HubEnvironment
@@ -59,6 +60,15 @@ def diagnose(home: Home) -> "list[Check]":
     from .diagnosis import diagnose_stopped
 
     return diagnose_stopped(home, os.environ)
+
+
+def family_matrix(
+    home: Home, names: Sequence[str], *, again: bool, observe: "Callable[[FamilyProof], None]"
+) -> "FamilyMatrix":
+    """Which kinds of models can run over several nodes. See `families.py`."""
+    from .families import family_matrix
+
+    return family_matrix(home, names, again=again, observe=observe)
 
 
 def store_key_place(home: Home) -> "KeyPlace":

@@ -43,6 +43,7 @@ class Home:
         self.lock_file = self.run_folder / "lock"
         self.identity_lock_file = self.run_folder / "identity.lock"
         self.chat_history_file = root / "chat_history"
+        self.families_file = root / "families.json"
 
     @classmethod
     def from_environment(cls, override: str | None = None) -> "Home":

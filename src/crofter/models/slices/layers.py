@@ -215,6 +215,8 @@ def _needs(layers: Layers) -> list[Sequence[bool]]:
     if layers.architecture == "minimax-m3":
         dense = layers.integer("leading_dense_block_count")
         needs.append([layer >= dense for layer in range(layers.count)])
+    if layers.rules.indexer and layers.windowed:
+        needs.append([not windowed for windowed in layers.windowed])
     if layers.architecture == "llama4":
         needs.append([(layer + 1) % layers.rules.period == 0 for layer in range(layers.count)])
     return [need for need in needs if any(need)]

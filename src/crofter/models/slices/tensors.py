@@ -15,8 +15,12 @@ from .metadata import STAGE_VOCABULARY, becomes_multimodal, rotary_width
 _BLOCK = re.compile(r"blk\.(\d+)\.(.+)", re.DOTALL)
 _VOCABULARY = frozenset({"token_embd.weight", "output.weight", "output.bias"})
 _POSITIONS = "position_embd.weight"
-_FACTOR_OF_EVERYTHING = "layer_output_scale.weight"
-"""What a layer's whole output is multiplied by, so that a layer that changes nothing has 1 here."""
+_ONES = {
+    "": ("layer_output_scale.weight",),  # A layer's whole output is multiplied by it.
+    "mpt": ("ffn.act.scales",),  # llama.cpp divides by them.
+    "qwen2moe": ("ffn_norm.weight", "ffn_gate_inp_shexp.weight"),  # llama.cpp divides by the product.
+}
+"""Tensors of a layer that changes nothing which can't be zeros, by architecture."""
 _F32 = TENSOR_TYPES[0]
 
 
@@ -72,7 +76,7 @@ def _tensors(layers: Layers, kept: tuple[int, int], run: tuple[int, int], *, is_
             continue
         name = f"blk.{layer - run[0]}.{part}"
         if not kept[0] <= layer < kept[1]:
-            value = 1.0 if part == _FACTOR_OF_EVERYTHING else 0.0
+            value = 1.0 if part in _ONES.get(layers.architecture, _ONES[""]) else 0.0
             yield SliceTensor(name=name, shape=tensor.shape, type=tensor.type, value=value)
             continue
         yield SliceTensor(
