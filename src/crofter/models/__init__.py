@@ -5,6 +5,7 @@ from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, facts_of, read_facts
 from .families import Family, known_families, write_family_metadata, write_family_model
 from .gguf.header import Array, Header, Tensor, read_header
+from .gguf.parts import read_model_files
 from .hub import (
     RESERVED_DISK_BYTES,
     HubPulls,
@@ -94,6 +95,7 @@ __all__ = [
     "read_facts",
     "read_header",
     "read_layers",
+    "read_model_files",
     "recommended",
     "slice_adapter",
     "slice_file",
