@@ -27,10 +27,12 @@ def part_needs(file: ModelFile, header: Header, context_tokens: int, sequences: 
     """For answers of so many tokens, and so many of them at once. Raises UNSUPPORTED for a model that cannot be cut."""
     cut = read_layers(header)
     shape = file.shape
+    kv_tokens = stage_kv_tokens(context_tokens)
     choice = LoadChoice(
-        kv_tokens=stage_kv_tokens(context_tokens),
+        kv_tokens=kv_tokens,
         sequences=sequences,
-        micro_batch_rows=min(ROWS_AT_ONCE, context_tokens),
+        # As the engine loads it.
+        micro_batch_rows=min(ROWS_AT_ONCE, kv_tokens),
         fused_attention=True,
     )
 

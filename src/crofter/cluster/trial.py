@@ -45,10 +45,10 @@ def trial_limits(file: ModelFile, header: Header, settings: EngineSettings, node
         step = max(1, (whole_bytes - needs.ends_bytes) // _STEPS)
         limits = range(needs.ends_bytes, whole_bytes, step)
         found = bisect_left(limits, True, key=lambda limit: _placed(needs, limit, node_count) is not None)
-        if found == len(limits):
+        # One step more than is just enough.
+        if found + 1 >= len(limits):
             continue
-        # One step more than is just enough, if the whole does not fit then.
-        limit = limits[min(found + 1, len(limits) - 1)]
+        limit = limits[found + 1]
         placement = _placed(needs, limit, node_count)
         if placement is not None:
             return TrialLimits(

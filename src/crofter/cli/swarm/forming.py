@@ -7,7 +7,7 @@ from crofter.cli.client import NodeClient
 from crofter.core import CrofterError
 from crofter.node import Home
 
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 1.0
 
 
 class Forming:
