@@ -223,6 +223,7 @@ def _candidate(known: KnownOffer) -> Candidate:
         memory_bytes=int(_SPARE_SHARE * known.offer.stage_bytes),
         read_bytes_per_second=max(1, known.offer.read_bytes_per_second),
         one_way_seconds=max(1e-6, known.round_trip_seconds / 2),
+        trusts=frozenset(known.offer.trusts),
     )
 
 

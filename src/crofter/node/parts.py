@@ -128,7 +128,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         circuits = Circuits(links)
         former = Former(identity.node_id, peers, offers, engine, weights, holdings)
         routed = RoutedAnswers(engine, former, circuits, config.route)
-        names = NamedModels(registry, providers.book, peer_answers)
+        names = NamedModels(registry, providers.book, peer_answers.find)
         router = sharing.router = Router(names, [engine, providers, peer_answers, routed], config.router)
         return Parts(
             home=home,
