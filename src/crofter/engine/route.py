@@ -12,8 +12,10 @@ class RoutePort(Protocol):
     """Carries the rows of one request through the stages of a route. Nothing here may block."""
 
     def begin(self, returned: Callable[[int, int, bytes], None], failed: Callable[[int, CrofterError], None]) -> None:
-        """Called once, first. `returned(session, step, values)` is for what the last stage gives of each step, float32, in the order of
-        steps: the wanted rows, b"" where none is, or all of them if the ends keep layers; `failed(session, error)` ends the request. Both are to be called in the event loop's thread.
+        """Called once, first. Both are to be called in the event loop's thread.
+
+        `returned(session, step, values)` is for what the last stage gives of each step, float32, in the order of steps: the wanted
+        rows, b"" where none is, or all of them if the ends keep layers. `failed(session, error)` ends the request.
         """
         ...
 
