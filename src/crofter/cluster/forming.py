@@ -79,7 +79,7 @@ class Former:
         source, context_tokens = planned.source, planned.context_tokens
         doing("the ends")
         ends = await self._weights.ends(source, lambda done, total: doing(f"the ends: {_share(done, total)}"))
-        ends = msgspec.structs.replace(ends, name=source.file.name, context_tokens=context_tokens)
+        ends = msgspec.structs.replace(ends, context_tokens=context_tokens)
         failures: list[CrofterError] = []
         waited: dict[NodeId, str] = {}
 
