@@ -1,6 +1,7 @@
 """What a slice's metadata says otherwise than its model's."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from crofter.models.slices.metadata import Edits, Part, Put, edits
 from tests.unit.models.slices.headers import header
 
 
-def edited(architecture: str, first: int, end: int, layers: int = 8, *, ends: bool = False, **own: object) -> Edits:
-    model = read_layers(header(architecture, layers, **own))  # pyright: ignore[reportArgumentType]  # values of metadata
+def edited(architecture: str, first: int, end: int, layers: int = 8, *, ends: bool = False, **own: Any) -> Edits:  # noqa: ANN401
+    model = read_layers(header(architecture, layers, **own))
     return edits(model, first, (first, end), is_ends=ends)
 
 
@@ -89,7 +90,7 @@ def test_what_llama_cpp_guesses_from_the_number_of_layers_is_written_down() -> N
 
 
 def test_keys_and_values_are_borrowed_in_the_last_slice_only() -> None:
-    own = {"attention__sliding_window_pattern": (True, False) * 4, "attention__shared_kv_layers": 2}
+    own: dict[str, Any] = {"attention__sliding_window_pattern": (True, False) * 4, "attention__shared_kv_layers": 2}
     assert edited("gemma4", 0, 4, **own)["gemma4.attention.shared_kv_layers"] == Put(UINT32, 0)
     assert edited("gemma4", 4, 8, **own)["gemma4.attention.shared_kv_layers"] == Put(UINT32, 2)
 
