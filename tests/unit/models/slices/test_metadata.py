@@ -73,6 +73,14 @@ def test_the_first_layer_of_a_slice_has_heads() -> None:
     assert found["jamba.attention.head_count"] == Put(INT32, (8, 8))
 
 
+def test_heads_are_as_long_as_the_whole_models_first_layer_makes_them() -> None:
+    found = edited("laguna", 2, 4, 4, attention__head_count=(4, 8, 8, 4))
+    assert found["laguna.attention.key_length"] == found["laguna.attention.value_length"] == Put(UINT32, 16)
+    named = edited("laguna", 2, 4, 4, attention__head_count=(4, 8, 8, 4), attention__key_length=32)
+    assert named["laguna.attention.key_length"] == Put(UINT32, 32)
+    assert "llama.attention.key_length" not in edited("llama", 2, 4)
+
+
 def test_embeddings_are_scaled_once() -> None:
     assert edited("granite", 4, 6, embedding_scale=12.0)["granite.embedding_scale"] == Put(FLOAT32, 0.0)
     assert "granite.embedding_scale" not in edited("granite", 0, 4, embedding_scale=12.0)

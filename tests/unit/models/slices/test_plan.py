@@ -8,7 +8,7 @@ import pytest
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import legal_cuts, plan_ends, plan_slice, read_header
-from crofter.models.gguf.tables import UINT32
+from crofter.models.gguf.tables import INT32, UINT32
 from crofter.models.slices.metadata import Put
 from tests.gguf_files import write_tiny_llama
 from tests.unit.models.slices.headers import Q4_K, header, tensor
@@ -85,6 +85,13 @@ def test_experts_become_short_and_stay_as_many() -> None:
     plan = plan_ends(model)
     assert [each.shape for each in plan.tensors] == [(64, 32, 8), (64, 8)]
     assert plan.metadata["qwen3moe.expert_feed_forward_length"] == Put(UINT32, 32)
+
+
+def test_lists_stay_lists_and_numbers_numbers() -> None:
+    model = header("llama", 4, (tensor("blk.0.attn_q.weight", 64, 64),), attention__head_count=(4, 4, 2, 4))
+    metadata = plan_ends(model).metadata
+    assert metadata["llama.attention.head_count"] == Put(INT32, (1,))
+    assert metadata["llama.attention.key_length"] == Put(UINT32, 16)
 
 
 def test_the_ends_can_keep_the_last_layers(llama: Path) -> None:
