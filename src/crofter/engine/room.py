@@ -33,7 +33,7 @@ class Room:
         """What a model would be loaded with if every idle one made room for it, and what that takes."""
         loaded = self._loaded()
         others = [slot for slot in loaded if slot.model.model_id != model.model_id]
-        staying = sum(_taken_bytes(slot) for slot in others if not slot.may_go)
+        staying = sum(_taken_bytes(slot) for slot in others if not slot.makes_room)
         machine = self._machine(self._limit_bytes(loaded) - staying, others)
         return plan.judge(model, machine, self._settings, self._tuning(model))
 

@@ -46,6 +46,11 @@ class Slot:
         return not self.in_use and not self.model.pinned
 
     @property
+    def makes_room(self) -> bool:
+        """Whether it goes when the owner's models need its memory."""
+        return self.may_go or self.for_others
+
+    @property
     def serving(self) -> WorkerProcess | None:
         """The worker, if it takes requests."""
         worker = self.worker
