@@ -35,6 +35,7 @@ LONG = TALE * 110
 REQUESTS = {
     "greedy": ask(TALE, max_tokens=40, top_logprobs=3),
     "a prompt longer than a batch": ask(LONG, max_tokens=12, top_logprobs=0),
+    "a prompt of a batch and a bit": ask(TALE * 13, max_tokens=4, top_logprobs=2),
     "seeded sampling": ask(TALE, max_tokens=30, sampling=Sampling(seed=4, temperature=1.0), top_logprobs=2),
     "penalties": ask(
         TALE, max_tokens=30, sampling=Sampling(temperature=0.0, repetition_penalty=1.3, presence_penalty=0.5)

@@ -223,7 +223,7 @@ class Route:
             readable = session.readable_from(start)
             if start + readable == len(session.tokens):
                 readable = plan.rows_to_read(readable, repeatable=session.repeatable)
-            stop = start + plan.chunk_rows(readable, self._load.micro_batch_rows)
+            stop = start + plan.chunk_rows(start, readable, self._load.micro_batch_rows)
             values = self._table.of(session.tokens[start:stop])
             return self._made(session, start, values, self._positions(session, start, stop))
         stop = span.stop if span.rows.mutual else min(span.stop, start + self._load.micro_batch_rows)
