@@ -12,8 +12,14 @@ from crofter.engine.slices import HEAD_CELLS, with_slice
 from .test_plan import LAPTOP, MODEL
 
 STAGE = SliceFile(
-    **{field: getattr(MODEL, field) for field in MODEL.__struct_fields__}
-    | {"model_id": ModelId("slice"), "layer_count": 4, "size_bytes": MODEL.size_bytes // 4},
+    model_id=ModelId("slice"),
+    name="one-billion",
+    path=MODEL.path,
+    size_bytes=MODEL.size_bytes // 4,
+    architecture=MODEL.architecture,
+    layer_count=4,
+    context_length=MODEL.context_length,
+    kv_bytes_per_token=MODEL.kv_bytes_per_token,
     source_id=MODEL.model_id,
     source_layer_count=16,
     start=12,
