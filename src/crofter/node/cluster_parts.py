@@ -39,7 +39,7 @@ class ClusterParts:
     routed: RoutedAnswers
 
 
-def make_cluster(
+def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     home: Home,
     config: NodeConfig,
     own_id: NodeId,
