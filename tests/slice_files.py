@@ -43,14 +43,18 @@ def layers_of(source: ModelFile, folder: Path, start: int, stop: int) -> SliceFi
     return _slice(source, path, start, stop, _layer_count(reader), hidden_tensor=f"l_out-{stop - start - 1}")
 
 
-def ends_of(source: ModelFile, folder: Path) -> SliceFile:
-    """Tokeniser, embeddings and output, and a layer of zeros between, which changes nothing."""
+def ends_of(source: ModelFile, folder: Path, *, last_layer: bool = False) -> SliceFile:
+    """Tokeniser, embeddings and output, and between them the last layer, or one of zeros, which changes nothing."""
     reader = gguf.GGUFReader(source.path)
-    path = folder / f"{source.path.stem}-ends.gguf"
+    layers = _layer_count(reader)
+    path = folder / f"{source.path.stem}-{'private' if last_layer else 'ends'}.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     _copy_fields(reader, writer, {"llama.block_count": 1})
     for tensor in reader.tensors:
-        if tensor.name.startswith("blk.0."):
+        if last_layer and tensor.name.startswith(f"blk.{layers - 1}."):
+            name = tensor.name.replace(f"blk.{layers - 1}.", "blk.0.")
+            writer.add_tensor(name, tensor.data, raw_dtype=tensor.tensor_type)
+        elif tensor.name.startswith("blk.0.") and not last_layer:
             writer.add_tensor(tensor.name, np.zeros_like(tensor.data), raw_dtype=tensor.tensor_type)
         elif not tensor.name.startswith("blk."):
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
@@ -64,8 +68,7 @@ def ends_of(source: ModelFile, folder: Path) -> SliceFile:
         row_count=int(rows.shape[1]),
         width=int(rows.shape[0]),
     )
-    layers = _layer_count(reader)
-    return _slice(source, path, layers, layers, layers, embeddings=table)
+    return _slice(source, path, layers - last_layer, layers, layers, embeddings=table)
 
 
 def _slice(

@@ -77,7 +77,7 @@ class Former:
         source, context_tokens = planned.source, planned.context_tokens
         doing("the ends")
         ends = await self._weights.ends(source, lambda done, total: doing(f"the ends: {_share(done, total)}"))
-        ends = msgspec.structs.replace(ends, name=source.file.name, context_tokens=context_tokens)
+        ends = msgspec.structs.replace(ends, context_tokens=context_tokens)
         failures: list[CrofterError] = []
         waited: dict[NodeId, str] = {}
 
@@ -197,6 +197,7 @@ def _candidate(known: KnownOffer) -> Candidate:
         memory_bytes=int(SPARE_SHARE * known.offer.stage_bytes),
         read_bytes_per_second=max(1, known.offer.read_bytes_per_second),
         one_way_seconds=max(1e-6, known.round_trip_seconds / 2),
+        trusts=frozenset(known.offer.trusts),
     )
 
 

@@ -78,7 +78,9 @@ class Holdings:
 
     @asynccontextmanager
     async def _stage(self, part: SliceFile, context_tokens: int) -> AsyncGenerator[Stage]:
-        async with self._engine.stage(msgspec.structs.replace(part, context_tokens=context_tokens)) as stage:
+        async with self._engine.stage(
+            msgspec.structs.replace(part, context_tokens=context_tokens), for_others=part.model_id in self._for_others
+        ) as stage:
             yield stage
 
     async def prepare(
@@ -103,7 +105,9 @@ class Holdings:
         self._slices[part.model_id] = part
         if for_others:
             self._for_others.add(part.model_id)
-        async with self._engine.stage(part):
+        else:
+            self._for_others.discard(part.model_id)
+        async with self._engine.stage(part, for_others=for_others):
             return part
 
     def used_by_others_bytes(self, *, but: ModelId | None = None, in_use: bool = False) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 import anyio
 import msgspec
 
-from crofter.core import CrofterError, ModelId, NodeId
+from crofter.core import NODE_ID_BYTES, CrofterError, ModelId, NodeId
 from crofter.network import Caller, Kind, Peers
 
 _REFRESH_SECONDS = 10.0
@@ -16,6 +16,9 @@ _FORGOTTEN_SECONDS = 60.0
 """An offer that was not heard again for so long counts no more."""
 _MOST_MODELS = 256
 
+_MOST_OTHERS = 256
+
+_Node = Annotated[NodeId, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
 _Text = Annotated[str, msgspec.Meta(max_length=256)]
 
 
@@ -54,10 +57,15 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     read_bytes_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
     """How fast it goes through weights when it writes, about."""
     active_requests: Annotated[int, msgspec.Meta(ge=0)] = 0
+    trusts: Annotated[tuple[_Node, ...], msgspec.Meta(max_length=_MOST_OTHERS)] = ()
+    """Whom of those that the asker named this node trusts as well."""
 
 
 class OfferWanted(msgspec.Struct, frozen=True, kw_only=True):
     """What do you have?"""
+
+    others: Annotated[tuple[_Node, ...], msgspec.Meta(max_length=_MOST_OTHERS)] = ()
+    """Whom else the asker trusts: rows pass only between nodes that trust each other."""
 
 
 OFFER = Kind(name="offer", request=OfferWanted, reply=Offer, who="trusted", most_bytes=200_000, per_minute=60)
@@ -100,8 +108,10 @@ class Offers:
     async def refresh(self) -> None:
         """Ask everybody who is trusted once. Raises nothing: who does not answer is forgotten after a while."""
         async with anyio.create_task_group() as tasks:
-            for node_id in self._trusted():
-                tasks.start_soon(self._ask, node_id, name="offer")
+            trusted = tuple(self._trusted())
+            for node_id in trusted:
+                wanted = OfferWanted(others=tuple(other for other in trusted if other != node_id)[:_MOST_OTHERS])
+                tasks.start_soon(self._ask, node_id, wanted, name="offer")
 
     def known(self) -> Mapping[NodeId, KnownOffer]:
         """What trusted nodes offered lately."""
@@ -117,10 +127,10 @@ class Offers:
         """Do not count on a node until it has been heard again."""
         self._known.pop(node_id, None)
 
-    async def _ask(self, node_id: NodeId) -> None:
+    async def _ask(self, node_id: NodeId, wanted: OfferWanted) -> None:
         began = self._clock()
         try:
-            offer = await self._peers.call(node_id, OFFER, OfferWanted(), timeout_seconds=_ASK_SECONDS)
+            offer = await self._peers.call(node_id, OFFER, wanted, timeout_seconds=_ASK_SECONDS)
         except CrofterError:
             return
         now = self._clock()
@@ -129,5 +139,7 @@ class Offers:
         round_trip = path.round_trip_ms / 1e3 if path is not None else now - began
         self._known[node_id] = KnownOffer(node_id=node_id, offer=offer, round_trip_seconds=round_trip, heard_at=now)
 
-    async def _answer(self, _: Caller, __: OfferWanted) -> Offer:
-        return await anyio.to_thread.run_sync(self._own)
+    async def _answer(self, _: Caller, wanted: OfferWanted) -> Offer:
+        trusted = set(self._trusted())
+        offer = await anyio.to_thread.run_sync(self._own)
+        return msgspec.structs.replace(offer, trusts=tuple(node for node in wanted.others if node in trusted))

@@ -7,7 +7,7 @@ stages that hold the model are looked for first, and the fastest of those is tak
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise, permutations
 from math import inf
 
 import msgspec
@@ -16,6 +16,7 @@ from crofter.core import CrofterError, ErrorCode, NodeId, shown_size
 
 _HOP_SECONDS = 0.0015
 """What a hop costs beside the line: measured, see docs/benchmarks.md."""
+_MOST_ORDERS = 720
 _MOST_CANDIDATES = 10
 """Of the nodes, those with the most memory: all their subsets are looked at."""
 
@@ -29,6 +30,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     read_bytes_per_second: float
     one_way_seconds: float
     """To and from the requester; 0: it is the requester."""
+    trusts: frozenset[NodeId] = frozenset()
+    """Whom of the others it takes rows from and gives them to; the requester, and whoever is a candidate, trust each other."""
 
     @property
     def is_requester(self) -> bool:
@@ -82,15 +85,20 @@ def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
     """
     able = sorted(candidates, key=lambda each: each.memory_bytes, reverse=True)[:_MOST_CANDIDATES]
     for count in range(1, len(able) + 1):
-        found = [plan for chosen in combinations(able, count) if (plan := _fastest(layers, _in_order(chosen)))]
+        orders = (_in_order(chosen) for chosen in combinations(able, count))
+        found = [plan for order in orders if order and (plan := _fastest(layers, order))]
         if found:
             return min(found, key=lambda plan: plan.seconds_per_token)
     needed = layers.need_bytes(0, layers.count)
     have = sum(candidate.memory_bytes for candidate in candidates)
+    apart = any(not may_pass(one, other) for one, other in combinations(able, 2))
+    advice = (
+        "pair those with each other that are not" if apart and have >= needed else "pair with more (`crofter pair`)"
+    )
     raise CrofterError(
         ErrorCode.OUT_OF_MEMORY,
         f"all {layers.count} layers need {shown_size(needed)} or more, and {len(candidates)} nodes offer"
-        f" {shown_size(have)} together: pair with more (`crofter pair`), or let them share more (`crofter share`)",
+        f" {shown_size(have)} together: {advice}, or let them share more (`crofter share`)",
         retry_after_seconds=10.0,
     )
 
@@ -106,7 +114,7 @@ def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
         longer: dict[int, list[HeldStage]] = {}
         for end, before in best.items():
             for stage in held:
-                if stage.start == end and all(stage.node.node_id != other.node.node_id for other in before):
+                if stage.start == end and _may_follow(stage, before):
                     way = [*before, stage]
                     if stage.stop not in longer or _seconds(layers, way) < _seconds(layers, longer[stage.stop]):
                         longer[stage.stop] = way
@@ -116,6 +124,12 @@ def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
             return None
         best = longer
     return None
+
+
+def _may_follow(stage: HeldStage, before: Sequence[HeldStage]) -> bool:
+    if any(stage.node.node_id == other.node.node_id for other in before):
+        return False
+    return not before or may_pass(before[-1].node, stage.node)
 
 
 def _has_room(layers: Layers, stage: HeldStage) -> bool:
@@ -141,9 +155,26 @@ def _placed_at(layers: Layers, way: Sequence[HeldStage]) -> Placement:
     return Placement(stages=stages, seconds_per_token=computing + _line_seconds([stage.node for stage in way]))
 
 
-def _in_order(chosen: Sequence[Candidate]) -> list[Candidate]:
-    """The requester first, as the rows begin there; then the near before the far, so that lines are short one after another."""
-    return sorted(chosen, key=lambda each: (not each.is_requester, each.one_way_seconds, each.node_id))
+def may_pass(one: Candidate, other: Candidate) -> bool:
+    """Whether rows may go from one to the other: both have to know and trust each other."""
+    if one.is_requester or other.is_requester:
+        return True
+    return other.node_id in one.trusts and one.node_id in other.trusts
+
+
+def _in_order(chosen: Sequence[Candidate]) -> Sequence[Candidate] | None:
+    """The requester first, as the rows begin there; then the near before the far, so that lines are short one after another.
+
+    Where neighbours would not trust each other, another order in which all do; None if there is none.
+    """
+    first = [each for each in chosen if each.is_requester]
+    others = sorted(
+        (each for each in chosen if not each.is_requester), key=lambda each: (each.one_way_seconds, each.node_id)
+    )
+    orders = islice(permutations(others), _MOST_ORDERS)
+    return next(
+        ([*first, *order] for order in orders if all(may_pass(one, other) for one, other in pairwise(order))), None
+    )
 
 
 def _fastest(layers: Layers, nodes: Sequence[Candidate]) -> Placement | None:

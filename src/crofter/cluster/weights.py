@@ -73,11 +73,13 @@ class Weights:
 
         Raises UNSUPPORTED for what cannot be cut there, DISK_FULL, and what fetching and writing raise.
         """
-        return await self._made(plan_slice(source.header, start, stop), source, progress, room_bytes)
+        part = await self._made(plan_slice(source.header, start, stop), source, progress, room_bytes)
+        return msgspec.structs.replace(part, name=f"{source.file.name} {start}-{stop - 1}")
 
     async def ends(self, source: Source, progress: Progress) -> SliceFile:
         """Tokeniser, embeddings and head. Raises as `stage`."""
-        return await self._made(plan_ends(source.header), source, progress, None)
+        part = await self._made(plan_ends(source.header), source, progress, None)
+        return msgspec.structs.replace(part, name=f"{source.file.name} ends")
 
     def used_bytes(self) -> int:
         """On the disk, by slices, and by parts that were fetched for them."""

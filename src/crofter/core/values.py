@@ -163,6 +163,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     echo: bool = False
     """Begin the answer with the prompt's text."""
     timeout_seconds: float | None = None
+    for_others: bool = False
+    """Asked by another node: it waits behind, and makes room for, whatever the owner of this one asks."""
     keep_loaded_seconds: float | None = None
     """How long the model stays in memory afterwards; negative: until it is told to go; None: as the engine's settings say."""
 

@@ -16,6 +16,8 @@ class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
     output_scale: float
     embeddings: EmbeddingTable | None
     """Set for the ends."""
+    keeps_layers: bool = True
+    """Whether any of its layers is the model's; ends can be without."""
     build_folder: str
     """Where the compiled tap is kept; empty: none is compiled."""
 
@@ -92,7 +94,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, tag="release"):
 
 
 class Returned(msgspec.Struct, frozen=True, kw_only=True, tag="returned"):
-    """Node to worker: the wanted rows of a step, from the last stage; steps come back in order."""
+    """Node to worker: what the last stage gave of a step; steps come back in order."""
 
     call: int
     session: int

@@ -9,7 +9,7 @@ from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, SliceFile,
 from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
-from .slices import HEAD_CELLS, is_ends, stage_kv_tokens
+from .slices import HEAD_CELLS, remembers_nothing, stage_kv_tokens
 from .values import Tuning
 from .verdict import Fit
 from .wire import LoadPlan
@@ -78,7 +78,7 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     free, accelerators = machine.available_bytes, machine.accelerator_free_bytes
 
     def need(kv_tokens: int) -> MemoryNeed:
-        if is_ends(model):
+        if remembers_nothing(model):
             kv_tokens = rows_at_once = HEAD_CELLS
         elif shape.embeds:
             # Texts are read whole, in a context of their own.
@@ -105,7 +105,7 @@ def judge(model: ModelFile, machine: Machine, settings: EngineSettings, tuning: 
     insisted = -(-wanted // _CONTEXT_STEP_TOKENS) * _CONTEXT_STEP_TOKENS if kv_tokens < wanted and asked else 0
     kv_tokens = insisted or min(kv_tokens, most)
     kv_tokens = max(_down(kv_tokens, _CONTEXT_STEP_TOKENS), _SMALLEST_CONTEXT_TOKENS)
-    if is_ends(model):
+    if remembers_nothing(model):
         kv_tokens = max(wanted, HEAD_CELLS)  # The stages hold them.
     elif isinstance(model, SliceFile):
         kv_tokens = stage_kv_tokens(wanted)

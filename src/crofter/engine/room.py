@@ -33,7 +33,7 @@ class Room:
         """What a model would be loaded with if every idle one made room for it, and what that takes."""
         loaded = self._loaded()
         others = [slot for slot in loaded if slot.model.model_id != model.model_id]
-        staying = sum(_taken_bytes(slot) for slot in others if not slot.may_go)
+        staying = sum(_taken_bytes(slot) for slot in others if not slot.makes_room)
         machine = self._machine(self._limit_bytes(loaded) - staying, others)
         return plan.judge(model, machine, self._settings, self._tuning(model))
 
@@ -48,7 +48,9 @@ class Room:
         machine = self._machine(limit, self._others(slot))
         load = plan.plan_load(slot.model, machine, self._settings, self._tuning(slot.model))
         # Judged anew after each: one that was idle may have got a request while another was ending.
-        while going := plan.evictions([_size(other) for other in self._others(slot)], load.estimated_bytes, limit):
+        while going := plan.evictions(
+            [_size(other, slot) for other in self._others(slot)], load.estimated_bytes, limit
+        ):
             await self._slots[going[0]].stop()
         return load
 
@@ -88,8 +90,10 @@ def _taken_bytes(slot: Slot) -> int:
     return max(slot.estimated_bytes, private)
 
 
-def _size(slot: Slot) -> plan.LoadedSize:
+def _size(slot: Slot, wanted: Slot) -> plan.LoadedSize:
+    """As it counts when room is made for another, which takes what is computed for other nodes only, if it is not such a thing itself."""
     model = slot.model
     # One that is being loaded has no worker to stop yet.
-    busy = slot.in_use or slot.worker is None
+    guest = slot.for_others and not wanted.for_others
+    busy = (slot.in_use and not guest) or slot.worker is None
     return plan.LoadedSize(model.model_id, model.name, _taken_bytes(slot), slot.last_used, busy, model.pinned)

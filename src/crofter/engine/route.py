@@ -9,16 +9,20 @@ from .messages import Forward, Release, Returned
 
 
 class RoutePort(Protocol):
-    """Carries the rows of one request through the stages of a route. Nothing here may block, or raise but CrofterError."""
+    """Carries the rows of one request through the stages of a route. Nothing here may block."""
 
     def begin(self, returned: Callable[[int, int, bytes], None], failed: Callable[[int, CrofterError], None]) -> None:
-        """Called once, first. `returned(session, step, values)` is for the wanted rows of each step, float32, in the order of steps,
-        b"" where none is wanted; `failed(session, error)` ends the request. Both are to be called in the event loop's thread.
+        """Called once, first. Both are to be called in the event loop's thread.
+
+        `returned(session, step, values)` is for what the last stage gives of each step, float32, in the order of steps: the wanted
+        rows, b"" where none is, or all of them if the ends keep layers. `failed(session, error)` ends the request.
         """
         ...
 
     def forward(self, session: int, step: int, rows: Rows) -> None:
-        """Send rows to the first stage. Sessions, one for each choice, begin with their step 0."""
+        """Send rows to the first stage. Sessions, one for each choice, begin with their step 0. May raise CrofterError, which ends
+        the request.
+        """
         ...
 
     def release(self, session: int) -> None:

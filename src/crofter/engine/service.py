@@ -11,6 +11,7 @@ from typing import Literal, Self
 import anyio
 import anyio.abc
 import anyio.to_thread
+import msgspec
 
 from crofter.core import (
     Chunk,
@@ -148,11 +149,15 @@ class Engine:
     # Parts of models.
 
     @contextlib.asynccontextmanager
-    async def stage(self, part: SliceFile) -> AsyncGenerator[Stage]:
-        """Layers of a model, loaded as long as this is open. Raises CrofterError as loading any model does."""
+    async def stage(self, part: SliceFile, *, for_others: bool = False) -> AsyncGenerator[Stage]:
+        """Layers of a model, loaded as long as this is open. Raises CrofterError as loading any model does.
+
+        `for_others`: it is computed behind everything else on this machine, and unloaded when the owner's models need the room.
+        """
         if is_ends(part):
             raise CrofterError(ErrorCode.UNSUPPORTED, f"{part.name} has the ends of its model, and computes no rows")
         slot = self._slot(part, whole=False)
+        slot.for_others = for_others and (slot.for_others or not slot.in_use)
         with slot.use():
             await self._worker(slot)
             yield Stage(slot, self._worker)
@@ -252,6 +257,7 @@ class Engine:
             try:
                 async with self._planning:
                     load = with_slice(await self._room.make(slot), slot.model, self._log_folder / "built")
+                    load = msgspec.structs.replace(load, gives_way=slot.for_others)
                     slot.estimated_bytes, slot.accelerator_bytes = load.estimated_bytes, load.accelerator_bytes
                 name = "".join(character if character.isalnum() else "-" for character in slot.model.name)
                 worker = await WorkerProcess.start(

@@ -31,6 +31,11 @@ def is_ends(model: Model) -> bool:
     return isinstance(model, SliceFile) and model.embeddings is not None
 
 
+def remembers_nothing(model: Model) -> bool:
+    """Whether it is ends without a layer: the stages hold what is known of a session."""
+    return isinstance(model, SliceFile) and is_ends(model) and model.start == model.stop
+
+
 def with_slice(load: LoadPlan, model: Model, build_folder: Path) -> LoadPlan:
     """The plan with what the worker of a slice needs beside; a whole model's stays as it is."""
     if not isinstance(model, SliceFile):
@@ -48,5 +53,6 @@ def slice_plan(model: SliceFile, build_folder: str) -> SlicePlan:
         input_scale=model.input_scale,
         output_scale=model.output_scale,
         embeddings=model.embeddings,
+        keeps_layers=model.start < model.stop,
         build_folder=build_folder,
     )

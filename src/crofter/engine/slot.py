@@ -29,6 +29,8 @@ class Slot:
         self.keep_seconds: float | None = None
         """How long whoever used it last wants it kept; None: as the settings say."""
         self.restarts = 0
+        self.for_others = False
+        """Whether it computes for other nodes only: it goes when the owner's models need the room, even while it is used."""
         self.loading = asyncio.Lock()
         self._users = 0
         self._crashes: list[float] = []
@@ -42,6 +44,11 @@ class Slot:
     def may_go(self) -> bool:
         """Whether it may be unloaded without being asked for."""
         return not self.in_use and not self.model.pinned
+
+    @property
+    def makes_room(self) -> bool:
+        """Whether it goes when the owner's models need its memory."""
+        return self.may_go or self.for_others
 
     @property
     def serving(self) -> WorkerProcess | None:

@@ -57,6 +57,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     flash_attention: Literal["auto", "on", "off"]
     repack: bool
     """Rewrite weights at load into the layout this CPU multiplies fastest (llama.cpp `use_extra_bufts`)."""
+    gives_way: bool = False
+    """Whether everything else on the machine is computed first."""
     ranks: bool = False
     """Whether it is known to rank texts; a model file may also say so itself."""
     estimated_bytes: int

@@ -89,9 +89,9 @@ class NodeAdministration:
         desk = InviteDesk(parts.people, InviteRecords(parts.database))
         self.invites = NodeInvites(desk, parts.peers, parts.own)
         self.routes = NodeRoutes(
-            own_id, parts.routed, parts.engine, parts.router.resolve, self.network.surroundings.name
+            own_id, parts.cluster.routed, parts.engine, parts.router.resolve, self.network.surroundings.name
         )
-        self.sharing = parts.sharing
+        self.sharing = parts.cluster.sharing
         self._running: RunningNode | None = None
         self.token = new_secret()
         """The administrator's, for this run."""
@@ -143,7 +143,7 @@ class NodeAdministration:
         known = {model.model_id for model in here}
         there = [
             peer_summary(model, self._at(model))
-            for model in self._parts.peer_answers.listed()
+            for model in self._parts.cluster.peer_answers.listed()
             if model.model_id not in known
         ]
         return [*here, *(remote_summary(*offer, default) for offer in offered), *there]
@@ -263,8 +263,8 @@ class NodeAdministration:
         self._parts.hub.settings = self._config.config.hub
         self._parts.router.settings = self._config.config.router
         self.network.presence.follow(self._config.config.network)
-        self._parts.sharing.settings = self._config.config.share
-        self._parts.routed.settings = self._config.config.route
+        self._parts.cluster.sharing.settings = self._config.config.share
+        self._parts.cluster.routed.settings = self._config.config.route
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

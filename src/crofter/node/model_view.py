@@ -1,6 +1,6 @@
 """Models and workers as the owner sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from crofter.api import (
     ModelPart,
     ModelSummary,
 )
-from crofter.cluster import PeerAnswers, PeerModel
+from crofter.cluster import PeerModel
 from crofter.core import CrofterError, ErrorCode, Model, ModelId
 from crofter.engine import Fit
 from crofter.models import (
@@ -37,10 +37,13 @@ from crofter.providers import Provider, ProviderBook, RemoteModel, model_radius,
 class NamedModels:
     """The router's view of names: a file to load, or else what its owner's providers, or trusted nodes, call so."""
 
-    def __init__(self, registry: ModelRegistry, book: ProviderBook, peers: PeerAnswers) -> None:
+    def __init__(
+        self, registry: ModelRegistry, book: ProviderBook, at_peers: Callable[[str], Model | None] = lambda _name: None
+    ) -> None:
+        """`at_peers` finds what trusted nodes call so."""
         self._registry = registry
         self._book = book
-        self._peers = peers
+        self._at_peers = at_peers
 
     def resolve(self, name: str) -> Model:
         """What is installed comes first, so that its name never means anything of somebody else's.
@@ -53,7 +56,7 @@ class NamedModels:
             if error.code is not ErrorCode.MODEL_NOT_FOUND:
                 raise
             wanted = name or self._registry.default_name
-            remote = self._book.find(wanted) or self._peers.find(wanted)
+            remote = self._book.find(wanted) or self._at_peers(wanted)
             if remote is None:
                 raise
             return remote

@@ -57,7 +57,12 @@ class NodeNetwork:
             parts.identity.node_id, parts.peers, parts.people, parts.whereabouts, parts.discovery
         )
         self._discovery = parts.discovery
-        self._beside_it = (parts.offers.run, parts.circuits.run, parts.stages.run, parts.routed.run)
+        self._beside_it = (
+            parts.cluster.offers.run,
+            parts.cluster.circuits.run,
+            parts.cluster.stages.run,
+            parts.cluster.routed.run,
+        )
         self._reachability = NodeReachability(
             parts.identity.node_id, parts.peers, parts.relays, parts.people.standing, lambda: self.presence.settings
         )

@@ -4,19 +4,6 @@ import time
 from dataclasses import dataclass
 
 from crofter.cluster import KINDS as CLUSTER_KINDS
-from crofter.cluster import (
-    Circuits,
-    Former,
-    Holdings,
-    Links,
-    Offers,
-    PeerAnswers,
-    Pieces,
-    RoutedAnswers,
-    StageLimits,
-    Stages,
-    Weights,
-)
 from crofter.core import NodeId
 from crofter.engine import Engine
 from crofter.models import HubPulls, ModelRegistry, Overrides
@@ -42,13 +29,13 @@ from crofter.store import (
 )
 from crofter.trust import Identity, People, Pools
 
+from .cluster_parts import ClusterParts, make_cluster
 from .config import NodeConfig
 from .home import Home
 from .keys import KeyRing
 from .machine import fingerprint
 from .model_view import NamedModels
 from .release import crofter_version, library_version
-from .sharing import NodeSharing
 from .tunings import Tunings
 from .whereabouts import Whereabouts
 
@@ -68,19 +55,12 @@ class Parts:
     engine: Engine
     providers: Providers
     router: Router
+    cluster: ClusterParts
     rules: Rules
     own: OwnRecord
     peers: Peers
     discovery: Discovery
     relays: Relays
-    offers: Offers
-    peer_answers: PeerAnswers
-    sharing: NodeSharing
-    holdings: Holdings
-    weights: Weights
-    circuits: Circuits
-    stages: Stages
-    routed: RoutedAnswers
     messages: MessageRecords
     people: People
     whereabouts: Whereabouts
@@ -112,24 +92,10 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
 
         discovery = Discovery(peers, rules, own, PeerRecords(database), trusted=trusted)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
-        sharing = NodeSharing(config.share, home, registry, engine, library_version())
-        offers = Offers(peers, trusted, sharing.offer)
-        peer_answers = PeerAnswers(peers, offers, sharing.answer)
-        pieces = Pieces(
-            peers,
-            registry,
-            lambda: sharing.limits().upload_bytes_per_second,
-            lambda: sharing.limits().download_bytes_per_second,
-        )
-        weights = Weights(registry, pieces, home.models_folder)
-        holdings = Holdings(peers, engine, weights, sharing.limits, library_version())
-        sharing.stages = holdings
-        links = Links(identity.node_id, peers)
-        circuits = Circuits(links)
-        former = Former(identity.node_id, peers, offers, engine, weights, holdings)
-        routed = RoutedAnswers(engine, former, circuits, config.route)
-        names = NamedModels(registry, providers.book, peer_answers)
-        router = sharing.router = Router(names, [engine, providers, peer_answers, routed], config.router)
+        cluster = make_cluster(home, config, identity.node_id, peers, trusted, registry, engine)
+        names = NamedModels(registry, providers.book, cluster.peer_answers.find)
+        router = Router(names, [engine, providers, cluster.peer_answers, cluster.routed], config.router)
+        cluster.sharing.router = router
         return Parts(
             home=home,
             identity=identity,
@@ -142,18 +108,11 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             engine=engine,
             providers=providers,
             router=router,
+            cluster=cluster,
             rules=rules,
             own=own,
             peers=peers,
             relays=relays,
-            offers=offers,
-            peer_answers=peer_answers,
-            sharing=sharing,
-            holdings=holdings,
-            weights=weights,
-            circuits=circuits,
-            stages=Stages(holdings, links, StageLimits()),
-            routed=routed,
             discovery=discovery,
             messages=MessageRecords(database),
             people=people,

@@ -95,7 +95,7 @@ class NodeSharing:
             raise CrofterError(
                 ErrorCode.OVERLOADED, "this node answers enough prompts of others now", retry_after_seconds=2.0
             )
-        own = msgspec.structs.replace(request, model=model_id, adapters=())
+        own = msgspec.structs.replace(request, model=model_id, adapters=(), for_others=True)
         turn = await self.router.open(own, _ONLY_HERE)
         self._running += 1
         try:

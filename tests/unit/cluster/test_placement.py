@@ -1,5 +1,6 @@
 """Which layers go where."""
 
+from collections.abc import Sequence
 from itertools import combinations_with_replacement, pairwise
 
 import pytest
@@ -22,13 +23,23 @@ def layers(count: int, cuts: tuple[int, ...] | None = None) -> Layers:
     )
 
 
-def node(number: int, room: int, *, speed: float = 1e6, far: float = 0.001) -> Candidate:
+def id_of(number: int) -> NodeId:
+    return NodeId(bytes([number]) * 32)
+
+
+EVERYBODY = frozenset(id_of(number) for number in range(10))
+
+
+def node(
+    number: int, room: int, *, speed: float = 1e6, far: float = 0.001, trusts: Sequence[int] | None = None
+) -> Candidate:
     """With room for so many layers."""
     return Candidate(
-        node_id=NodeId(bytes([number]) * 32),
+        node_id=id_of(number),
         memory_bytes=STAGE + LAYER * room,
         read_bytes_per_second=speed,
         one_way_seconds=far,
+        trusts=EVERYBODY if trusts is None else frozenset(id_of(each) for each in trusts),
     )
 
 
@@ -79,6 +90,16 @@ def test_one_node_is_not_gone_through_twice() -> None:
 def test_a_requester_whose_ends_leave_no_room_for_its_stage_goes_another_way() -> None:
     full = node(1, 2, far=0.0)
     assert reused(layers(8), [held(full, 0, 4), held(node(2, 8), 4, 8)]) is None
+
+
+def test_rows_pass_only_between_nodes_that_trust_each_other() -> None:
+    star = [node(1, 4, far=0.001, trusts=[3]), node(2, 4, far=0.002, trusts=[3]), node(3, 4, far=0.003)]
+    assert [number for number, _, _ in ranges(place(layers(12), star))] == [1, 3, 2]
+    apart = [node(1, 4, trusts=[]), node(2, 8)]
+    with pytest.raises(CrofterError, match="pair those with each other"):
+        place(layers(12), apart)
+    assert reused(layers(12), [held(apart[0], 0, 4), held(apart[1], 4, 12)]) is None
+    assert len(place(layers(12), [node(1, 4, far=0.0, trusts=[]), node(2, 8, trusts=[])]).stages) == 2
 
 
 def test_only_legal_cuts_are_made() -> None:

@@ -43,6 +43,8 @@ class Split(NamedTuple):
     whole: ModelFile
     parts: tuple[SliceFile, ...]
     ends: SliceFile
+    private_ends: SliceFile
+    """With the last layer, which the last of the parts is then not needed for."""
 
 
 def split(path: Path, folder: Path, *cuts: int) -> Split:
@@ -58,7 +60,12 @@ def split(path: Path, folder: Path, *cuts: int) -> Split:
         kv_bytes_per_token=2 * 5 * 256 * 2,
     )
     bounds = zip((0, *cuts), (*cuts, 5), strict=True)
-    return Split(whole, tuple(layers_of(whole, folder, *bound) for bound in bounds), ends_of(whole, folder))
+    return Split(
+        whole,
+        tuple(layers_of(whole, folder, *bound) for bound in bounds),
+        ends_of(whole, folder),
+        ends_of(whole, folder, last_layer=True),
+    )
 
 
 PACKAGED = Path(crofter.models.__file__).parent / "embedded" / "seedling.gguf"

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from itertools import pairwise
 
 import anyio
@@ -20,6 +20,7 @@ from crofter.core import (
     JsonSchema,
     RequestId,
     Sampling,
+    SliceFile,
     TextPrompt,
 )
 from crofter.engine import Engine, MissingRowsError, Stage
@@ -34,6 +35,7 @@ LONG = TALE * 110
 REQUESTS = {
     "greedy": ask(TALE, max_tokens=40, top_logprobs=3),
     "a prompt longer than a batch": ask(LONG, max_tokens=12, top_logprobs=0),
+    "a prompt of a batch and a bit": ask(TALE * 13, max_tokens=4, top_logprobs=2),
     "seeded sampling": ask(TALE, max_tokens=30, sampling=Sampling(seed=4, temperature=1.0), top_logprobs=2),
     "penalties": ask(
         TALE, max_tokens=30, sampling=Sampling(temperature=0.0, repetition_penalty=1.3, presence_penalty=0.5)
@@ -81,6 +83,48 @@ async def test_so_it_is_where_weights_are_quantised(engine: Engine, quantised: S
     async with opened(engine, quantised.parts) as stages:
         over = await collect_over(engine, quantised.ends, stages, REQUESTS[name])
     assert same(over, await collect(engine, quantised.whole, REQUESTS[name]))
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_so_it_is_where_the_last_layer_stays_at_home(
+    engine: Engine, precise: Split, stages: list[Stage], name: str
+) -> None:
+    over = await collect_over(engine, precise.private_ends, stages[:-1], REQUESTS[name])
+    assert same(over, await collect(engine, precise.whole, REQUESTS[name]))
+
+
+async def test_eight_at_once_with_the_last_layer_at_home(engine: Engine, precise: Split, stages: list[Stage]) -> None:
+    requests = [ask(f"{number} {TALE * (1 + number % 3)}", max_tokens=24) for number in range(8)]
+    alone = [tokens_of(await collect(engine, precise.whole, request)) for request in requests]
+    together = await asyncio.gather(
+        *(collect_over(engine, precise.private_ends, stages[:-1], request) for request in requests)
+    )
+    assert [tokens_of(chunks) for chunks in together] == alone
+
+
+async def test_where_there_is_no_room_at_home_the_younger_waits_and_its_answer_stays_the_same(
+    engine: Engine, make_engine: Callable[..., Engine], precise: Split, stages: list[Stage]
+) -> None:
+    requests = [ask(f"{number} {TALE * 6}", max_tokens=100, sampling=_LETTERS, top_logprobs=0) for number in range(2)]
+    alone = [await collect(engine, precise.whole, request) for request in requests]
+    released: list[int] = []
+    async with make_engine(context_tokens=256, kv_memory_bytes=1) as small:
+        together = await asyncio.gather(
+            *(_over(small, precise.private_ends, request, stages, released) for request in requests)
+        )
+    # What it had written is read again in one go, which rounds otherwise than one by one.
+    for over, whole in zip(together, alone, strict=True):
+        assert np.allclose(logprobs_of(over), logprobs_of(whole), rtol=0.0, atol=0.02)
+    assert len(released) == 3
+
+
+async def _over(
+    engine: Engine, ends: SliceFile, request: GenerationRequest, stages: list[Stage], released: list[int]
+) -> list[Chunk]:
+    async with route_over(stages[:-1]) as route:
+        chunks = [chunk async for chunk in engine.generate_over(ends, request, route)]
+    released += route.released
+    return chunks
 
 
 async def test_choices_are_sessions_of_their_own(engine: Engine, precise: Split, stages: list[Stage]) -> None:

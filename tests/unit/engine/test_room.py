@@ -36,6 +36,13 @@ def test_idle_models_make_room_and_pinned_or_busy_ones_do_not() -> None:
         assert room.fit(busy.model).free_bytes == LIMIT - HALF
 
 
+def test_what_is_computed_for_others_makes_room_for_the_owner_even_while_it_is_used() -> None:
+    guest, busy = a_slot("guest"), a_slot("busy")
+    guest.for_others = True
+    with guest.use(), busy.use():
+        assert a_room(guest, busy).fit(MODEL).free_bytes == LIMIT - HALF
+
+
 def test_accelerators_have_what_loaded_models_leave() -> None:
     room = a_room(a_slot("a"), a_slot("b"))
     model = msgspec.structs.replace(MODEL, size_bytes=300 * MEBIBYTE)

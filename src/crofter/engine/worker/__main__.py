@@ -14,6 +14,9 @@ from .stage_loop import StageLoop
 # Seconds a thread may hold the interpreter while another wants it: the intake thread must not delay a decode step.
 _SWITCH_INTERVAL_SECONDS = 0.0005
 
+_GIVING_WAY = 10
+"""Of 19; see nice(2)."""
+
 
 def read_frame(stream: BinaryIO) -> bytes | None:
     """The next frame's payload; None at the end of the stream or for a frame that cannot be."""
@@ -38,6 +41,8 @@ def main() -> None:
         return
     try:
         load = plan_decoder.decode(first)
+        if load.gives_way and hasattr(os, "nice"):
+            os.nice(_GIVING_WAY)
         if load.slice is not None and load.slice.embeddings is None:
             loop = StageLoop(load, load.slice, sys.stdin.buffer, output, read_frame)
         else:

@@ -11,6 +11,8 @@ TILE_ROWS = 32
 
 _CHUNKS_AHEAD = 8
 _SMALLEST_CHUNK_ROWS = 128
+_FUSED_TILE_ROWS = 64
+"""From so many rows on ggml's fused attention works in tiles (`GGML_FA_TILE_Q`), and rounds otherwise."""
 
 
 class Reader(NamedTuple):
@@ -88,17 +90,21 @@ def rows_to_read(pending: int, *, repeatable: bool) -> int:
     return pending - 1 if repeatable and pending > 1 else pending
 
 
-def chunk_rows(remaining: int, most: int) -> int:
-    """How many of a prompt's remaining rows go to the stages of a route next.
+def chunk_rows(sent: int, remaining: int, most: int) -> int:
+    """Rows of the next chunk of a prompt for the stages of a route, `sent` being those before it.
 
     n chunks pass k stages in (n + k - 1) times the time of the slowest: many chunks keep all stages busy, and smaller ones towards
     the end make up for the keys and values that each has to look at. None is so small that a step is mostly overhead.
+    A whole model reads steps of `most` rows. No chunk goes beyond the end of one, or is too short for fused attention in tiles if
+    the step is not: the result is then the same to the last bit.
     """
-    rows = min(max(-(-remaining // _CHUNKS_AHEAD), _SMALLEST_CHUNK_ROWS), most)
-    rows = min(-(-rows // TILE_ROWS) * TILE_ROWS, most, remaining)
-    if rows < remaining < rows + SMALLEST_PREFILL_ROWS:
-        rows = remaining - SMALLEST_PREFILL_ROWS
-    return rows
+    left = most - sent % most
+    step = min(left if left >= SMALLEST_PREFILL_ROWS else most, remaining)
+    if step < remaining < step + SMALLEST_PREFILL_ROWS:
+        step = remaining - SMALLEST_PREFILL_ROWS
+    rows = max(-(-remaining // _CHUNKS_AHEAD), _SMALLEST_CHUNK_ROWS)
+    rows = -(-rows // TILE_ROWS) * TILE_ROWS
+    return step if step < rows + _FUSED_TILE_ROWS else rows
 
 
 def preempted(sessions: Sequence[tuple[int, int]], kv_rows: int) -> int:

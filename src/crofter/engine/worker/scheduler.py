@@ -6,7 +6,7 @@ sequence whose rows are all computed. Single-threaded: nothing here is shared.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -108,7 +108,7 @@ class Scheduler:
             for session in list(answer.sessions):
                 self._finish(session, "length")
             return
-        self._waiting.extend(answer.sessions)
+        self._line_up(answer.sessions)
 
     def cancel(self, call: int) -> None:
         """Stop a request and free all it holds; unknown calls are finished ones."""
@@ -223,9 +223,32 @@ class Scheduler:
             self._residence.park(session)
             self._give_way(session)
 
+        while self._owner_waits and (guests := [one for one in self._residence.residents if one.for_others]):
+            self._residence.park(guests[-1])
+            self._give_way(guests[-1])
+
+    @property
+    def _owner_waits(self) -> bool:
+        """Whether the owner's next request has no room."""
+        if self._route is not None or not self._waiting or self._waiting[0].for_others:
+            return False
+        return not self._residence.has_room_for(self._waiting[0])
+
+    def _line_up(self, sessions: Sequence[Session]) -> None:
+        """At the end of the line, but the owner's before those of others."""
+        guests = [one for one in self._waiting if one.for_others]
+        owners = [one for one in self._waiting if not one.for_others]
+        self._waiting = deque(
+            [*owners, *sessions, *guests] if not sessions[0].for_others else [*owners, *guests, *sessions]
+        )
+
     def _give_way(self, session: Session) -> None:
         self._residence.leave(session)
-        self._waiting.appendleft(session)
+        if session.for_others:
+            owners = [one for one in self._waiting if not one.for_others]
+            self._waiting = deque([*owners, session, *(one for one in self._waiting if one.for_others)])
+        else:
+            self._waiting.appendleft(session)
 
     @property
     def _next_in_line(self) -> Session | None:

@@ -166,6 +166,11 @@ class Session:
         return sampling.seed is not None or sampling.temperature == 0.0
 
     @property
+    def for_others(self) -> bool:
+        """Whether another node asked for it."""
+        return self.answer.prepared.request.for_others
+
+    @property
     def writing(self) -> bool:
         """Whether one more row is all it takes to draw the next token."""
         return self.pending == 1 and self.computed > 0

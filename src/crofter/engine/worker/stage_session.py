@@ -76,16 +76,19 @@ def step_of(message: Compute, width: int, sections: int) -> Step:
     if not np.isfinite(values).all():
         raise _refused("not all of their numbers are finite")
     if not rows.positions:
-        line = np.arange(rows.position, rows.position + rows.count, dtype=np.int32)
-        # Text in a model with positions of four sections: llama.cpp's own choice for tokens (llama_batch_allocr).
-        planes = [line] * (sections - 1) + [np.zeros_like(line)] if sections > 1 else [line]
-        return Step(message.call, rows, values, np.stack(planes))
+        return Step(message.call, rows, values, planes(rows.position, rows.count, sections))
     if len(rows.positions) != 4 * rows.count * sections:
         raise _refused(f"{len(rows.positions)} bytes for positions of {rows.count} rows in {sections} sections")
     positions = np.frombuffer(rows.positions, "<i4").reshape(sections, rows.count)
     if (positions < 0).any() or (np.diff(positions[0]) < 0).any():
         raise _refused("their positions go backwards")
     return Step(message.call, rows, values, positions)
+
+
+def planes(position: int, count: int, sections: int) -> npt.NDArray[np.int32]:
+    """Positions of text, [sections, count]; where there are four, as llama.cpp itself has them for tokens (`llama_batch_allocr`)."""
+    line = np.arange(position, position + count, dtype=np.int32)
+    return np.stack([line] * (sections - 1) + [np.zeros_like(line)]) if sections > 1 else line[None]
 
 
 def _refused(what: str) -> CrofterError:

@@ -10,7 +10,7 @@ import msgspec
 from crofter.models.gguf.tables import INT32, TENSOR_TYPES, UINT32
 
 from .layers import Layers
-from .metadata import Edits, Put
+from .metadata import Edits, Part, Put
 from .tensors import SliceTensor
 
 _SMALL = 32
@@ -212,6 +212,8 @@ def _shortened(tensor: SliceTensor, changes: dict[Length, _Change]) -> SliceTens
 
 
 def _shorter(metadata: Edits, key: str, value: int, run: tuple[int, int]) -> Put:
-    if key in metadata:  # an array with one entry for each layer
+    """Once for each layer where the key was an array, else once."""
+    edit = metadata.get(key)
+    if isinstance(edit, Part) or (isinstance(edit, Put) and isinstance(edit.value, tuple)):
         return Put(INT32, (value,) * (run[1] - run[0]))
     return Put(UINT32, value)

@@ -113,10 +113,13 @@ def test_room_for_all_needs_nobody_to_give_way() -> None:
     assert preempted([], 100) == 0
 
 
-@pytest.mark.parametrize("remaining", [1, 7, 128, 129, 135, 500, 2000, 30_000])
-def test_chunks_for_a_route_are_all_of_a_prompt_and_none_is_a_crumb(remaining: int) -> None:
+@pytest.mark.parametrize("rows", [1, 7, 63, 64, 128, 129, 160, 519, 520, 575, 576, 2000, 30_000])
+def test_chunks_for_a_route_are_short_only_where_a_whole_models_step_would_be(rows: int) -> None:
     chunks: list[int] = []
-    while remaining - sum(chunks):
-        chunks.append(chunk_rows(remaining - sum(chunks), 512))
-    assert all(8 <= rows <= 512 for rows in chunks) or remaining < 8
-    assert len(chunks) >= min(8, remaining // 128)
+    while rows - sum(chunks):
+        chunks.append(chunk_rows(sum(chunks), rows - sum(chunks), 512))
+    assert all(rows <= 512 for rows in chunks)
+    tail = rows % 512
+    short = {tail} if 8 <= tail < 64 else {8, rows} if tail < 8 else set[int]()
+    assert {rows for rows in chunks if rows < 64} <= short
+    assert len(chunks) >= min(8, rows // 192)

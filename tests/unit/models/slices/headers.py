@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from crofter.models import Header, Tensor
 from crofter.models.gguf.header import Value
@@ -20,7 +21,7 @@ def header(
     layers: int = 8,
     tensors: tuple[Tensor, ...] = (),
     general: Mapping[str, Value] | None = None,
-    **own: Value,
+    **own: Any,  # noqa: ANN401 - any of the values of metadata
 ) -> Header:
     """`own`: keys of the architecture, with `__` for a dot."""
     metadata: dict[str, Value] = {
@@ -34,5 +35,5 @@ def header(
     return Header(Path("model.gguf"), 0, 3, metadata, tensors, (Path("model.gguf"),))
 
 
-def layers_of(architecture: str, layers: int = 8, **own: Value) -> Layers:
+def layers_of(architecture: str, layers: int = 8, **own: Any) -> Layers:  # noqa: ANN401
     return read_layers(header(architecture, layers, **own))

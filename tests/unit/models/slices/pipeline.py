@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]
 
+llama: Any = llama_cpp  # whose annotations say that every handle may be missing
+
 PROMPT_TOKENS, STEPS, CONTEXT = 24, 8, 256
 _SECTIONED = {8, 40}
 
@@ -34,24 +36,24 @@ class Part:
     def __init__(self, path: str, hidden: str = "", adapter: str = "") -> None:
         self._hidden = hidden.encode()
         self._found: list[Rows] = []
-        self.model = llama_cpp.llama_model_load_from_file(path.encode(), llama_cpp.llama_model_default_params())
+        self.model = llama.llama_model_load_from_file(path.encode(), llama.llama_model_default_params())
         if not self.model:
             raise SystemExit(f"cannot load {path}")
-        parameters = llama_cpp.llama_context_default_params()
+        parameters = llama.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = CONTEXT
         parameters.n_threads = parameters.n_threads_batch = 2
         parameters.kv_unified = True
-        self._callback = llama_cpp.ggml_backend_sched_eval_callback(self._tap)
+        self._callback = llama.ggml_backend_sched_eval_callback(self._tap)
         if hidden:
             parameters.cb_eval = self._callback
-        self.context = llama_cpp.llama_init_from_model(self.model, parameters)
-        self.width = llama_cpp.llama_model_n_embd(self.model)
+        self.context = llama.llama_init_from_model(self.model, parameters)
+        self.width = llama.llama_model_n_embd(self.model)
         if adapter:
-            loaded = llama_cpp.llama_adapter_lora_init(self.model, adapter.encode())
+            loaded = llama.llama_adapter_lora_init(self.model, adapter.encode())
             if not loaded:
                 raise SystemExit(f"cannot load {adapter}")
-            adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(loaded)
-            llama_cpp.llama_set_adapters_lora(self.context, adapters, 1, (ctypes.c_float * 1)(1.0))
+            adapters = (llama.llama_adapter_lora_p_ctypes * 1)(loaded)
+            llama.llama_set_adapters_lora(self.context, adapters, 1, (ctypes.c_float * 1)(1.0))
 
     def _tap(self, tensor: int, ask: bool, _data: object) -> bool:
         if ask:
@@ -65,15 +67,16 @@ class Part:
     def decode(self, values: Rows | list[int], position: int, wanted: int) -> Rows:
         """The rows of tokens or vectors from `position` on; of the logits, or of the last layer, only the last `wanted`."""
         count = len(values)
-        batch = llama_cpp.llama_batch_init(count, 0 if isinstance(values, list) else self.width, 1)
+        batch = llama.llama_batch_init(count, 0 if isinstance(values, list) else self.width, 1)
         batch.n_tokens = count
-        sections = 4 if llama_cpp.llama_model_rope_type(self.model) in _SECTIONED else 1
+        sections = 4 if llama.llama_model_rope_type(self.model) in _SECTIONED else 1
         positions = (ctypes.c_int32 * (count * sections))()
         for row in range(count):
             for section in range(min(sections, 3)):
                 positions[section * count + row] = position + row
             batch.n_seq_id[row], batch.seq_id[row][0] = 1, 0
             batch.logits[row] = row >= count - wanted
+        own: int | None = None
         if isinstance(values, list):
             for row, token in enumerate(values):
                 batch.token[row] = token
@@ -82,10 +85,10 @@ class Part:
             ctypes.memmove(batch.embd, np.ascontiguousarray(values).ctypes.data, values.nbytes)
             own = ctypes.cast(batch.pos, ctypes.c_void_p).value
             batch.pos = ctypes.cast(positions, ctypes.POINTER(ctypes.c_int32))
-        code = llama_cpp.llama_decode(self.context, batch)
-        if not isinstance(values, list):
+        code = llama.llama_decode(self.context, batch)
+        if own is not None:
             batch.pos = ctypes.cast(own, ctypes.POINTER(ctypes.c_int32))
-        llama_cpp.llama_batch_free(batch)
+        llama.llama_batch_free(batch)
         if code:
             raise SystemExit(f"llama_decode gave {code}")
         if self._hidden:
@@ -95,12 +98,12 @@ class Part:
             if len(found) != wanted:
                 raise SystemExit(f"{len(found)} rows came where {wanted} were expected")
             return found
-        tokens = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
-        logits = llama_cpp.llama_get_logits(self.context)
+        tokens = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.model))
+        logits = llama.llama_get_logits(self.context)
         return np.ctypeslib.as_array(logits, (wanted, tokens)).copy()
 
     def empty(self) -> None:
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.context), True)
+        llama.llama_memory_clear(llama.llama_get_memory(self.context), True)
 
 
 class Table:
@@ -122,9 +125,9 @@ class Table:
 
 def main(task: dict[str, Any]) -> dict[str, float]:
     adapters = task.get("adapters", {"whole": "", "stages": [""] * len(task["stages"])})
-    llama_cpp.llama_backend_init()
-    callback = llama_cpp.llama_log_callback(lambda *_: None)
-    llama_cpp.llama_log_set(callback, None)
+    llama.llama_backend_init()
+    callback = llama.llama_log_callback(lambda *_: None)
+    llama.llama_log_set(callback, None)
     whole = Part(task["whole"], adapter=adapters["whole"])
     stages = [
         Part(stage["path"], stage["hidden"], adapter)

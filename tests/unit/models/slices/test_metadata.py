@@ -1,6 +1,7 @@
 """What a slice's metadata says otherwise than its model's."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from crofter.models.slices.metadata import Edits, Part, Put, edits
 from tests.unit.models.slices.headers import header
 
 
-def edited(architecture: str, first: int, end: int, layers: int = 8, *, ends: bool = False, **own: object) -> Edits:
-    model = read_layers(header(architecture, layers, **own))  # pyright: ignore[reportArgumentType]  # values of metadata
+def edited(architecture: str, first: int, end: int, layers: int = 8, *, ends: bool = False, **own: Any) -> Edits:  # noqa: ANN401
+    model = read_layers(header(architecture, layers, **own))
     return edits(model, first, (first, end), is_ends=ends)
 
 
@@ -72,6 +73,14 @@ def test_the_first_layer_of_a_slice_has_heads() -> None:
     assert found["jamba.attention.head_count"] == Put(INT32, (8, 8))
 
 
+def test_heads_are_as_long_as_the_whole_models_first_layer_makes_them() -> None:
+    found = edited("laguna", 2, 4, 4, attention__head_count=(4, 8, 8, 4))
+    assert found["laguna.attention.key_length"] == found["laguna.attention.value_length"] == Put(UINT32, 16)
+    named = edited("laguna", 2, 4, 4, attention__head_count=(4, 8, 8, 4), attention__key_length=32)
+    assert named["laguna.attention.key_length"] == Put(UINT32, 32)
+    assert "llama.attention.key_length" not in edited("llama", 2, 4)
+
+
 def test_embeddings_are_scaled_once() -> None:
     assert edited("granite", 4, 6, embedding_scale=12.0)["granite.embedding_scale"] == Put(FLOAT32, 0.0)
     assert "granite.embedding_scale" not in edited("granite", 0, 4, embedding_scale=12.0)
@@ -89,7 +98,7 @@ def test_what_llama_cpp_guesses_from_the_number_of_layers_is_written_down() -> N
 
 
 def test_keys_and_values_are_borrowed_in_the_last_slice_only() -> None:
-    own = {"attention__sliding_window_pattern": (True, False) * 4, "attention__shared_kv_layers": 2}
+    own: dict[str, Any] = {"attention__sliding_window_pattern": (True, False) * 4, "attention__shared_kv_layers": 2}
     assert edited("gemma4", 0, 4, **own)["gemma4.attention.shared_kv_layers"] == Put(UINT32, 0)
     assert edited("gemma4", 4, 8, **own)["gemma4.attention.shared_kv_layers"] == Put(UINT32, 2)
 

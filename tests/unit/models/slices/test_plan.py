@@ -2,12 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.models import legal_cuts, plan_ends, plan_slice, read_header
-from crofter.models.gguf.tables import UINT32
+from crofter.models.gguf.tables import INT32, UINT32
 from crofter.models.slices.metadata import Put
 from tests.gguf_files import write_tiny_llama
 from tests.unit.models.slices.headers import Q4_K, header, tensor
@@ -35,8 +36,8 @@ def test_a_stage_gives_the_rows_of_its_last_layer(llama: Path) -> None:
         ("step35", {"attention__sliding_window_pattern": (True, False) * 2}, "h_nextn"),
     ],
 )
-def test_some_kinds_call_it_otherwise(architecture: str, own: dict[str, object], name: str) -> None:
-    model = header(architecture, 4, **own)  # pyright: ignore[reportArgumentType]  # values of metadata
+def test_some_kinds_call_it_otherwise(architecture: str, own: dict[str, Any], name: str) -> None:
+    model = header(architecture, 4, **own)
     assert plan_slice(model, 0, 2).hidden_tensor == name
 
 
@@ -84,6 +85,13 @@ def test_experts_become_short_and_stay_as_many() -> None:
     plan = plan_ends(model)
     assert [each.shape for each in plan.tensors] == [(64, 32, 8), (64, 8)]
     assert plan.metadata["qwen3moe.expert_feed_forward_length"] == Put(UINT32, 32)
+
+
+def test_lists_stay_lists_and_numbers_numbers() -> None:
+    model = header("llama", 4, (tensor("blk.0.attn_q.weight", 64, 64),), attention__head_count=(4, 4, 2, 4))
+    metadata = plan_ends(model).metadata
+    assert metadata["llama.attention.head_count"] == Put(INT32, (1,))
+    assert metadata["llama.attention.key_length"] == Put(UINT32, 16)
 
 
 def test_the_ends_can_keep_the_last_layers(llama: Path) -> None:

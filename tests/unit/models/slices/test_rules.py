@@ -1,5 +1,7 @@
 """Which kinds of models can be cut at all."""
 
+from typing import Any
+
 import pytest
 
 from crofter.core import CrofterError, ErrorCode
@@ -30,7 +32,7 @@ def test_no_kind_is_both_cut_and_refused() -> None:
         ("nanbeige", 8, {"num_loops": 2}),
     ],
 )
-def test_some_models_of_kinds_that_can_be_cut_cannot(architecture: str, layers: int, own: dict[str, int]) -> None:
+def test_some_models_of_kinds_that_can_be_cut_cannot(architecture: str, layers: int, own: dict[str, Any]) -> None:
     with pytest.raises(CrofterError) as caught:
         read_layers(header(architecture, layers, **own))
     assert caught.value.code is ErrorCode.UNSUPPORTED

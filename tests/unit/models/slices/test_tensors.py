@@ -1,6 +1,7 @@
 """What becomes of a model's tensors."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def sliced(model: Header, kept: tuple[int, int], run: tuple[int, int], *, ends: 
     return {each.name: each for each in slice_tensors(read_layers(model), kept, run, is_ends=ends)}
 
 
-def model(architecture: str = "llama", layers: int = 4, *parts: str, **own: int) -> Header:
+def model(architecture: str = "llama", layers: int = 4, *parts: str, **own: Any) -> Header:  # noqa: ANN401
     outer = (tensor("token_embd.weight", 64, 300), tensor("output.weight", 64, 300), tensor("output_norm.weight", 64))
     blocks = tuple(
         tensor(f"blk.{layer}.{part}", 64, 64, type_number=0)

@@ -1,0 +1,73 @@
+"""The parts that run models over several nodes, made together: each needs some of the others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crofter.cluster import (
+    Circuits,
+    Former,
+    Holdings,
+    Links,
+    Offers,
+    PeerAnswers,
+    Pieces,
+    RoutedAnswers,
+    StageLimits,
+    Stages,
+    Weights,
+)
+from crofter.core import NodeId
+from crofter.engine import Engine
+from crofter.models import ModelRegistry
+from crofter.network import Peers
+
+from .config import NodeConfig
+from .home import Home
+from .release import library_version
+from .sharing import NodeSharing
+
+
+@dataclass(frozen=True)
+class ClusterParts:
+    """`run` of offers, circuits, stages and routed are to run while the node is on the network."""
+
+    sharing: NodeSharing
+    offers: Offers
+    peer_answers: PeerAnswers
+    circuits: Circuits
+    stages: Stages
+    routed: RoutedAnswers
+
+
+def make_cluster(  # noqa: PLR0913 - one for each part that is there already
+    home: Home,
+    config: NodeConfig,
+    own_id: NodeId,
+    peers: Peers,
+    trusted: Callable[[], set[NodeId]],
+    registry: ModelRegistry,
+    engine: Engine,
+) -> ClusterParts:
+    """Wire them. The router is handed to `sharing` when it is made."""
+    build = library_version()
+    sharing = NodeSharing(config.share, home, registry, engine, build)
+    offers = Offers(peers, trusted, sharing.offer)
+    pieces = Pieces(
+        peers,
+        registry,
+        lambda: sharing.limits().upload_bytes_per_second,
+        lambda: sharing.limits().download_bytes_per_second,
+    )
+    weights = Weights(registry, pieces, home.models_folder)
+    holdings = sharing.stages = Holdings(peers, engine, weights, sharing.limits, build)
+    links = Links(own_id, peers)
+    circuits = Circuits(links)
+    former = Former(own_id, peers, offers, engine, weights, holdings)
+    return ClusterParts(
+        sharing=sharing,
+        offers=offers,
+        peer_answers=PeerAnswers(peers, offers, sharing.answer),
+        circuits=circuits,
+        stages=Stages(holdings, links, StageLimits()),
+        routed=RoutedAnswers(engine, former, circuits, config.route),
+    )
