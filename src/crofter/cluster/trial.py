@@ -80,20 +80,22 @@ def _share_bytes(limit_bytes: int) -> int:
 
 def _placed(needs: PartNeeds, limit_bytes: int, node_count: int) -> Placement | None:
     """As the first of the nodes would plan it."""
+    asking_id, *helping_ids = (NodeId(bytes([number])) for number in range(node_count))
     asking = Candidate(
-        node_id=NodeId(bytes(1)),
+        node_id=asking_id,
         memory_bytes=int(SPARE_SHARE * (limit_bytes - needs.ends_bytes)),
         read_bytes_per_second=1.0,
         one_way_seconds=0.0,
     )
     helping = [
         Candidate(
-            node_id=NodeId(bytes([number])),
+            node_id=node_id,
             memory_bytes=int(SPARE_SHARE * _share_bytes(limit_bytes)),
             read_bytes_per_second=1.0,
             one_way_seconds=1.0,
+            trusts=frozenset(helping_ids),
         )
-        for number in range(1, node_count)
+        for node_id in helping_ids
     ]
     try:
         return place(needs.layers, [asking, *helping])
