@@ -111,6 +111,7 @@ class Former:
             stop=stage.stop,
             context_tokens=context_tokens,
             holders=tuple(holder for holder in holders if holder != stage.node_id)[:16],
+            place=await self._weights.place(source.file.model_id),
         )
         if stage.node_id == self.own_id:
             await self._holdings.prepare(wanted, note, for_others=False)
