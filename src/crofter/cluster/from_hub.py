@@ -67,11 +67,15 @@ def _read(
 ) -> None:
     """Add what is missing of a group, as its manifest lays it out: tensors with zeros between."""
     position = model.begun_bytes(group)
-    for entry in group.tensors:
-        if position < entry.offset:
-            take(bytes(entry.offset - position))
-            position = entry.offset
-        stop = entry.offset + entry.size_bytes
-        if position < stop:
-            line.read(entry, position - entry.offset, take, pause)
-            position = stop
+    try:
+        for entry in group.tensors:
+            if position < entry.offset:
+                take(bytes(entry.offset - position))
+                position = entry.offset
+            stop = entry.offset + entry.size_bytes
+            if position < stop:
+                line.read(entry, position - entry.offset, take, pause)
+                position = stop
+    except BaseException:
+        line.close()
+        raise
