@@ -2,8 +2,8 @@
 
     python bench/hostile.py [--quick] [--json]
 
-The node is in mode `public` on loopback, over iroh, with its cache, DHT and gossip; a friend of its goes on asking it meanwhile. What is
-to be seen: its memory comes to rest, the friend is served, and whoever attacks works for it.
+The node is in mode `public` on loopback, over iroh, with its cache, DHT and gossip; a friend goes on asking it meanwhile. What is to be
+seen: its memory comes to rest, the friend is served, and whoever attacks works for it.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +24,10 @@ import anyio.lowlevel
 import msgspec
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
+from nodes import Book
 from report import machine
 
-from crofter.core import CrofterError, NodeId
+from crofter.core import CrofterError
 from crofter.network import (
     PING,
     BindOptions,
@@ -94,8 +95,13 @@ def main() -> None:
         anyio.run(_be_attacked)
         return
     seconds = 4.0 if options.quick else 20.0
+    load_before = os.getloadavg()[0]
     results = anyio.run(_attack_all, seconds)
-    conditions = machine() | {"network": f"iroh {version('iroh')}", "seconds of each": f"{seconds:g}"}
+    conditions = machine() | {
+        "network": f"iroh {version('iroh')}",
+        "seconds of each": f"{seconds:g}",
+        "load average before and after": f"{load_before:.2f}, {os.getloadavg()[0]:.2f}",
+    }
     if options.json:
         print(json.dumps({"attacks": results, "conditions": conditions}, indent=1))
         return
@@ -150,12 +156,7 @@ async def _measured(
 
 
 async def _ask_as_friend(victim: PeerAddress, pings: list[float]) -> None:
-    class Book:
-        def addresses_of(self, node_id: NodeId) -> PeerAddress:
-            del node_id
-            return victim
-
-    peers = Peers(Rules(mode="private", standing=lambda _: "trusted"), [Book()])
+    peers = Peers(Rules(mode="private", standing=lambda _: "trusted"), [Book(victim)])
 
     async def ask() -> None:
         while True:
@@ -273,14 +274,11 @@ async def _say(connection: Connection, data: bytes) -> None:
         await stream.stop(0)
 
 
-async def _for(seconds: float, work: Callable[[], Awaitable[None]], workers: int = AT_ONCE) -> None:
-    async def one() -> None:
-        await work()
-
+async def _for(seconds: float, work: Callable[[], Coroutine[object, object, None]], workers: int = AT_ONCE) -> None:
     with anyio.move_on_after(seconds):
         async with anyio.create_task_group() as tasks:
             for _ in range(workers):
-                tasks.start_soon(one)
+                tasks.start_soon(work)
 
 
 def _request(kind: str, message: msgspec.Struct) -> bytes:

@@ -2,15 +2,15 @@
 one event loop. Beside a stream of ordinary priority, which goes as fast as it can, and beside one in bulk, which a window holds back."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from functools import partial
+from contextlib import aclosing
 from time import perf_counter
 
 import anyio
 import msgspec
+from nodes import two_nodes
 
 from crofter.core import NodeId
-from crofter.network import BULK, BindOptions, Caller, IrohTransport, Kind, PeerAddress, Peers, Rules, StreamKind
+from crofter.network import BULK, Caller, Kind, Peers, StreamKind
 
 _ITEM_BYTES = 256 * 1024
 _PAUSE_SECONDS = 0.005
@@ -28,42 +28,13 @@ _FLOOD = StreamKind(
 _BULK = msgspec.structs.replace(_FLOOD, name="bulk", priority=BULK)
 
 
-class _Book:
-    """Where the other one is."""
-
-    def __init__(self, *known: PeerAddress) -> None:
-        self._known = {peer.node_id: peer for peer in known}
-
-    def addresses_of(self, node_id: NodeId) -> PeerAddress | None:
-        return self._known.get(node_id)
-
-
 async def priority_figures(requests: int) -> dict[str, float]:
     """Milliseconds of small requests alone, beside either stream, and megabytes a second of that stream."""
-    async with AsyncExitStack() as stack:
-        other = await stack.enter_async_context(_node(2))
-        one = await stack.enter_async_context(
-            _node(1, PeerAddress(node_id=other.node_id, addresses=other.addresses()))
-        )  # fmt: skip
-        figures: dict[str, float] = {}
+    figures: dict[str, float] = {}
+    async with two_nodes({_SMALL: _answer, _FLOOD: _pour, _BULK: _pour}) as (one, other_id):
         for name, kind in (("alone", None), ("flood", _FLOOD), ("bulk", _BULK)):
-            figures |= await _beside(one, other.node_id, name, kind, requests)
+            figures |= await _beside(one, other_id, name, kind, requests)
     return figures
-
-
-@asynccontextmanager
-async def _node(number: int, *known: PeerAddress) -> AsyncGenerator[Peers]:
-    peers = Peers(Rules(mode="private", standing=lambda _: "trusted"), [_Book(*known)], (_SMALL, _FLOOD, _BULK))
-    peers.serve(_SMALL, _answer)
-    peers.serve(_FLOOD, _pour)
-    peers.serve(_BULK, _pour)
-    async with anyio.create_task_group() as tasks:
-        ready = anyio.Event()
-        seed = bytes([number]) * 32
-        tasks.start_soon(partial(peers.run, IrohTransport(), seed, BindOptions(), ready=ready.set))
-        await ready.wait()
-        yield peers
-        tasks.cancel_scope.cancel()
 
 
 async def _answer(_: Caller, request: _Nothing) -> _Nothing:

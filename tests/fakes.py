@@ -11,56 +11,31 @@ import msgspec
 from crofter.api import (
     CatalogueItem,
     Check,
-    CreatedInvite,
     CreatedKey,
     DayUsage,
     FoundModels,
     ImportRequest,
-    InviteSummary,
-    InviteText,
     KeyChange,
     KeyPolicy,
     KeyRequest,
     KeySummary,
     KnownProvider,
     LoadedModel,
-    MapLink,
-    MapNode,
     ModelChange,
     ModelDetails,
     ModelSearch,
     ModelSummary,
-    Nearby,
-    NetworkMap,
-    NetworkMembership,
-    NetworkStatus,
-    NewInvite,
-    NewPerson,
-    NewPool,
     NewProvider,
     NodeIdentity,
     NodeStatus,
-    PairingCode,
-    PeerSummary,
-    PersonChange,
-    PersonSummary,
-    PingResult,
-    PoolMember,
-    PoolSummary,
     ProviderChange,
     ProviderSummary,
     ProviderTrial,
     PullProgress,
     PullRequest,
     QuantizeRequest,
-    Reachability,
-    ReceivedMessage,
-    SentMessage,
-    ServedRelay,
     Setting,
-    Traffic,
     TuneProgress,
-    TypedCode,
 )
 from crofter.core import (
     ChatPrompt,
@@ -84,6 +59,7 @@ from crofter.core import (
 )
 from crofter.node.keys import Account
 from crofter.store import KeyRecord
+from tests.fakes_of_network import FakeInvites, FakeMembership, FakeNetwork, FakePeople, FakePools
 
 MODEL = ModelFile(
     model_id=ModelId("ab" * 32),
@@ -96,6 +72,17 @@ MODEL = ModelFile(
     kv_bytes_per_token=64,
 )
 TIMINGS = Timings(queue_seconds=0.001, prefill_seconds=0.002, first_token_seconds=0.004, decode_seconds=0.5)
+
+
+class Clock:
+    """Unix seconds that stand still until a test moves them; from 2026-01-01T00:00:00Z unless told otherwise."""
+
+    def __init__(self, now: float = 1_767_225_600.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
 
 Step = Chunk | CrofterError | Literal["wait"]
 """A chunk to yield, an error to raise, or a wait without end."""
@@ -228,177 +215,6 @@ class FakeProviders:
         )
 
 
-class FakeNetwork:
-    """A node with one peer, which is there."""
-
-    known_one = PeerSummary(id="croft1-peer", fingerprint="peer-peer", standing="trusted", known_addresses=(), path="")
-
-    def status(self) -> NetworkStatus:
-        done = Traffic(kind="ping", direction="in", outcome="ok", count=3)
-        served = ServedRelay(addresses=("192.0.2.1:7412",), clients=2, passed=30, bytes=4000, dropped=5, refused=6)
-        return NetworkStatus(
-            mode="private",
-            state="ready",
-            id="croft1-fake",
-            addresses=("192.0.2.1:7412",),
-            connections=1,
-            reachability=Reachability(nat="mapped", seen_as=("198.51.100.1:7412",), observers=2, served=served),
-            traffic=(done,),
-            bytes_in=40,
-            bytes_out=50,
-            layers=("book", "cache"),
-            remembered=3,
-            refused_records={"expired": 2},
-        )
-
-    def peers(self) -> list[PeerSummary]:
-        return [self.known_one]
-
-    def nearby(self) -> list[Nearby]:
-        return [Nearby(id="croft1-near", fingerprint="near-near", standing="stranger", addresses=("192.168.0.7:7412",))]
-
-    def map(self) -> NetworkMap:
-        here = MapNode(id="croft1-fake", fingerprint="fake-fake", standing="self", near=True)
-        peer = MapNode(id=self.known_one.id, fingerprint="peer-peer", standing="trusted", near=False)
-        link = MapLink(source=here.id, target=peer.id, path="direct", address="192.0.2.2:7412", round_trip_ms=1.0)
-        return NetworkMap(nodes=(here, peer), links=(link,))
-
-    async def ping(self, name: str) -> PingResult:
-        return PingResult(
-            id=self._known(name).id,
-            fingerprint=self.known_one.fingerprint,
-            milliseconds=1.5,
-            connect_milliseconds=None,
-            path="direct",
-            address="192.0.2.2:7412",
-            version="0",
-            seen_at="192.0.2.1:7412",
-        )
-
-    async def send(self, name: str, text: str) -> SentMessage:
-        return SentMessage(id=self._known(name).id, fingerprint=self.known_one.fingerprint)
-
-    def messages(self) -> list[ReceivedMessage]:
-        return [ReceivedMessage(id="croft1-peer", fingerprint="peer-peer", text="Hello.", received_at=1.0)]
-
-    def _known(self, name: str) -> PeerSummary:
-        if name != self.known_one.fingerprint:
-            raise CrofterError(ErrorCode.PEER_UNREACHABLE, "no address of this node is known")
-        return self.known_one
-
-
-class FakePeople:
-    """One node that is trusted, and one code; remembers nothing."""
-
-    known_one = PersonSummary(
-        id="croft1-ada", fingerprint="ada-ada", name="Ada", their_name="laptop", state="trusted", known_at=1.0
-    )
-    shown = PairingCode(code="1234-5678-9012", expires_at=2.0, wrong_guesses=0, ended=False, paired_with="")
-
-    def all(self) -> list[PersonSummary]:
-        return [self.known_one]
-
-    def get(self, name: str) -> PersonSummary:
-        if name != self.known_one.name:
-            raise CrofterError(ErrorCode.NOT_FOUND, f"no node called {name}", parameter="name")
-        return self.known_one
-
-    async def add(self, new: NewPerson) -> PersonSummary:
-        return msgspec.structs.replace(self.known_one, id=new.id, name=new.name, state="asked")
-
-    async def accept(self, name: str) -> PersonSummary:
-        return self.get(name)
-
-    async def refuse(self, name: str) -> PersonSummary:
-        return msgspec.structs.replace(self.get(name), state="stranger")
-
-    async def forget(self, name: str) -> PersonSummary:
-        return msgspec.structs.replace(self.get(name), state="stranger")
-
-    async def block(self, name: str) -> PersonSummary:
-        return msgspec.structs.replace(self.get(name), state="blocked")
-
-    def rename(self, name: str, change: PersonChange) -> PersonSummary:
-        return msgspec.structs.replace(self.get(name), name=change.name)
-
-    def show_code(self) -> PairingCode:
-        return self.shown
-
-    def code(self) -> PairingCode:
-        return self.shown
-
-    def withdraw_code(self) -> PairingCode:
-        return msgspec.structs.replace(self.shown, ended=True)
-
-    async def use_code(self, typed: TypedCode) -> PersonSummary:
-        if typed.code != self.shown.code:
-            raise CrofterError(ErrorCode.FORBIDDEN, "the code is another.", parameter="code")
-        return self.known_one
-
-
-class FakePools:
-    """One pool; remembers nothing."""
-
-    known_one = PoolSummary(id="00ff", name="home", role="owner", owner="croft1-fake", members=(), expires_at=None)
-
-    def all(self) -> list[PoolSummary]:
-        return [self.known_one]
-
-    def get(self, name: str) -> PoolSummary:
-        if name != self.known_one.name:
-            raise CrofterError(ErrorCode.NOT_FOUND, f"no pool is called {name}", parameter="name")
-        return self.known_one
-
-    def create(self, new: NewPool) -> PoolSummary:
-        return msgspec.structs.replace(self.known_one, name=new.name)
-
-    async def invite(self, name: str, member: str) -> PoolSummary:
-        one = PoolMember(id="croft1-bob", fingerprint="bob-bob", name=member, state="invited")
-        return msgspec.structs.replace(self.get(name), members=(one,))
-
-    async def remove(self, name: str, member: str) -> PoolSummary:
-        return self.get(name)
-
-    async def accept(self, name: str) -> PoolSummary:
-        return self.get(name)
-
-    async def leave(self, name: str) -> PoolSummary:
-        return self.get(name)
-
-
-class FakeInvites:
-    """One invite; remembers nothing."""
-
-    known_one = InviteSummary(name="00ff00ff", made_at=1.0, expires_at=2.0, uses_left=1, used_by=("croft1-bob",))
-
-    def all(self) -> list[InviteSummary]:
-        return [self.known_one]
-
-    def issue(self, new: NewInvite) -> CreatedInvite:
-        invite = msgspec.structs.replace(self.known_one, uses_left=new.uses)
-        return CreatedInvite(text="crofter-invite:abc", invite=invite)
-
-    def revoke(self, name: str) -> InviteSummary:
-        if name != self.known_one.name:
-            raise CrofterError(ErrorCode.NOT_FOUND, f"no invite is called {name}", parameter="name")
-        return self.known_one
-
-
-class FakeMembership:
-    """In the open network; anybody lets it in."""
-
-    async def make(self) -> NetworkMembership:
-        return NetworkMembership(tag="00112233aabbccdd")
-
-    async def leave(self) -> NetworkMembership:
-        raise CrofterError(ErrorCode.CONFLICT, "this node is in no private network.")
-
-    async def join(self, invite: InviteText) -> PersonSummary:
-        if not invite.switch:
-            raise CrofterError(ErrorCode.CONFLICT, "this invite leads into another network.", parameter="switch")
-        return FakePeople.known_one
-
-
 class FakeAdministration:
     """A node with one model, one administrator token and the keys a test adds."""
 
@@ -472,17 +288,11 @@ class FakeAdministration:
     def catalogue(self) -> list[CatalogueItem]:
         return []
 
-    async def verify(self, name: str) -> AsyncGenerator[PullProgress]:
-        for step in self.pull_steps:
-            if isinstance(step, CrofterError):
-                raise step
-            yield step
+    def verify(self, name: str) -> AsyncGenerator[PullProgress]:
+        return self._pulled()
 
-    async def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
-        for step in self.pull_steps:
-            if isinstance(step, CrofterError):
-                raise step
-            yield step
+    def pull(self, request: PullRequest) -> AsyncGenerator[PullProgress]:
+        return self._pulled()
 
     async def found_models(self, search: ModelSearch) -> FoundModels:
         return FoundModels(models=(), remarks=search.sources)
@@ -546,6 +356,12 @@ class FakeAdministration:
 
     def revoke_key(self, name: str) -> KeySummary:
         return self._named(name).summary()
+
+    async def _pulled(self) -> AsyncGenerator[PullProgress]:
+        for step in self.pull_steps:
+            if isinstance(step, CrofterError):
+                raise step
+            yield step
 
     def _named(self, name: str) -> Account:
         for one in self.accounts.values():

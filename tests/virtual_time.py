@@ -33,4 +33,4 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 VIRTUAL_TIME: tuple[str, Mapping[str, Any]] = ("asyncio", {"loop_factory": VirtualLoop})
-"""What the fixture `anyio_backend` returns for tests that want it."""
+"""What the fixture `anyio_backend` returns for tests that are marked `virtual_time`."""

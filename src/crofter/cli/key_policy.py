@@ -1,13 +1,13 @@
 """What a key may do, as options of a command and in words."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from crofter.api import KeyChange, KeyPolicy
-from crofter.cli.output import duration
+from crofter.cli.output import Command, duration
 
 _UNLIMITED = "unlimited"
 _NEVER = "never"
@@ -20,8 +20,6 @@ _LIMITS = {
     "tokens_per_month": "tokens a month",
 }
 """Fields of a policy, and what each limits."""
-
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def policy_options(command: Command) -> Command:

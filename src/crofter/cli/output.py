@@ -1,9 +1,17 @@
 """What commands print: data to stdout, talk and progress to stderr."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 import msgspec
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def json_option(text: str = "Print JSON.") -> Callable[[Command], Command]:
+    """The option `--json`, which a command gets as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=text)
 
 
 def print_json(value: object) -> None:

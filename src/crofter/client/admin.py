@@ -1,4 +1,4 @@
-"""The owner's side of a node: its models, keys, providers and settings."""
+"""The owner's side of a node: its models, keys, providers and settings, and the nodes it knows."""
 
 from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar
@@ -395,7 +395,7 @@ class Admin(Generic[C]):
 
     @Operation
     def ping(self, peer: str) -> Question[PingResult]:
-        """Ask a node, by its id or fingerprint, whether it is there; connects if need be."""
+        """Ask a node, by name, id or fingerprint, whether it is there; connects if need be."""
         return _send("POST", f"/peers/{_part(peer)}/ping", PingResult)
 
     @Operation

@@ -182,7 +182,7 @@ class Peers:
     ) -> AsyncGenerator[Question[Request, Reply]]:
         lines = self._lines
         if lines is None:
-            off = "`crofter config set network.mode private`, then start it again."
+            off = "`crofter config set network.mode private` puts it there."
             message = off if self._rules.mode == "off" else "`crofter network status` says why."
             raise CrofterError(ErrorCode.OFFLINE, f"this node is not on the network: {message}")
         deadline = anyio.current_time() + timeout_seconds

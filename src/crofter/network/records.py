@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from crofter.core import NODE_ID_BYTES, NodeId
-from crofter.trust import Identity, is_signed
+from crofter.trust import SIGNATURE_BYTES, Identity, is_signed
 
 from .addresses import Reach, is_dialable, is_relay_of_strangers, is_relay_url, within_reach
 from .transport import PeerAddress
@@ -29,7 +29,6 @@ SKEW_SECONDS = 600
 NETWORK_TAG_BYTES = 8
 
 _PURPOSE = "peer-record"
-_SIGNATURE_BYTES = 64
 _KEY_BYTES = 32
 
 Refusal = Literal["too large", "malformed", "other network", "expired", "too far ahead", "not newer", "wrong signature"]
@@ -74,7 +73,7 @@ def network_tag(secret: bytes) -> bytes:
 
 def network_of(content: bytes) -> bytes:
     """The tag in a record that was accepted before; nothing of it is checked again."""
-    return msgspec.msgpack.decode(content[_SIGNATURE_BYTES:], type=PeerRecord).network
+    return msgspec.msgpack.decode(content[SIGNATURE_BYTES:], type=PeerRecord).network
 
 
 def sign_record(identity: Identity, record: PeerRecord) -> SignedRecord:
@@ -130,7 +129,7 @@ def dialable(record: PeerRecord, reach: Reach, *, trusted: bool = False) -> Peer
 def _parsed(content: bytes) -> PeerRecord | Refusal:
     if len(content) > MAXIMUM_RECORD_BYTES:
         return "too large"
-    body = content[_SIGNATURE_BYTES:]
+    body = content[SIGNATURE_BYTES:]
     try:
         record = msgspec.msgpack.decode(body, type=PeerRecord)
         shortest = msgspec.msgpack.encode(msgspec.msgpack.decode(body))
@@ -147,7 +146,7 @@ def _parsed(content: bytes) -> PeerRecord | Refusal:
 
 
 def _verified(record: PeerRecord, content: bytes) -> SignedRecord | Refusal:
-    signature, body = content[:_SIGNATURE_BYTES], content[_SIGNATURE_BYTES:]
+    signature, body = content[:SIGNATURE_BYTES], content[SIGNATURE_BYTES:]
     if not is_signed(record.node_id, _PURPOSE, body, signature):
         return "wrong signature"
     return SignedRecord(record=record, content=content)

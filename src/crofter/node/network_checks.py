@@ -30,7 +30,11 @@ def network_checks(status: NetworkStatus) -> list[Check]:
         return [*library_checks(), Check(name="network", verdict="ok", finding=finding)]
     if status.state != "ready":
         verdict = "problem" if status.state == "failed" else "warning"
-        advice = "correct the [network] settings and start the node again" if status.state == "failed" else ""
+        advice = (
+            "correct network.* by `crofter config set`, which this node follows at once"
+            if status.state == "failed"
+            else ""
+        )
         finding = status.problem or "not ready yet"
         return [*library_checks(), Check(name="network", verdict=verdict, finding=finding, advice=advice)]
     finding = f"mode {status.mode}, listening on {' '.join(status.addresses)}"
@@ -59,7 +63,11 @@ def _reachability_checks(status: NetworkStatus) -> list[Check]:
         finding = f"on {' '.join(served.addresses)} for {served.clients} nodes now"
         checks.append(Check(name="relay served", verdict="ok", finding=finding))
     elif served is not None:
-        advice = "correct network.relay_listen and start the node again" if served.problem else ""
+        advice = (
+            "correct network.relay_listen by `crofter config set`, which this node follows at once"
+            if served.problem
+            else ""
+        )
         verdict = "problem" if served.problem else "warning"
         finding = served.problem or "not yet"
         checks.append(Check(name="relay served", verdict=verdict, finding=finding, advice=advice))

@@ -3,7 +3,6 @@
 The one implementation of `api.NetworkAdministration`.
 """
 
-import logging
 import secrets
 import time
 
@@ -41,9 +40,6 @@ from .reachability import NodeReachability
 from .release import crofter_version
 from .surroundings import Surroundings, address_of, path_kind
 
-_logger = logging.getLogger("crofter.node")
-
-_START_SECONDS = 15.0
 _SHOWN_MESSAGES = 200
 
 

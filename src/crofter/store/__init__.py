@@ -23,7 +23,7 @@ from .model_setting_records import ModelSettingRecord, ModelSettingRecords
 from .origin_records import OriginRecord, OriginRecords
 from .os_keyring import OsKeyring
 from .peer_records import CachedPeer, PeerRecords
-from .people_records import PeopleRecords, PersonRecord, PoolRecord, PoolRecords
+from .people_records import PeopleRecords, PoolRecords
 from .provider_records import ProviderRecord, ProviderRecords
 from .tuning_records import TuningRecord, TuningRecords
 from .usage_records import KeyUse, UsageRecord, UsageRecords
@@ -52,8 +52,6 @@ __all__ = [
     "OsKeyring",
     "PeerRecords",
     "PeopleRecords",
-    "PersonRecord",
-    "PoolRecord",
     "PoolRecords",
     "Progress",
     "ProviderRecord",

@@ -5,63 +5,46 @@ import msgspec
 from .database import Database
 
 
-class PersonRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One node as it is kept."""
-
-    node_id: bytes
+class _Facts(msgspec.Struct, frozen=True):
     facts: str
 
 
-class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One pool as it is kept."""
+class _FactRecords:
+    """A table of facts by id."""
 
-    pool_id: bytes
-    facts: str
-
-
-class PeopleRecords:
-    """The table `people`."""
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, table: str, key: str) -> None:
+        """The names of the table and of its key are ours."""
         self._database = database
+        self._all = f"select facts from {table} order by {key}"  # noqa: S608
+        self._save = (
+            f"insert into {table} ({key}, facts) values (?, ?) on conflict ({key}) do update set facts = excluded.facts"  # noqa: S608
+        )
+        self._remove = f"delete from {table} where {key} = ?"  # noqa: S608
 
-    def all(self) -> list[PersonRecord]:
-        """Every node, by its id."""
-        return self._database.read(PersonRecord, "select node_id, facts from people order by node_id")
+    def all(self) -> list[str]:
+        """The facts of each, by id."""
+        return [record.facts for record in self._database.read(_Facts, self._all)]
 
-    def save(self, record: PersonRecord) -> None:
+    def save(self, key: bytes, facts: str) -> None:
         """Keep a new one, or what is known now of one that is there."""
         with self._database.transaction() as writer:
-            writer.execute(
-                "insert into people (node_id, facts) values (?, ?) on conflict (node_id) do update set facts = excluded.facts",
-                (record.node_id, record.facts),
-            )
+            writer.execute(self._save, (key, facts))
 
-    def remove(self, node_id: bytes) -> None:
-        """Keep nothing of a node."""
+    def remove(self, key: bytes) -> None:
+        """Keep nothing of one."""
         with self._database.transaction() as writer:
-            writer.execute("delete from people where node_id = ?", (node_id,))
+            writer.execute(self._remove, (key,))
 
 
-class PoolRecords:
-    """The table `pools`."""
+class PeopleRecords(_FactRecords):
+    """The table `people`, by id of node."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, "people", "node_id")
 
-    def all(self) -> list[PoolRecord]:
-        """Every pool, by its id."""
-        return self._database.read(PoolRecord, "select pool_id, facts from pools order by pool_id")
 
-    def save(self, record: PoolRecord) -> None:
-        """Keep a new one, or what is known now of one that is there."""
-        with self._database.transaction() as writer:
-            writer.execute(
-                "insert into pools (pool_id, facts) values (?, ?) on conflict (pool_id) do update set facts = excluded.facts",
-                (record.pool_id, record.facts),
-            )
+class PoolRecords(_FactRecords):
+    """The table `pools`, by id of pool."""
 
-    def remove(self, pool_id: bytes) -> None:
-        """Keep nothing of a pool."""
-        with self._database.transaction() as writer:
-            writer.execute("delete from pools where pool_id = ?", (pool_id,))
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, "pools", "pool_id")

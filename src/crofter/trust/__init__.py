@@ -3,7 +3,7 @@
 from .code import may_be_of, parse_code
 from .code_desk import CodeDesk, ShownCode
 from .code_exchange import CodeExchange, CodeHello, CodeProof
-from .identity import Identity, is_signed, is_signed_bare
+from .identity import SIGNATURE_BYTES, Identity, is_signed, is_signed_bare
 from .identity_file import export_identity, import_identity, make_identity, read_identity, reseal_identity
 from .identity_format import StoredIdentity
 from .invite_desk import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, InviteDesk, Join, Joined, invite_name
@@ -18,6 +18,7 @@ from .pools import Mail, Pools
 __all__ = [
     "INVITE_TOKEN_BYTES",
     "LONGEST_INVITE_SECONDS",
+    "SIGNATURE_BYTES",
     "CodeDesk",
     "CodeExchange",
     "CodeHello",

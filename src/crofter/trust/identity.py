@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from crofter.core import NODE_ID_BYTES, NodeId
 
 SEED_BYTES = 32
+SIGNATURE_BYTES = 64
 
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]*")
 _SIGN_BIT = 0x80

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.store import PeopleRecords, PersonRecord
+from crofter.store import PeopleRecords
 
 from . import plan
 from .names import fingerprint, parse_node_id
@@ -35,7 +35,7 @@ class People:
         self._own_id = own_id
         self._is_vouched_for = is_vouched_for
         self._clock = clock
-        kept = (msgspec.json.decode(record.facts, type=Person) for record in records.all())
+        kept = (msgspec.json.decode(facts, type=Person) for facts in records.all())
         self._people = {person.node_id: person for person in kept}
         self._forget_outlived()
 
@@ -178,7 +178,7 @@ class People:
         return [other.name for other in self._people.values() if other.node_id != person.node_id]
 
     def _keep(self, person: Person) -> Person:
-        self._records.save(PersonRecord(node_id=person.node_id, facts=msgspec.json.encode(person).decode()))
+        self._records.save(person.node_id, msgspec.json.encode(person).decode())
         self._people[person.node_id] = person
         return person
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, NodeId
-from crofter.store import PoolRecord, PoolRecords
+from crofter.store import PoolRecords
 
 from .identity import Identity
 from .pool_papers import LIST_SECONDS, CheckedList, MemberList, Membership, Signed, read_list, signed_list
@@ -44,7 +44,7 @@ class PoolBook:
         self._records = records
         self._identity = identity
         self._clock = clock
-        kept = (msgspec.json.decode(record.facts, type=Pool) for record in records.all())
+        kept = (msgspec.json.decode(facts, type=Pool) for facts in records.all())
         self._pools = {pool.pool_id: pool for pool in kept}
         self._lists: dict[bytes, CheckedList] = {}
         for pool in self._pools.values():
@@ -100,7 +100,7 @@ class PoolBook:
 
     def keep(self, pool: Pool) -> Pool:
         """What is known of it now."""
-        self._records.save(PoolRecord(pool_id=pool.pool_id, facts=msgspec.json.encode(pool).decode()))
+        self._records.save(pool.pool_id, msgspec.json.encode(pool).decode())
         self._pools[pool.pool_id] = pool
         self._read(pool)
         return pool

@@ -9,7 +9,7 @@ import msgspec
 
 from crofter.core import NODE_ID_BYTES, NodeId
 
-from .identity import Identity, is_signed
+from .identity import SIGNATURE_BYTES, Identity, is_signed
 from .plan import MOST_NAME_CHARACTERS
 
 POOL_ID_BYTES = 16
@@ -23,12 +23,11 @@ SKEW_SECONDS = 120
 _INVITATION = "pool-invitation"
 _ACCEPTANCE = "pool-acceptance"
 _LIST = "pool-list"
-_SIGNATURE_BYTES = 64
 
 PoolId = Annotated[bytes, msgspec.Meta(min_length=POOL_ID_BYTES, max_length=POOL_ID_BYTES)]
 _Id = Annotated[NodeId, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE_ID_BYTES)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME_CHARACTERS)]
-_Signature = Annotated[bytes, msgspec.Meta(min_length=_SIGNATURE_BYTES, max_length=_SIGNATURE_BYTES)]
+_Signature = Annotated[bytes, msgspec.Meta(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 
 
 Paper = TypeVar("Paper")

@@ -1,13 +1,14 @@
 """Nodes that serve and ask, on any transport, with a table of messages of the tests' own."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import anyio
 import msgspec
+import pytest
 
-from crofter.core import NodeId
+from crofter.core import CrofterError, NodeId
 from crofter.network import (
     BULK,
     BindOptions,
@@ -169,3 +170,9 @@ async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     with anyio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - nothing tells when
             await anyio.sleep(0.005)
+
+
+async def refused(call: Awaitable[object]) -> CrofterError:
+    with pytest.raises(CrofterError) as caught:
+        await call
+    return caught.value

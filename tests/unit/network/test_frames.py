@@ -12,14 +12,8 @@ from crofter.network import FrameReader, MemoryNetwork, StreamClosedError, frame
 from crofter.network.frames import FrameCutter
 from crofter.network.transport import Stream
 from tests.unit.network.conftest import connected
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 def cut_all(cutter: FrameCutter, data: bytes) -> list[bytes]:

@@ -10,14 +10,8 @@ import pytest
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import Conditions, Liveness, MemoryNetwork
 from tests.unit.network.conftest import Pair, connected
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 class Watched(NamedTuple):

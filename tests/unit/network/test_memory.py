@@ -6,14 +6,8 @@ import pytest
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import BindOptions, Conditions, MemoryNetwork
 from tests.unit.network.conftest import Pair, address_of, connected, secret
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 def set_link(network: MemoryNetwork, pair: Pair, conditions: Conditions) -> None:

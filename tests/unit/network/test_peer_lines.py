@@ -1,30 +1,16 @@
 """Connections over hours, in virtual time: dialled again after failures, closed when idle, given up when the peer is dead."""
 
-from collections.abc import Awaitable
-
 import anyio
 import pytest
 
-from crofter.core import CrofterError, ErrorCode
+from crofter.core import ErrorCode
 from crofter.network import Conditions, MemoryNetwork
 from crofter.network.plan import LONGEST_REDIAL_SECONDS, redial_seconds, replaces
 from crofter.trust import Standing
-from tests.unit.network.peering import AGAIN, COUNT, ECHO, WAIT, Node, Say, outcomes, running
-from tests.virtual_time import VIRTUAL_TIME
+from tests.unit.network.peering import AGAIN, COUNT, ECHO, WAIT, Node, Say, outcomes, refused, running
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 PATIENCE = 1e6
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-async def refused(call: Awaitable[object]) -> CrofterError:
-    with pytest.raises(CrofterError) as caught:
-        await call
-    return caught.value
 
 
 async def test_dead_peer_is_noticed_within_four_seconds_of_use() -> None:

@@ -1,12 +1,11 @@
 """Requests between nodes, on every transport: what is asked is answered, refused or ended, and never hangs."""
 
-from collections.abc import Awaitable
 from contextlib import aclosing
 
 import anyio
 import pytest
 
-from crofter.core import CrofterError, ErrorCode, NodeId
+from crofter.core import ErrorCode, NodeId
 from crofter.network import Transport
 from tests.unit.network.peering import (
     COUNT,
@@ -21,17 +20,12 @@ from tests.unit.network.peering import (
     Node,
     Say,
     outcomes,
+    refused,
     running,
     until,
 )
 
 pytestmark = pytest.mark.anyio
-
-
-async def refused(call: Awaitable[object]) -> CrofterError:
-    with pytest.raises(CrofterError) as caught:
-        await call
-    return caught.value
 
 
 async def test_request_is_answered_and_its_caller_is_known(transport: Transport) -> None:

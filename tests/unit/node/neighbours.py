@@ -1,14 +1,15 @@
 """Nodes with their people and pools, on a network in memory."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import pytest
 
 from crofter.api import NewPerson
-from crofter.core import NodeId
+from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.network import BindOptions, MemoryNetwork, OwnNetwork, OwnRecord, Peers, Rules
 from crofter.node.inviting import NodeInvites
 from crofter.node.membership import Membership
@@ -99,3 +100,15 @@ async def paired(one: Neighbour, other: Neighbour) -> None:
     """Both owners have said yes."""
     await one.people.add(NewPerson(id=other.id))
     await other.people.accept(one.id)
+
+
+async def refused(code: ErrorCode, call: Callable[[], Awaitable[object]]) -> str:
+    with pytest.raises(CrofterError) as caught:
+        await call()
+    assert caught.value.code is code
+    return caught.value.message
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - nothing tells when
+        await anyio.sleep(0.005)

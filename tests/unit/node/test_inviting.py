@@ -1,7 +1,6 @@
 """Owners that invite and join over a network in memory, and what others make of an invite."""
 
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -11,30 +10,9 @@ from crofter.api import InviteText, NewInvite, NewPerson
 from crofter.core import CrofterError, ErrorCode
 from crofter.network import JOIN, Invite, SignedRecord, read_invite, read_record, write_invite
 from crofter.trust import Join
-from tests.unit.node.neighbours import Neighbour, on, paired, street
-from tests.virtual_time import VIRTUAL_TIME
+from tests.unit.node.neighbours import Neighbour, on, paired, refused, street
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-def ada(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "ada")
-
-
-@pytest.fixture
-def bob(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "bob")
-
-
-@pytest.fixture
-def cleo(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "cleo")
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 def invite_of(node: Neighbour, uses: int = 1) -> str:
@@ -43,13 +21,6 @@ def invite_of(node: Neighbour, uses: int = 1) -> str:
 
 async def join(node: Neighbour, text: str, *, switch: bool = False) -> str:
     return (await node.membership.join(InviteText(text=text, switch=switch))).state
-
-
-async def refused(code: ErrorCode, call: Callable[[], Awaitable[object]]) -> str:
-    with pytest.raises(CrofterError) as caught:
-        await call()
-    assert caught.value.code is code
-    return caught.value.message
 
 
 def trust(one: Neighbour, other: Neighbour) -> bool:

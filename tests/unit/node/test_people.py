@@ -1,49 +1,13 @@
 """Owners that pair over a network, and what the nodes do by themselves."""
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-
 import anyio
 import pytest
 
 from crofter.api import NewPerson, PersonChange, TypedCode
 from crofter.core import CrofterError, ErrorCode
-from tests.unit.node.neighbours import Neighbour, on, paired, street
-from tests.virtual_time import VIRTUAL_TIME
+from tests.unit.node.neighbours import Neighbour, on, paired, refused, street, until
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-def ada(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "ada")
-
-
-@pytest.fixture
-def bob(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "bob")
-
-
-@pytest.fixture
-def cleo(tmp_path: Path) -> Neighbour:
-    return Neighbour(tmp_path, "cleo")
-
-
-async def refused(code: ErrorCode, call: Callable[[], Awaitable[object]]) -> str:
-    with pytest.raises(CrofterError) as caught:
-        await call()
-    assert caught.value.code is code
-    return caught.value.message
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - nothing tells when
-        await anyio.sleep(0.005)
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 async def test_one_asks_the_other_accepts_and_both_have_names(ada: Neighbour, bob: Neighbour) -> None:

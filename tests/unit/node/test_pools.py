@@ -1,6 +1,7 @@
 """Pools over a network: what the owners do, and what the nodes do by themselves."""
 
-from pathlib import Path
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -8,15 +9,9 @@ import pytest
 from crofter.api import NewPool
 from crofter.core import CrofterError, ErrorCode
 from crofter.trust import fingerprint
-from tests.unit.node.neighbours import Neighbour, on, paired, street
-from tests.unit.node.test_people import refused, until
+from tests.unit.node.neighbours import Neighbour, on, paired, refused, street, until
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def street_of_three(tmp_path: Path) -> tuple[Neighbour, Neighbour, Neighbour]:
-    return Neighbour(tmp_path, "ada"), Neighbour(tmp_path, "bob"), Neighbour(tmp_path, "cleo")
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 
 async def admit(owner: Neighbour, *members: Neighbour) -> None:
@@ -27,28 +22,30 @@ async def admit(owner: Neighbour, *members: Neighbour) -> None:
         await member.pools.accept("home")
 
 
-async def test_members_trust_each_other_once_the_owner_has_told_them(
-    street_of_three: tuple[Neighbour, Neighbour, Neighbour],
-) -> None:
-    ada, bob, cleo = street_of_three
-    async with street(ada, bob, cleo), anyio.create_task_group() as tasks:
-        tasks.start_soon(ada.pools.run)
-        ada.pools.create(NewPool(name="home"))
-        await admit(ada, bob, cleo)
-        await until(lambda: bob.book.standing(cleo.node_id) == cleo.book.standing(bob.node_id) == "trusted")
-        shown = {member.name: member.state for member in bob.pools.get("home").members}
-        assert shown == {"ada": "owner", "this node": "member", fingerprint(cleo.node_id): "member"}
+@asynccontextmanager
+async def home_of(owner: Neighbour, *members: Neighbour) -> AsyncGenerator[None]:
+    """They are in a pool of the owner's, who tells them the news."""
+    async with street(owner, *members), anyio.create_task_group() as tasks:
+        tasks.start_soon(owner.pools.run)
+        owner.pools.create(NewPool(name="home"))
+        await admit(owner, *members)
+        yield
         tasks.cancel_scope.cancel()
 
 
-async def test_who_is_removed_is_out_at_once_and_who_leaves_is_too(
-    street_of_three: tuple[Neighbour, Neighbour, Neighbour],
+async def test_members_trust_each_other_once_the_owner_has_told_them(
+    ada: Neighbour, bob: Neighbour, cleo: Neighbour
 ) -> None:
-    ada, bob, cleo = street_of_three
-    async with street(ada, bob, cleo), anyio.create_task_group() as tasks:
-        tasks.start_soon(ada.pools.run)
-        ada.pools.create(NewPool(name="home"))
-        await admit(ada, bob, cleo)
+    async with home_of(ada, bob, cleo):
+        await until(lambda: bob.book.standing(cleo.node_id) == cleo.book.standing(bob.node_id) == "trusted")
+        shown = {member.name: member.state for member in bob.pools.get("home").members}
+        assert shown == {"ada": "owner", "this node": "member", fingerprint(cleo.node_id): "member"}
+
+
+async def test_who_is_removed_is_out_at_once_and_who_leaves_is_too(
+    ada: Neighbour, bob: Neighbour, cleo: Neighbour
+) -> None:
+    async with home_of(ada, bob, cleo):
         await until(lambda: bob.book.standing(cleo.node_id) == "trusted")
         removed = await ada.pools.remove("home", "cleo")
         assert (len(removed.members), removed.problem) == (2, "")
@@ -58,13 +55,9 @@ async def test_who_is_removed_is_out_at_once_and_who_leaves_is_too(
         assert ada.book.standing(cleo.node_id) == "trusted"
         await bob.pools.leave("home")
         assert len(ada.pools.get("home").members) == 1
-        tasks.cancel_scope.cancel()
 
 
-async def test_only_the_paired_are_invited_and_an_invitation_can_be_taken_back(
-    street_of_three: tuple[Neighbour, Neighbour, Neighbour],
-) -> None:
-    ada, bob, _ = street_of_three
+async def test_only_the_paired_are_invited_and_an_invitation_can_be_taken_back(ada: Neighbour, bob: Neighbour) -> None:
     async with street(ada, bob):
         ada.pools.create(NewPool(name="home"))
         await refused(ErrorCode.CONFLICT, lambda: ada.pools.invite("home", bob.id))
@@ -77,8 +70,7 @@ async def test_only_the_paired_are_invited_and_an_invitation_can_be_taken_back(
         await refused(ErrorCode.NOT_FOUND, lambda: ada.pools.remove("home", "bob"))
 
 
-async def test_whom_the_news_did_not_reach_is_said(street_of_three: tuple[Neighbour, Neighbour, Neighbour]) -> None:
-    ada, bob, _ = street_of_three
+async def test_whom_the_news_did_not_reach_is_said(ada: Neighbour, bob: Neighbour) -> None:
     async with street(ada) as network:
         ada.pools.create(NewPool(name="home"))
         async with on(network, bob):
@@ -90,10 +82,7 @@ async def test_whom_the_news_did_not_reach_is_said(street_of_three: tuple[Neighb
         assert ada.pools.all() == []
 
 
-async def test_an_invitation_from_a_stranger_is_refused(
-    street_of_three: tuple[Neighbour, Neighbour, Neighbour],
-) -> None:
-    ada, bob, _ = street_of_three
+async def test_an_invitation_from_a_stranger_is_refused(ada: Neighbour, bob: Neighbour) -> None:
     async with street(ada, bob):
         ada.pools.create(NewPool(name="home"))
         await paired(ada, bob)

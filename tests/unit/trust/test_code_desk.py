@@ -8,22 +8,10 @@ from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.store import Database, PeopleRecords
 from crofter.trust import CodeDesk, CodeExchange, CodeHello, CodeProof, Identity, People, parse_code
 from crofter.trust.code_desk import CODE_SECONDS, MOST_EXCHANGES
+from tests.fakes import Clock
 
 ADA, BOB, MALLORY = (Identity(bytes([number]) * 32).node_id for number in (1, 2, 3))
 """Ada shows the code, Bob types it."""
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -9,23 +9,11 @@ from crofter.core import CrofterError, ErrorCode, NodeId
 from crofter.store import Database, PeopleRecords
 from crofter.trust import Decision, Identity, People, fingerprint, readable_id
 from crofter.trust.plan import MOST_FORGOTTEN, MOST_REQUESTS, REQUEST_SECONDS
+from tests.fakes import Clock
 
 OWN = Identity(bytes(32)).node_id
 ADA, BOB = NodeId(b"a" * 32), NodeId(b"b" * 32)
 YES, NO = Decision(True, 5), Decision(False, 9, 10**15)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

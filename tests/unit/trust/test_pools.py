@@ -22,14 +22,7 @@ from crofter.trust.pool_papers import (
     signed_list,
 )
 from crofter.trust.pools import MOST_INVITATIONS
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 class Node:

@@ -176,6 +176,10 @@ _PROVIDERS = (
     ),
 )
 
+_BY_NAME = (400, 409)
+"""The name is an id that is mistyped, or one that several have."""
+_OF_PEERS = (*_BY_NAME, 429, 499, 502, 504)
+
 _PEOPLE = (
     _own(
         "/people",
@@ -190,15 +194,24 @@ _PEOPLE = (
     ),
     _own(
         "/people/{name}",
-        GET=Operation(summary="One of them.", reply=people.PersonSummary),
+        GET=Operation(summary="One of them.", reply=people.PersonSummary, refusals=_BY_NAME),
         PATCH=Operation(
             summary="Call it something else.", body=people.PersonChange, reply=people.PersonSummary, refusals=(409,)
         ),
-        DELETE=Operation(summary="Be a stranger to it again.", reply=people.PersonSummary),
+        DELETE=Operation(summary="Be a stranger to it again.", reply=people.PersonSummary, refusals=_BY_NAME),
     ),
-    _own("/people/{name}/accept", POST=Operation(summary="Say yes to its request.", reply=people.PersonSummary)),
-    _own("/people/{name}/refuse", POST=Operation(summary="Say no to its request.", reply=people.PersonSummary)),
-    _own("/people/{name}/block", POST=Operation(summary="Answer it nothing any more.", reply=people.PersonSummary)),
+    _own(
+        "/people/{name}/accept",
+        POST=Operation(summary="Say yes to its request.", reply=people.PersonSummary, refusals=_BY_NAME),
+    ),
+    _own(
+        "/people/{name}/refuse",
+        POST=Operation(summary="Say no to its request.", reply=people.PersonSummary, refusals=_BY_NAME),
+    ),
+    _own(
+        "/people/{name}/block",
+        POST=Operation(summary="Answer it nothing any more.", reply=people.PersonSummary, refusals=_BY_NAME),
+    ),
     _own(
         "/pairing-code",
         GET=Operation(summary="The code shown last, and what came of it.", reply=people.PairingCode, refusals=(404,)),
@@ -211,7 +224,7 @@ _PEOPLE = (
             summary="Pair by a code that another node shows.",
             body=people.TypedCode,
             reply=people.PersonSummary,
-            refusals=(404, 502, 504),
+            refusals=(409, 502),
         ),
     ),
 )
@@ -226,12 +239,12 @@ _POOLS = (
     ),
     _own(
         "/pools/{name}",
-        GET=Operation(summary="One pool and who is in it.", reply=people.PoolSummary),
-        DELETE=Operation(summary="Leave a pool; one's own ends.", reply=people.PoolSummary),
+        GET=Operation(summary="One pool and who is in it.", reply=people.PoolSummary, refusals=(409,)),
+        DELETE=Operation(summary="Leave a pool; one's own ends.", reply=people.PoolSummary, refusals=(409,)),
     ),
     _own(
         "/pools/{name}/accept",
-        POST=Operation(summary="Accept an invitation.", reply=people.PoolSummary, refusals=(409, 502, 504)),
+        POST=Operation(summary="Accept an invitation.", reply=people.PoolSummary, refusals=_OF_PEERS),
     ),
     _own(
         "/pools/{name}/invite",
@@ -239,11 +252,11 @@ _POOLS = (
     ),
     _own(
         "/pools/{name}/remove",
-        POST=Operation(summary="Remove a member.", body=people.PoolMemberName, reply=people.PoolSummary),
+        POST=Operation(
+            summary="Remove a member.", body=people.PoolMemberName, reply=people.PoolSummary, refusals=(409,)
+        ),
     ),
 )
-
-_OF_PEERS = (400, 429, 499, 502, 504)
 
 _NETWORK = (
     _own("/network", GET=Operation(summary="Whether other nodes can reach this one.", reply=networking.NetworkStatus)),
@@ -304,7 +317,7 @@ _INVITES = (
             summary="Join by an invite of another node.",
             body=inviting.InviteText,
             reply=people.PersonSummary,
-            refusals=(*_OF_PEERS, 409),
+            refusals=_OF_PEERS,
         ),
     ),
     _own(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from crofter.cli.answers import PlainWriter, read
-from crofter.cli.output import print_json, say
+from crofter.cli.output import json_option, print_json, say
 from crofter.cli.start import ensure_node
 from crofter.client import ChatOptions
 from crofter.core import RADII, Radius
@@ -30,7 +30,7 @@ from crofter.core import RADII, Radius
 @click.option(
     "--radius", type=click.Choice(RADII), help="How far the question may travel; otherwise as router.radius says."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print text, model, usage, timings and provenance.")
+@json_option("Print text, model, usage, timings and provenance.")
 def ask_command(  # noqa: PLR0913 - one for each option
     question: str | None,
     model: str,

@@ -11,7 +11,7 @@ import msgspec
 
 from crofter.cli.answers import read
 from crofter.cli.client import NodeClient
-from crofter.cli.output import print_facts, print_json, say
+from crofter.cli.output import json_option, print_facts, print_json, say
 from crofter.cli.start import ensure_node
 from crofter.client import Reply, Timings
 from crofter.core import CrofterError, ErrorCode, Usage
@@ -32,7 +32,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("bench")
 @click.argument("model", default="")
 @click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Runs after one to warm up.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def bench_command(model: str, runs: int, as_json: bool) -> None:
     """Measure time to first token, writing speed and reading speed of MODEL (otherwise the default one)."""
     with ensure_node() as client:

@@ -4,7 +4,7 @@ import click
 
 from crofter.api import Setting
 from crofter.cli.client import NodeClient
-from crofter.cli.output import print_json, say
+from crofter.cli.output import json_option, print_json, say
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home, change_stored_setting, stored_settings
 
@@ -21,7 +21,7 @@ def path() -> None:
 
 
 @config_command.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def list_settings(as_json: bool) -> None:
     """List every setting, its value and what it does."""
     settings = _settings()
@@ -36,7 +36,7 @@ def list_settings(as_json: bool) -> None:
 
 @config_command.command("get")
 @click.argument("key")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def get(key: str, as_json: bool) -> None:
     """Print one setting."""
     found = next((setting for setting in _settings() if setting.key == key), None)

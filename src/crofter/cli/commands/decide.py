@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from crofter.api import ModelChange, ModelDetails
-from crofter.cli.output import print_json, say
+from crofter.cli.output import json_option, print_json, say
 from crofter.cli.start import ensure_node
 
 _FROM_FILE = "from-file"
@@ -15,7 +15,7 @@ _DEFAULT = "default"
 @click.command("alias")
 @click.argument("model")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print the model as JSON.")
+@json_option("Print the model as JSON.")
 def alias_command(model: str, name: str, as_json: bool) -> None:
     """Let NAME mean MODEL too. `crofter rm` forgets one name; the last one takes the file with it."""
     with ensure_node() as client:
@@ -34,7 +34,7 @@ def alias_command(model: str, name: str, as_json: bool) -> None:
 )
 @click.option("--context", metavar="TOKENS", help=f"How long a context to make; {_DEFAULT}: as the settings say.")
 @click.option("--pin/--unpin", "pinned", default=None, help="Whether it stays loaded once it is.")
-@click.option("--json", "as_json", is_flag=True, help="Print the model as JSON.")
+@json_option("Print the model as JSON.")
 def set_command(model: str, capabilities: str | None, context: str | None, pinned: bool | None, as_json: bool) -> None:
     """Decide about MODEL what its file or the node's settings would decide otherwise. `crofter show MODEL` tells what was."""
     change: dict[str, Any] = {}

@@ -4,14 +4,14 @@ import click
 
 from crofter.api import Check
 from crofter.cli.client import NodeClient
-from crofter.cli.output import print_json, say
+from crofter.cli.output import json_option, print_json, say
 from crofter.node import Home, diagnose
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("warn", "yellow"), "problem": ("FAIL", "red")}
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 @click.pass_context
 def doctor_command(context: click.Context, as_json: bool) -> None:
     """Check hardware, library, address, disk, store, models and network. Exit code 1 when something is broken."""

@@ -6,7 +6,7 @@ import click
 
 from crofter.api import NodeIdentity
 from crofter.cli.client import NodeClient
-from crofter.cli.output import print_facts, print_json, say
+from crofter.cli.output import json_option, print_facts, print_json, say
 from crofter.cli.passphrases import Passphrases
 from crofter.cli.qr import print_id_qr
 from crofter.node import (
@@ -29,7 +29,7 @@ _from_stdin = click.option(
 
 @click.group("id", invoke_without_command=True)
 @click.option("--qr", is_flag=True, help="Print a QR code of the id too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 @click.pass_context
 def id_command(context: click.Context, qr: bool, as_json: bool) -> None:
     """Who this node is to others. It is this key, wherever the node's folder lies."""

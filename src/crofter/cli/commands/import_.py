@@ -11,7 +11,7 @@ import click
 from crofter.api import FoundModel, ImportRequest, ModelSearch, ModelSummary
 from crofter.cli.client import NodeClient
 from crofter.cli.commands.pull import advice
-from crofter.cli.output import print_json, print_table, say, size
+from crofter.cli.output import json_option, print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
     "--copy", is_flag=True, help="Copy into Crofter's own storage; otherwise the files are used where they lie."
 )
 @click.option("--all", "take_all", is_flag=True, help="Take everything that is found.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found, or what was imported, as JSON.")
+@json_option("Print what was found, or what was imported, as JSON.")
 @click.pass_context
 def import_command(
     context: click.Context, sources: tuple[str, ...], name: str | None, copy: bool, take_all: bool, as_json: bool

@@ -7,14 +7,13 @@ import click
 
 from crofter.api import InviteSummary
 from crofter.cli.client import connect
-from crofter.cli.output import ago, duration, print_json, print_table, say
+from crofter.cli.output import ago, duration, json_option, print_json, print_table, say
 from crofter.cli.qr import show_qr
 from crofter.node import Home
 
 from .people import shown
 
 _MOST_CHARACTERS = 4_000
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("invite", invoke_without_command=True)
@@ -22,7 +21,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     "--uses", type=click.IntRange(1, 256), default=1, show_default=True, help="How many nodes may join by it."
 )
 @click.option("--days", type=click.IntRange(1, 7), default=1, show_default=True, help="How long it holds.")
-@_as_json
+@json_option()
 @click.pass_context
 def invite_command(context: click.Context, uses: int, days: int, as_json: bool) -> None:
     """Make a text that brings another node in: whoever has it is trusted here, and learns the secret of your network."""
@@ -41,7 +40,7 @@ def invite_command(context: click.Context, uses: int, days: int, as_json: bool) 
 
 
 @invite_command.command("ls")
-@_as_json
+@json_option()
 def ls(as_json: bool) -> None:
     """The invites given out, and who came in by them."""
     with connect(Home.from_environment()) as client:
@@ -67,7 +66,7 @@ def revoke(name: str) -> None:
 @click.option(
     "--switch", is_flag=True, help="Leave the network this node is in for the invite's, and whom it knows there."
 )
-@_as_json
+@json_option()
 def join_command(text: str, switch: bool, as_json: bool) -> None:
     """Trust the node that made an invite, as it trusts this one, and come into its network.
 

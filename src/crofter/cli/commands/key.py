@@ -6,7 +6,7 @@ import click
 
 from crofter.api import KeyChange, KeyPolicy, KeySummary, KeyUsage
 from crofter.cli.key_policy import given_change, limits, policy_options
-from crofter.cli.output import ago, print_facts, print_json, print_table, say
+from crofter.cli.output import ago, json_option, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
 from crofter.node import Home, move_store_key, store_key_place
 
@@ -19,7 +19,7 @@ def key_command() -> None:
 @key_command.command("create")
 @click.argument("name")
 @policy_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def create(name: str, as_json: bool, **options: object) -> None:
     """Create a key and print its secret, this once. Unless told otherwise it may ask all models, on this machine only."""
     with ensure_node() as client:
@@ -34,7 +34,7 @@ def create(name: str, as_json: bool, **options: object) -> None:
 @key_command.command("set")
 @click.argument("name")
 @policy_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def set_(name: str, as_json: bool, **options: object) -> None:
     """Change what a key may do, from its next request on. What is not named stays."""
     change = given_change(options, time.time())
@@ -50,7 +50,7 @@ def set_(name: str, as_json: bool, **options: object) -> None:
 
 @key_command.command("show")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def show(name: str, as_json: bool) -> None:
     """What one key may do, and what it did."""
     with ensure_node() as client:
@@ -62,7 +62,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @key_command.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def list_keys(as_json: bool) -> None:
     """List the keys, without their secrets."""
     with ensure_node() as client:
@@ -92,7 +92,7 @@ def list_keys(as_json: bool) -> None:
 @key_command.command("usage")
 @click.argument("name", required=False)
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400), help="How far back, in UTC's days.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def usage(name: str | None, days: int, as_json: bool) -> None:
     """What was asked with a key, or with each, day by day."""
     with ensure_node() as client:
@@ -132,7 +132,7 @@ def revoke(name: str) -> None:
     default=None,
     help="Put it into the OS keyring, or back into store.key. The node must not run.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def store(to_keyring: bool | None, as_json: bool) -> None:
     """Say where the key lies that the node's records are encrypted with, or move it."""
     home = Home.from_environment()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from crofter.cli.output import json_option
 from crofter.core import CrofterError, ErrorCode
 from crofter.node import Home
 
@@ -17,7 +18,7 @@ _KNOWN = ("time", "level", "logger", "message", "traceback")
 @click.command("logs")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing what is added.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print the lines as they are stored.")
+@json_option("Print the lines as they are stored.")
 def logs_command(follow: bool, lines: int, as_json: bool) -> None:
     """Show the node's log."""
     file = Home.from_environment().log_file

@@ -5,14 +5,14 @@ import time
 import click
 
 from crofter.cli.client import connect
-from crofter.cli.output import ago, print_json, say
+from crofter.cli.output import ago, json_option, print_json, say
 from crofter.node import Home
 
 
 @click.command("message")
 @click.argument("peer")
 @click.argument("text", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def message_command(peer: str, text: tuple[str, ...], as_json: bool) -> None:
     """Say something to the owner of a node that is there and trusts this one; PEER is its id or fingerprint."""
     with connect(Home.from_environment()) as client:
@@ -24,7 +24,7 @@ def message_command(peer: str, text: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command("messages")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def messages_command(as_json: bool) -> None:
     """Read what the owners of other nodes said; the newest 200, the last one at the end."""
     with connect(Home.from_environment()) as client:

@@ -4,12 +4,12 @@ import time
 
 import click
 
-from crofter.cli.output import ago, print_json, print_table, say, size
+from crofter.cli.output import ago, json_option, print_json, print_table, say, size
 from crofter.cli.start import ensure_node
 
 
 @click.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def ls_command(as_json: bool) -> None:
     """List the installed models, and those of providers."""
     with ensure_node() as client:

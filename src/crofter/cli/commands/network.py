@@ -4,7 +4,7 @@ import click
 
 from crofter.api import Reachability
 from crofter.cli.client import connect
-from crofter.cli.output import print_facts, print_json, say, size
+from crofter.cli.output import json_option, print_facts, print_json, say, size
 from crofter.node import Home
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -16,7 +16,7 @@ def network_command() -> None:
 
 
 @network_command.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def status(as_json: bool) -> None:
     """The mode, the addresses, and what went over them."""
     with connect(Home.from_environment()) as client:
@@ -45,7 +45,7 @@ def status(as_json: bool) -> None:
 
 @network_command.command("new")
 @_yes
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def new(yes: bool, as_json: bool) -> None:
     """Begin a private network: only nodes that come by an invite of it can connect."""
     _ask_first(
@@ -61,7 +61,7 @@ def new(yes: bool, as_json: bool) -> None:
 
 @network_command.command("leave")
 @_yes
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def leave(yes: bool, as_json: bool) -> None:
     """Go back to the open network. The secret of the private one is forgotten: only an invite brings this node back."""
     _ask_first(yes, "Only an invite of somebody in it brings this node back. Leave the private network?")
@@ -74,7 +74,7 @@ def leave(yes: bool, as_json: bool) -> None:
 
 
 @network_command.command("map")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def network_map(as_json: bool) -> None:
     """This node, those it knows, sees or is connected to, and how packets go to each. No places on earth."""
     with connect(Home.from_environment()) as client:

@@ -7,7 +7,7 @@ import click
 
 from crofter.api import NewPerson, PairingCode, PersonSummary, TypedCode
 from crofter.cli.client import NodeClient, connect
-from crofter.cli.output import print_json, say
+from crofter.cli.output import json_option, print_json, say
 from crofter.cli.qr import print_id_qr
 from crofter.node import Home
 
@@ -25,7 +25,7 @@ _CODE = re.compile(r"[\d\s\-]+")
     "--at", "addresses", multiple=True, metavar="IP:PORT", help="Where the other node is, if nothing finds it."
 )
 @click.option("--name", default="", help="What to call the other node; else what it calls itself.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def pair_command(
     what: str | None, show: bool, node_id: str, addresses: tuple[str, ...], name: str, as_json: bool
 ) -> None:

@@ -6,7 +6,7 @@ import click
 
 from crofter.api import PeerSummary
 from crofter.cli.client import connect
-from crofter.cli.output import ago, duration, print_json, print_table, say
+from crofter.cli.output import ago, duration, json_option, print_json, print_table, say
 from crofter.node import Home
 
 from .people import COMMANDS
@@ -15,7 +15,7 @@ _SEEING = {"lan", "offline", "public"}
 
 
 @click.group("peers", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 @click.pass_context
 def peers_command(context: click.Context, as_json: bool) -> None:
     """The nodes this one knows or is connected to."""
@@ -31,7 +31,7 @@ def peers_command(context: click.Context, as_json: bool) -> None:
 
 
 @peers_command.command("nearby")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def nearby(as_json: bool) -> None:
     """The nodes seen on the local network, in the modes `lan`, `offline` and `public`. Anybody there can claim to be one."""
     with connect(Home.from_environment()) as client:
@@ -51,7 +51,7 @@ for _command in COMMANDS:
 
 @click.command("ping")
 @click.argument("peer")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def ping_command(peer: str, as_json: bool) -> None:
     """Ask another node, by its id or fingerprint, whether it is there, and over which path."""
     with connect(Home.from_environment()) as client:

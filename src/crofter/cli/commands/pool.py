@@ -6,10 +6,8 @@ import click
 
 from crofter.api import PoolSummary
 from crofter.cli.client import connect
-from crofter.cli.output import duration, print_json, print_table, say
+from crofter.cli.output import duration, json_option, print_json, print_table, say
 from crofter.node import Home
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("pool")
@@ -19,7 +17,7 @@ def pool_command() -> None:
 
 @pool_command.command("create")
 @click.argument("name")
-@_as_json
+@json_option()
 def create(name: str, as_json: bool) -> None:
     """Make a pool that this node owns."""
     with connect(Home.from_environment()) as client:
@@ -30,7 +28,7 @@ def create(name: str, as_json: bool) -> None:
 @pool_command.command("invite")
 @click.argument("pool")
 @click.argument("member", metavar="PEER")
-@_as_json
+@json_option()
 def invite(pool: str, member: str, as_json: bool) -> None:
     """Ask a paired node to join. Its owner says `crofter pool accept`."""
     with connect(Home.from_environment()) as client:
@@ -40,7 +38,7 @@ def invite(pool: str, member: str, as_json: bool) -> None:
 
 @pool_command.command("accept")
 @click.argument("pool")
-@_as_json
+@json_option()
 def accept(pool: str, as_json: bool) -> None:
     """Join a pool that this node is invited to. From then on its members are trusted here."""
     with connect(Home.from_environment()) as client:
@@ -51,7 +49,7 @@ def accept(pool: str, as_json: bool) -> None:
 @pool_command.command("remove")
 @click.argument("pool")
 @click.argument("member", metavar="PEER")
-@_as_json
+@json_option()
 def remove(pool: str, member: str, as_json: bool) -> None:
     """Have a node in a pool of yours no more. Whom the news does not reach trusts it for an hour at most."""
     with connect(Home.from_environment()) as client:
@@ -61,7 +59,7 @@ def remove(pool: str, member: str, as_json: bool) -> None:
 
 @pool_command.command("leave")
 @click.argument("pool")
-@_as_json
+@json_option()
 def leave(pool: str, as_json: bool) -> None:
     """Be in a pool no more, or refuse the invitation. A pool of this node's own ends for everybody."""
     with connect(Home.from_environment()) as client:
@@ -70,7 +68,7 @@ def leave(pool: str, as_json: bool) -> None:
 
 
 @pool_command.command("ls")
-@_as_json
+@json_option()
 def ls(as_json: bool) -> None:
     """The pools of this node, and who is in them."""
     with connect(Home.from_environment()) as client:

@@ -8,7 +8,7 @@ import click
 
 from crofter.api import NewProvider, ProviderChange, ProviderSummary
 from crofter.cli.client import NodeClient
-from crofter.cli.output import ago, print_facts, print_json, print_table, say
+from crofter.cli.output import ago, json_option, print_facts, print_json, print_table, say
 from crofter.cli.start import ensure_node
 from crofter.core import RADII, Radius
 
@@ -34,7 +34,7 @@ def provider_command() -> None:
 @click.option(
     "--model", "models", multiple=True, metavar="MODEL", help="List these models instead of asking which there are."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def add(  # noqa: PLR0913 - one for each option
     name: str,
     kind: str,
@@ -70,7 +70,7 @@ def add(  # noqa: PLR0913 - one for each option
 
 
 @provider_command.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def list_providers(as_json: bool) -> None:
     """List the providers, without their keys. Asks none of them."""
     with ensure_node() as client:
@@ -94,7 +94,7 @@ def list_providers(as_json: bool) -> None:
 
 
 @provider_command.command("known")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def known(as_json: bool) -> None:
     """List what can be added by name alone."""
     with ensure_node() as client:
@@ -110,7 +110,7 @@ def known(as_json: bool) -> None:
 
 @provider_command.command("show")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def show(name: str, as_json: bool) -> None:
     """What is kept of one provider."""
     with ensure_node() as client:
@@ -119,7 +119,7 @@ def show(name: str, as_json: bool) -> None:
 
 @provider_command.command("models")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def list_models(name: str, as_json: bool) -> None:
     """Ask a provider which models it has, and list them from now on."""
     with ensure_node() as client:
@@ -136,7 +136,7 @@ def list_models(name: str, as_json: bool) -> None:
 @provider_command.command("test")
 @click.argument("name")
 @click.option("--model", default="", help="Which model to ask; otherwise the first it lists.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def try_out(name: str, model: str, as_json: bool) -> None:
     """Send a request of two words, and say how long the answer took. A service may charge for it."""
     with ensure_node() as client:
@@ -153,7 +153,7 @@ def try_out(name: str, model: str, as_json: bool) -> None:
 @click.option("--key", "asks", is_flag=True, help="Give it another key (asks for it).")
 @click.option("--key-from-stdin", is_flag=True, help="The same, from standard input.")
 @click.option("--key-env", metavar="VARIABLE", help="The same, from an environment variable.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def change(
     name: str, radius: Radius | None, asks: bool, key_from_stdin: bool, key_env: str | None, as_json: bool
 ) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from crofter.api import CatalogueItem, ModelSummary, PullOffer, PullRequest
 from crofter.cli.client import NodeClient
-from crofter.cli.output import print_json, print_table, say, size
+from crofter.cli.output import json_option, print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
@@ -23,7 +23,7 @@ from crofter.node import hub_environment
 )
 @click.option("-y", "--yes", is_flag=True, help="Agree to the model's licence without being asked.")
 @click.option("--list", "as_list", is_flag=True, help="Show the built-in catalogue and what of it fits this machine.")
-@click.option("--json", "as_json", is_flag=True, help="Print the model, or the catalogue, as JSON.")
+@json_option("Print the model, or the catalogue, as JSON.")
 def pull_command(
     source: str | None, name: str | None, quantization: str, yes: bool, as_list: bool, as_json: bool
 ) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from crofter.api import ModelSummary, QuantizeRequest
-from crofter.cli.output import print_json, print_table, say, size
+from crofter.cli.output import json_option, print_json, print_table, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
@@ -18,7 +18,7 @@ from crofter.engine import KINDS
     "--requantize", is_flag=True, help="Quantise what is quantised already. It gets worse than from the original."
 )
 @click.option("--list", "as_list", is_flag=True, help="Show the kinds of quantisation.")
-@click.option("--json", "as_json", is_flag=True, help="Print the model as JSON.")
+@json_option("Print the model as JSON.")
 def quantize_command(
     model: str | None, quantization: str | None, name: str | None, requantize: bool, as_list: bool, as_json: bool
 ) -> None:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from crofter.api import ModelDetails, ModelMemory, ModelPart, ModelSummary
-from crofter.cli.output import print_facts, print_groups, print_json, print_table, size
+from crofter.cli.output import json_option, print_facts, print_groups, print_json, print_table, size
 from crofter.cli.start import ensure_node
 from crofter.core import Sampling
 
@@ -17,7 +17,7 @@ _SHOWN_ID_CHARACTERS = 16
 @click.argument("name")
 @click.option("--layers", is_flag=True, help="A table of the layers and what is outside them.")
 @click.option("--template", is_flag=True, help="Print the chat template as it is in the file.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def show_command(name: str, layers: bool, template: bool, as_json: bool) -> None:
     """Everything about one model."""
     with ensure_node() as client:

@@ -3,12 +3,12 @@
 import click
 
 from crofter.cli.client import connect
-from crofter.cli.output import duration, print_facts, print_json, size
+from crofter.cli.output import duration, json_option, print_facts, print_json, size
 from crofter.node import Home
 
 
 @click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def status_command(as_json: bool) -> None:
     """The node at a glance."""
     with connect(Home.from_environment()) as client:

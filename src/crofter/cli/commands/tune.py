@@ -5,7 +5,7 @@ from typing import Literal
 import click
 
 from crofter.api import TuneProgress
-from crofter.cli.output import print_facts, print_json, say
+from crofter.cli.output import json_option, print_facts, print_json, say
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
 
@@ -19,7 +19,7 @@ from crofter.core import CrofterError, ErrorCode
     show_default=True,
     help="What to favour: writing answers, or reading long prompts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the last step as JSON.")
+@json_option("Print the last step as JSON.")
 def tune_command(model: str, workload: Literal["chat", "reading"], as_json: bool) -> None:
     """Try threads, batch size, flash attention and weight layout on MODEL, and remember the best."""
     last: TuneProgress | None = None

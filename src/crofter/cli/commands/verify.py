@@ -3,7 +3,7 @@
 import click
 
 from crofter.api import ModelSummary
-from crofter.cli.output import print_json, say, size
+from crofter.cli.output import json_option, print_json, say, size
 from crofter.cli.pull_progress import PullBar
 from crofter.cli.start import ensure_node
 from crofter.core import CrofterError, ErrorCode
@@ -11,7 +11,7 @@ from crofter.core import CrofterError, ErrorCode
 
 @click.command("verify")
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print the model as JSON.")
+@json_option("Print the model as JSON.")
 def verify_command(model: str, as_json: bool) -> None:
     """Read every byte of MODEL and compare it with the hashes in its manifest."""
     found: ModelSummary | None = None

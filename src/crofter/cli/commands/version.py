@@ -2,12 +2,12 @@
 
 import click
 
-from crofter.cli.output import print_json
+from crofter.cli.output import json_option, print_json
 from crofter.node import crofter_version
 
 
 @click.command("version")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def version_command(as_json: bool) -> None:
     """Print the version."""
     if as_json:

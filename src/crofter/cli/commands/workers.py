@@ -4,12 +4,12 @@ import click
 
 from crofter.api import LoadedModel
 from crofter.cli.client import connect
-from crofter.cli.output import duration, print_json, print_table, say, size
+from crofter.cli.output import duration, json_option, print_json, print_table, say, size
 from crofter.node import Home
 
 
 @click.command("ps")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def ps_command(as_json: bool) -> None:
     """List the loaded models."""
     with connect(Home.from_environment()) as client:

@@ -1,6 +1,7 @@
 """Gossip at work: beats, what is passed on, and connections that are kept for it. `gossip.py` decides, this sends."""
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
@@ -13,6 +14,9 @@ from crofter.network.wire import GOSSIP
 from .gossip import BEAT_SECONDS, Gossip, Sending
 from .messages import Told, Wanted
 
+RECORD_TOPIC = "record"
+ANNOUNCE_SECONDS = 10.0
+"""Between two records of this node's: 30 in the window of rumours, of which others remember 64."""
 _MOST_WAITING = 256
 """What would be more displaces the oldest: who misses something asks for it when it is offered."""
 _SENDERS = 8
@@ -24,15 +28,29 @@ _KEPT_FOR_SECONDS = 8.0
 class Chatter:
     """Hears what others tell, and sends while `run` runs."""
 
-    def __init__(self, peers: Peers, gossip: Gossip) -> None:
+    def __init__(self, peers: Peers, gossip: Gossip, clock: Callable[[], float] = anyio.current_time) -> None:
+        """`clock` tells seconds of a steady clock."""
         self._peers = peers
         self._gossip = gossip
+        self._clock = clock
+        self._announced = b""
+        self._announced_at = float("-inf")
         self._outbox: deque[Sending] = deque(maxlen=_MOST_WAITING)
         self._posted = anyio.Event()
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Tell everybody. Raises ValueError for what is too large, or more than others would listen to."""
-        self._send(self._gossip.publish(topic, payload))
+    def announce(self, record: bytes) -> None:
+        """Tell everybody this node's record of now, if it is another than the last: at once, then at most every ten seconds.
+
+        To be called again and again: what could not be told yet is told by a later call.
+        """
+        now = self._clock()
+        if record == self._announced or now < self._announced_at + ANNOUNCE_SECONDS:
+            return
+        self._announced_at = now
+        # All that is remembered may be what others say, or this node's from before a restart: then a later call finds room.
+        with suppress(ValueError):
+            self._send(self._gossip.publish(RECORD_TOPIC, record))
+            self._announced = record
 
     async def run(self) -> None:
         """Until cancelled."""

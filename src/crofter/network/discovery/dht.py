@@ -1,13 +1,14 @@
 """A small Kademlia: whom to ask for a key, asking three at a time ever nearer, and answering those who ask here.
 
 Every answer is records that their nodes have signed; a provider is always the node at the other end of the connection. For mode
-`public` only: the kinds say so for what comes in, and whoever makes a Dht for what goes out.
+`public` only: the kinds say so for what comes in, and whoever has a Dht for what goes out.
 """
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 import msgspec
@@ -16,7 +17,7 @@ from anyio.abc import TaskGroup
 from crofter.core import CrofterError, NodeId
 from crofter.network.addresses import is_same_host
 from crofter.network.kinds import Caller
-from crofter.network.records import SignedRecord, accept_record
+from crofter.network.records import Refusal, SignedRecord, accept_record
 
 from .messages import MOST_RECORDS, Find, Found, Provide, Provided
 from .providers import ProvidedKeys
@@ -76,6 +77,8 @@ class Dht:
         self._published: set[bytes] = set()
         self.table = RoutingTable(own_id)
         self.provided = ProvidedKeys()
+        self.refusals: Final[Counter[Refusal]] = Counter()
+        """How many records were not taken, and why."""
 
     def met(self, content: bytes) -> None:
         """A node has been reached, and this is its record."""
@@ -216,7 +219,10 @@ class Dht:
 
     def _accepted(self, content: bytes) -> SignedRecord | None:
         accepted = accept_record(content, network=self._network, now=self._clock(), known_sequence=self._own_is_known)
-        return None if isinstance(accepted, str) else accepted
+        if isinstance(accepted, str):
+            self.refusals[accepted] += 1
+            return None
+        return accepted
 
     def _own_is_known(self, node_id: NodeId) -> int | None:
         return 1 << 60 if node_id == self._own_id else None

@@ -74,7 +74,7 @@ class Gossip:
         self._view += self._chance.sample(others, min(ACTIVE_VIEW - len(self._view), len(others)))
 
     def publish(self, topic: str, payload: bytes) -> list[Sending]:
-        """Tell everybody. Raises ValueError for what is too large, and for more than one node may say in a few minutes."""
+        """Tell everybody. Raises ValueError for what is too large, and if this node, or all together, have said too much lately."""
         now = self._clock()
         self._forget(now)
         rumour = Rumour(
@@ -86,7 +86,7 @@ class Gossip:
         )
         content = sign_rumour(self._identity, rumour)
         if not self._remember(content, rumour):
-            raise ValueError("this node has said too much in the last minutes; others would not listen")
+            raise ValueError("too much was said in the last minutes; others would not listen")
         return self._push([content], besides=None)
 
     def told(self, teller: NodeId, message: Told) -> tuple[Wanted, list[Sending]]:

@@ -18,13 +18,12 @@ from crofter.network.records import (
     network_tag,
     read_record,
 )
-from crofter.trust import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, Identity, is_signed
+from crofter.trust import INVITE_TOKEN_BYTES, LONGEST_INVITE_SECONDS, SIGNATURE_BYTES, Identity, is_signed
 
 START = "crofter-invite:"
 NETWORK_SECRET_BYTES = 32
 
 _PURPOSE = "invite"
-_SIGNATURE_BYTES = 64
 _LONGEST_TEXT = 2_000
 
 
@@ -100,7 +99,7 @@ def _content(text: str) -> bytes:
 
 
 def _checked(content: bytes) -> Invite:
-    signature, body = content[:_SIGNATURE_BYTES], content[_SIGNATURE_BYTES:]
+    signature, body = content[:SIGNATURE_BYTES], content[SIGNATURE_BYTES:]
     try:
         said = msgspec.msgpack.decode(body, type=_Body)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from crofter.core import NODE_ID_BYTES, NodeId
-from crofter.trust import Identity, is_signed
+from crofter.trust import SIGNATURE_BYTES, Identity, is_signed
 
 MAXIMUM_RUMOUR_BYTES = 1_400
 RUMOUR_ID_BYTES = 16
@@ -18,7 +18,6 @@ WINDOW_SECONDS = 300
 """A rumour is taken only so long after it was signed (or before, by the clock here), and remembered as long: none comes twice."""
 
 _PURPOSE = "gossip"
-_SIGNATURE_BYTES = 64
 
 RumourRefusal = Literal["too large", "malformed", "other network", "out of time", "wrong signature", "too many"]
 
@@ -55,7 +54,7 @@ def read_rumour(content: bytes, *, network: bytes, now: float) -> Rumour | Rumou
     """A rumour, if it is true, for this network and for now (Unix seconds). Pure, and never raises."""
     if len(content) > MAXIMUM_RUMOUR_BYTES:
         return "too large"
-    signature, body = content[:_SIGNATURE_BYTES], content[_SIGNATURE_BYTES:]
+    signature, body = content[:SIGNATURE_BYTES], content[SIGNATURE_BYTES:]
     try:
         rumour = msgspec.msgpack.decode(body, type=Rumour)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import get_args
 
 import anyio
 import msgspec
@@ -19,7 +20,7 @@ from crofter.network.wire import FIND, GOSSIP, PEERS, PROVIDE
 from crofter.store import PeerRecords
 
 from .cache import Here, PeerCache
-from .chatter import Chatter
+from .chatter import RECORD_TOPIC, Chatter
 from .dht import ASK_SECONDS, Dht
 from .exchange import PeerExchange
 from .gossip import ACTIVE_VIEW, Gossip
@@ -35,7 +36,6 @@ _MOST_AT_ONCE = 8
 _MOST_HINTS = 512
 _MOST_ASKED = 4_096
 _CANDIDATES = 16
-RECORD_TOPIC = "record"
 _LOOPBACK = ("127.0.0.1",)
 
 
@@ -121,16 +121,16 @@ class Discovery:
 
     def state(self) -> Discovered:
         """As it is now."""
-        layers: tuple[Layer, ...] = ("book", "cache", "invites", "exchange", "relays", "mdns", "dht", "gossip")
+        refusals = self._exchange.refusals + self._dht.refusals + self._gossip.refusals
         return Discovered(
-            layers=tuple(layer for layer in layers if self._uses(layer)),
+            layers=tuple(layer for layer in get_args(Layer) if self._uses(layer)),
             remembered=len(self._cache),
             contacts=len(self._dht.table.contacts()),
-            refusals={str(why): count for why, count in (self._exchange.refusals + self._gossip.refusals).items()},
+            refusals={str(why): count for why, count in refusals.items()},
         )
 
     def learn(self, content: bytes, taught_by: NodeId) -> None:
-        """A record that came in another way, such as in an invite."""
+        """A record that came in another way than in answer to a question, such as by gossip."""
         if isinstance(learnt := self._cache.learn(content, taught_by), SignedRecord):
             self._try_again(learnt.record.node_id)
 
@@ -182,12 +182,11 @@ class Discovery:
         await self._dht.run()
 
     def _notice_change(self) -> None:
-        """Whoever knows us should know where we are now."""
-        if (content := self._own.content()) == self._said:
-            return
-        self._said, self._changed_at = content, anyio.current_time()
+        """Whoever knows us should know where we are now: those whom we ask are asked anew, the others hear it."""
+        if (content := self._own.content()) != self._said:
+            self._said, self._changed_at = content, anyio.current_time()
         if content and self._uses("gossip"):
-            self._chatter.publish(RECORD_TOPIC, content)
+            self._chatter.announce(content)
 
     def _ask_those_due(self, tasks: TaskGroup) -> None:
         now = anyio.current_time()

@@ -9,14 +9,13 @@ from typing import Literal
 
 import msgspec
 
-from crofter.core import NodeId
+from crofter.core import NODE_ID_BYTES, NodeId
+from crofter.trust import SIGNATURE_BYTES
 
 MOST_FRAME_BYTES = 1 + 64 * 1024
 """iroh takes no more than 64 KiB after the byte that says what it is."""
 CHALLENGE_BYTES = 16
 
-_ID_BYTES = 32
-_SIGNATURE_BYTES = 64
 _PING_BYTES = 8
 _SEGMENT = struct.Struct("!H")
 _RESTARTING = struct.Struct("!II")
@@ -25,7 +24,8 @@ _CHALLENGE, _ANSWER, _WELCOME, _REFUSED = 0x00, 0x01, 0x02, 0x03
 _SEND, _SEND_BATCH, _DELIVER, _DELIVER_BATCH = 0x04, 0x05, 0x06, 0x07
 _GONE, _PING, _PONG, _RESTART, _STATUS = 0x08, 0x09, 0x0A, 0x0C, 0x0D
 
-_HEAD_BYTES = 1 + _ID_BYTES
+_HEAD_BYTES = 1 + NODE_ID_BYTES
+_ANSWER_BYTES = _HEAD_BYTES + 1 + SIGNATURE_BYTES
 _LEAST_BYTES = {_SEND: _HEAD_BYTES + 1, _SEND_BATCH: _HEAD_BYTES + 1 + _SEGMENT.size}
 """Head and the ECN byte; for a batch also the length of each datagram but the last. One byte of payload comes on top."""
 
@@ -69,7 +69,7 @@ def read_frame(frame: bytes) -> Datagrams | Ping | Literal["pong"]:
 
 def read_answer(frame: bytes) -> Answer:
     """The one frame of a client that is not proven yet. Raises ValueError."""
-    if len(frame) != 2 + _ID_BYTES + _SIGNATURE_BYTES or frame[0] != _ANSWER or frame[_HEAD_BYTES] != _SIGNATURE_BYTES:
+    if len(frame) != _ANSWER_BYTES or frame[0] != _ANSWER or frame[_HEAD_BYTES] != SIGNATURE_BYTES:
         raise ValueError("not the answer to a challenge")
     return Answer(NodeId(frame[1:_HEAD_BYTES]), frame[_HEAD_BYTES + 1 :])
 

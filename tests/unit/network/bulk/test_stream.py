@@ -13,15 +13,9 @@ from crofter.network.bulk.plan import SMALLEST_BYTES
 from crofter.network.encoding import encoded
 from crofter.network.plan import frame_seconds
 from tests.unit.network.peering import COUNT, ECHO, TENSORS, Node, Say, opening, outcomes, raw, running, until
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 PATIENCE = 1e6
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 @asynccontextmanager

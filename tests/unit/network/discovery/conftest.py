@@ -11,6 +11,7 @@ from crofter.network import PeerRecord, SignedRecord, network_tag, sign_record
 from crofter.network.discovery import Here, PeerCache
 from crofter.store import Database, PeerRecords
 from crofter.trust import Identity
+from tests.fakes import Clock
 
 NOW = 1_800_000_000.0
 TAG = network_tag(b"our secret")
@@ -36,16 +37,9 @@ def signed(number: int, at: float = NOW, lifetime_seconds: float = 3600, tag: by
     return sign_record(identity(number), record)
 
 
-class Clock:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

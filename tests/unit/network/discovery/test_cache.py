@@ -17,7 +17,8 @@ from crofter.network.discovery import Here, PeerCache
 from crofter.network.discovery import cache as cache_module
 from crofter.network.discovery.plan import FAILS_OF_STRANGERS
 from crofter.store import CachedPeer, Database, PeerRecords
-from tests.unit.network.discovery.conftest import NOW, TAG, Clock, MakeCache, node, signed
+from tests.fakes import Clock
+from tests.unit.network.discovery.conftest import NOW, TAG, MakeCache, node, signed
 
 TEACHER = node(500)
 
@@ -164,6 +165,7 @@ import sys
 from pathlib import Path
 from crofter.network.discovery import Here, PeerCache
 from crofter.store import Database, PeerRecords
+from tests.fakes import Clock
 from tests.unit.network.discovery.conftest import NOW, TAG, node, signed
 here = Here(node(999), TAG, lambda: "lan", lambda _: False, lambda: NOW)
 cache = PeerCache(PeerRecords(Database.open(Path(sys.argv[1]), bytes(32))), here)

@@ -17,15 +17,9 @@ from crofter.network.discovery.search import MOST_ASKED
 from crofter.network.records import MAXIMUM_RECORD_BYTES
 from crofter.network.wire import FIND
 from tests.unit.network.discovery.conftest import NOW, TAG, node, signed
-from tests.virtual_time import VIRTUAL_TIME
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 DELAY_SECONDS = 0.05
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 def caller(node_id: NodeId, address: str = "", *, relayed: bool = False) -> Caller:
@@ -172,6 +166,7 @@ async def test_liars_cost_a_bounded_number_of_questions_and_stay_out_of_the_tabl
     assert swarm.visits.total() == result.asked <= MOST_ASKED
     assert result.providers == ()
     assert {contact.node_id for contact in swarm[12].table.contacts()} <= swarm.nodes.keys()
+    assert swarm[12].refusals == {"malformed": 2}
 
 
 def test_an_answer_fits_its_kind() -> None:

@@ -20,7 +20,8 @@ from crofter.network.discovery.rumours import (
     sign_rumour,
 )
 from crofter.network.wire import GOSSIP
-from tests.unit.network.discovery.conftest import NOW, TAG, Clock, identity, node
+from tests.fakes import Clock
+from tests.unit.network.discovery.conftest import NOW, TAG, identity, node
 
 
 class Listening:

@@ -5,6 +5,7 @@ import pytest
 from crofter.core import NodeId
 from crofter.network.relay.plan import MOST_CLIENTS, MOST_STRANGERS, Budget, refusal
 from crofter.trust import Standing
+from tests.fakes import Clock
 
 ONE, OTHER = NodeId(b"1" * 32), NodeId(b"2" * 32)
 RATE = 1000
@@ -31,15 +32,8 @@ def test_who_may_use_a_relay(
     assert (reason is None) == allowed
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_one_node_may_use_half_and_is_held_back_for_what_it_sends_beyond() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     budget = Budget(RATE, clock)
     assert budget.charge(ONE, 500) == 0
     assert budget.charge(ONE, 250) == pytest.approx(0.5)
@@ -49,20 +43,20 @@ def test_one_node_may_use_half_and_is_held_back_for_what_it_sends_beyond() -> No
 
 
 def test_all_together_may_use_the_whole() -> None:
-    budget = Budget(RATE, Clock())
+    budget = Budget(RATE, Clock(0.0))
     assert [budget.charge(NodeId(bytes([number]) * 32), 400) for number in range(2)] == [0, 0]
     assert budget.charge(ONE, 400) == pytest.approx(0.2)
 
 
 def test_silence_is_not_saved_up() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     budget = Budget(RATE, clock)
     clock.now += 3600
     assert budget.charge(ONE, 1000) == pytest.approx(1.0)
 
 
 def test_coming_again_is_no_way_to_a_fresh_budget() -> None:
-    budget = Budget(RATE, Clock())
+    budget = Budget(RATE, Clock(0.0))
     budget.charge(ONE, 2000)
     budget.forget(ONE)
     assert budget.charge(ONE, 1) > 0, "all together have spent theirs"

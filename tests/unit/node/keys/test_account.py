@@ -4,15 +4,7 @@ import pytest
 
 from crofter.api import KeyPolicy
 from crofter.core import CrofterError, ErrorCode
-from tests.fakes import account
-
-
-class Clock:
-    def __init__(self, now: float = 1_767_225_600.0) -> None:
-        self.now = now  # 2026-01-01T00:00:00Z
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes import Clock, account
 
 
 def code_of(refused: pytest.ExceptionInfo[CrofterError]) -> ErrorCode:
