@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -20,6 +21,8 @@ from typing import Any
 
 from llama_bench import run, source_folder
 from shapes import cache_folder
+
+from crofter.engine.process import worker_environment
 
 _PACKAGE = "llama-cpp-python"
 _PROCESSOR = 0
@@ -86,6 +89,8 @@ class _Client:
         llama.llama_log_set(self._silence, ctypes.c_void_p())
         llama.llama_backend_init()
         ggml, rpc = _libraries()
+        for endpoint in endpoints:
+            _reachable(endpoint)
         servers = [rpc.ggml_backend_rpc_add_server(endpoint.encode()) for endpoint in endpoints]
         if not all(servers):
             raise RuntimeError("a server does not answer")
@@ -140,7 +145,23 @@ def _ask(model: str, threads: int, endpoints: list[str]) -> None:
         output.write(json.dumps(client.write(command["prompt"], command["answer"])) + "\n")
 
 
+def _reachable(endpoint: str) -> None:
+    """Return when somebody listens there: the library ends the process if nobody does."""
+    host, port = endpoint.rsplit(":", 1)
+    for _ in range(200):
+        try:
+            socket.create_connection((host, int(port)), 5.0).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"no server at {endpoint}")
+
+
 if __name__ == "__main__":
+    if "GGML_NO_BACKTRACE" not in os.environ:
+        # As the node's workers run: how threads wait for each other makes much of the time of a split model.
+        os.execve(sys.executable, [sys.executable, *sys.argv], worker_environment())
     if sys.argv[1] == "serve":
         _serve(sys.argv[2], int(sys.argv[3]))
     else:

@@ -48,10 +48,12 @@ def far_apart(count: int, round_trip_ms: float) -> Generator[list[Place]]:
 class Process:
     """One that answers each line with a line of JSON."""
 
-    def __init__(self, place: Place, file: str, *arguments: str, core: int | None = None) -> None:
+    def __init__(self, place: Place, file: str, *arguments: str, core: int | None = None, visible: bool = True) -> None:
         pinned = () if core is None else ("taskset", "-c", str(core))
         command = [*place.entry, *pinned, sys.executable, str(_FOLDER / file), *arguments]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if visible else subprocess.DEVNULL, text=True
+        )
 
     def close(self) -> None:
         """End it."""

@@ -244,7 +244,7 @@ def _rpc(stack: ExitStack, scene: Scene, places: Sequence[Place]) -> Process | N
         return None
     endpoints = [f"{place.host}:{port}" for port, place in enumerate(places[1:], 50_552)]
     for endpoint, place in zip(endpoints, places[1:], strict=True):
-        stack.callback(Process(place, "llama_rpc.py", "serve", endpoint, threads).close)
+        stack.callback(Process(place, "llama_rpc.py", "serve", endpoint, threads, visible=False).close)
     client = Process(places[0], "llama_rpc.py", "ask", str(scene.model), threads, *endpoints)
     stack.callback(client.close)
     client.heard()
