@@ -22,8 +22,6 @@ from typing import Any
 from llama_bench import run, source_folder
 from shapes import cache_folder
 
-from crofter.engine.process import worker_environment
-
 _PACKAGE = "llama-cpp-python"
 _PROCESSOR = 0
 """ggml's type of device that computes on the processor."""
@@ -75,6 +73,7 @@ def _libraries() -> tuple[Any, Any]:
 
 
 def _serve(endpoint: str, threads: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # it tells of each connection
     ggml, rpc = _libraries()
     device = (ctypes.c_void_p * 1)(ggml.ggml_backend_dev_by_type(_PROCESSOR))
     rpc.ggml_backend_rpc_start_server(endpoint.encode(), None, threads, 1, device)
@@ -159,9 +158,6 @@ def _reachable(endpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    if "GGML_NO_BACKTRACE" not in os.environ:
-        # As the node's workers run: how threads wait for each other makes much of the time of a split model.
-        os.execve(sys.executable, [sys.executable, *sys.argv], worker_environment())
     if sys.argv[1] == "serve":
         _serve(sys.argv[2], int(sys.argv[3]))
     else:

@@ -1,9 +1,10 @@
 """Where the processes of `swarm.py` run: all on loopback, or each on a machine of its own with slow lines between them."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,11 +49,12 @@ def far_apart(count: int, round_trip_ms: float) -> Generator[list[Place]]:
 class Process:
     """One that answers each line with a line of JSON."""
 
-    def __init__(self, place: Place, file: str, *arguments: str, core: int | None = None, visible: bool = True) -> None:
+    def __init__(self, place: Place, file: str, *arguments: str, core: int | None = None, more: Mapping[str, str] | None = None) -> None:
+        """`more`: variables of its environment beside this process's own."""
         pinned = () if core is None else ("taskset", "-c", str(core))
         command = [*place.entry, *pinned, sys.executable, str(_FOLDER / file), *arguments]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if visible else subprocess.DEVNULL, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(more or {})}
         )
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """One session at one stage: rows come from one node, are computed, and go on to the next."""
 
+import math
 from contextlib import AbstractAsyncContextManager
 
 import anyio
@@ -44,6 +45,8 @@ class StageSession:
         self._fault: Fault | None = None
         self._work: anyio.CancelScope | None = None
         self._computing = False
+        self._worth_until = math.inf
+        """Until when the result of the step that is computed is of use."""
 
     async def run(self, host: AbstractAsyncContextManager[Stage], links: Links) -> None:
         """Hold the session until it ends. Raises nothing."""
@@ -72,7 +75,11 @@ class StageSession:
                 self._work.cancel()
 
     def expire(self, now: float) -> None:
-        """End it if nobody has shown for so long that he wants it."""
+        """End it if nobody has shown for so long that he wants it, or its step is not worth waiting for any more."""
+        if self._computing and now >= self._worth_until:
+            self.end(
+                self._fault_of(CrofterError(ErrorCode.TIMED_OUT, "the step took longer than it is worth waiting for"))
+            )
         if now >= self.lease_until and not self._computing:
             message = f"nothing came for {self.lease_seconds:g} s, and its time at this stage is over"
             self.end(self._fault_of(CrofterError(ErrorCode.TIMED_OUT, message)))
@@ -91,7 +98,8 @@ class StageSession:
             while not self._over.is_set():
                 answer: Frame | None = None
                 with anyio.CancelScope() as self._work:
-                    answer = await self._step(channel)
+                    while answer is None and not self._over.is_set():
+                        answer = await self._step(channel)
                 if answer is not None:
                     await channel.send(frame_bytes(answer))
         except CrofterError as error:
@@ -174,15 +182,12 @@ class StageSession:
         rows = frame_rows(frame, self._width)
         assert self._stage is not None  # noqa: S101 - attached only while it is held
         self._computing = True
+        # No scope for the time of each step: whoever looks after the leases looks at it too.
+        self._worth_until = anyio.current_time() + (frame.deadline_milliseconds / 1e3 or math.inf)
         try:
-            with anyio.fail_after(frame.deadline_milliseconds / 1e3 or None) as limit:
-                values = await self._stage.compute(self._number, rows)
-            left_seconds = limit.deadline - anyio.current_time()
+            values = await self._stage.compute(self._number, rows)
+            left_seconds = self._worth_until - anyio.current_time()
             result = self._made(frame, values, rows.positions, left_seconds)
-        except TimeoutError:
-            self.end(
-                self._fault_of(CrofterError(ErrorCode.TIMED_OUT, "the step took longer than it is worth waiting for"))
-            )
         except CrofterError as error:
             self.end(self._fault_of(error))
         else:
