@@ -96,11 +96,11 @@ class _Client:
         for server in servers:
             ggml.ggml_backend_register(server)
         devices = (ctypes.c_void_p * (len(servers) + 1))(*(ggml.ggml_backend_reg_dev_get(each, 0) for each in servers))
-        parameters = llama.llama_model_default_params()
+        parameters: Any = llama.llama_model_default_params()
         parameters.devices = ctypes.cast(devices, ctypes.c_void_p)
         parameters.n_gpu_layers = 99
-        shares = (ctypes.c_float * 128)(*[1.0] * len(servers))
-        parameters.tensor_split = ctypes.cast(shares, type(parameters.tensor_split))
+        shares = (ctypes.c_float * llama.LLAMA_MAX_DEVICES)(*[1.0] * len(servers))
+        parameters.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
         self._model: Any = llama.llama_model_load_from_file(model.encode(), parameters)
         if not self._model:
             raise RuntimeError("the model does not load over RPC")

@@ -41,6 +41,8 @@ from crofter.models import read_header
 from crofter.network import BindOptions, IrohTransport, PeerAddress, Peers, Rules
 
 _BUILD = "bench"
+_NORMAL = 1
+"""A type of token; others may end an answer."""
 _FIRST_TOKEN, _LAST_TOKEN = 300, 2000
 """Which tokens prompts are made of: both models have these, and none is special."""
 
@@ -59,8 +61,8 @@ class _NoTunings:
     def settings(self, model_id: ModelId) -> None:
         del model_id
 
-    def keep(self, model_id: ModelId, settings: object, workload: str) -> None:
-        del model_id, settings, workload
+    def keep(self, model_id: ModelId, workload: object, settings: object, measured: object) -> None:
+        del model_id, workload, settings, measured
 
 
 class _Idle:
@@ -217,13 +219,14 @@ class Member:
     def _request(self, path: Path, prompt_tokens: int, answer_tokens: int) -> GenerationRequest:
         self._seed += 1
         tokens = np.random.default_rng(self._seed).integers(_FIRST_TOKEN, _LAST_TOKEN, prompt_tokens)
-        header = read_header(path)
-        ends = {header.integer(f"tokenizer.ggml.{name}_token_id", 0) for name in ("eos", "eot")}
+        kinds = read_header(path).metadata["tokenizer.ggml.token_type"]
+        assert isinstance(kinds, tuple)
+        special = [token for token, kind in enumerate(kinds) if kind != _NORMAL]
         return GenerationRequest(
             request_id=RequestId(f"bench-{self._seed}"),
             model=path.stem,
             prompt=TokenPrompt(tokens=tuple(tokens.tolist())),
-            sampling=Sampling(temperature=0.0, logit_bias=dict.fromkeys(ends - {0}, -100.0)),
+            sampling=Sampling(temperature=0.0, logit_bias=dict.fromkeys(special, -100.0)),
             max_tokens=answer_tokens,
         )
 

@@ -49,7 +49,9 @@ def far_apart(count: int, round_trip_ms: float) -> Generator[list[Place]]:
 class Process:
     """One that answers each line with a line of JSON."""
 
-    def __init__(self, place: Place, file: str, *arguments: str, core: int | None = None, more: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, place: Place, file: str, *arguments: str, core: int | None = None, more: Mapping[str, str] | None = None
+    ) -> None:
         """`more`: variables of its environment beside this process's own."""
         pinned = () if core is None else ("taskset", "-c", str(core))
         command = [*place.entry, *pinned, sys.executable, str(_FOLDER / file), *arguments]

@@ -11,7 +11,7 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -212,8 +212,8 @@ def prefill(scene: Scene) -> Figures:
     found: dict[str, dict[str, float]] = {}
     for pinned in (True, False):
         with ExitStack() as stack:
-            swarm = Swarm(stack, [LOOPBACK] * 4, threads=1 if pinned else 0, pinned=pinned)
             count = stages if pinned else 3
+            swarm = Swarm(stack, [LOOPBACK] * (1 + count), threads=1 if pinned else 0, pinned=pinned)
             swarm.hold(scene.model, scene.context, (count,))
 
             def asking(count: int) -> Callable[[], dict[str, float]]:
@@ -261,7 +261,7 @@ PARTS: dict[str, Callable[[Scene], Figures]] = {"hop": hop, "split": split, "far
 
 
 @contextmanager
-def _load(conditions: Conditions, name: str) -> Iterator[None]:
+def _load(conditions: Conditions, name: str) -> Generator[None]:
     before = os.getloadavg()[0]
     yield
     conditions[f"load average, {name}"] = f"{before:.2f} before, {os.getloadavg()[0]:.2f} after"
