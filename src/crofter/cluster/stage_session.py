@@ -138,8 +138,11 @@ class StageSession:
             raise FrameError("header", "a frame of another session, or of an epoch that was not opened")
         if frame.epoch < self.opening.epoch:
             return None
-        self.lease_until = anyio.current_time() + self.lease_seconds
+        now = anyio.current_time()
+        self.lease_until = now + self.lease_seconds
         if frame.kind == "rows":
+            # No scope for the time of each step: whoever looks after the leases looks at it too.
+            self._worth_until = now + (frame.deadline_milliseconds / 1e3 or math.inf)
             return await self._rows(frame)
         if frame.kind != "renew":
             raise FrameError("header", f"a `{frame.kind}` came from the hop before")
@@ -182,12 +185,9 @@ class StageSession:
         rows = frame_rows(frame, self._width)
         assert self._stage is not None  # noqa: S101 - attached only while it is held
         self._computing = True
-        # No scope for the time of each step: whoever looks after the leases looks at it too.
-        self._worth_until = anyio.current_time() + (frame.deadline_milliseconds / 1e3 or math.inf)
         try:
             values = await self._stage.compute(self._number, rows)
-            left_seconds = self._worth_until - anyio.current_time()
-            result = self._made(frame, values, rows.positions, left_seconds)
+            result = self._made(frame, values, rows.positions)
         except CrofterError as error:
             self.end(self._fault_of(error))
         else:
@@ -196,7 +196,7 @@ class StageSession:
         finally:
             self._computing = False
 
-    def _made(self, frame: Frame, values: bytes, positions: bytes, left_seconds: float) -> Frame:
+    def _made(self, frame: Frame, values: bytes, positions: bytes) -> Frame:
         """The frame with the result of that one. Raises WORKER_FAILED."""
         final = self._slice.stop == self._slice.source_layer_count
         count = frame.wanted if final else frame.count
@@ -212,13 +212,17 @@ class StageSession:
             position=frame.position,
             count=frame.count,
             wanted=frame.wanted,
-            deadline_milliseconds=max(1, int(left_seconds * 1e3)) if frame.deadline_milliseconds else 0,
+            deadline_milliseconds=self._left_milliseconds if frame.deadline_milliseconds else 0,
             codec=self.opening.codec,
             discard=frame.discard,
             mutual=frame.mutual,
             sections=frame.sections,
             payload=row_payload(values, self.opening.codec, positions),
         )
+
+    @property
+    def _left_milliseconds(self) -> int:
+        return max(1, int((self._worth_until - anyio.current_time()) * 1e3))
 
     def _result(self, frame: Frame, count: int, payload: bytes) -> Frame:
         return Frame(
