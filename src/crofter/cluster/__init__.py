@@ -22,6 +22,7 @@ from .session import Patience, Results
 from .settings import Preset, RouteSettings, ShareSettings
 from .sharing import MachineFacts, ShareLimits, share_limits
 from .stages import Stages
+from .trial import TrialLimits, trial_limits
 from .weights import Weights
 from .wire import Codec, most_rows
 
@@ -63,6 +64,7 @@ __all__ = [
     "StageLimits",
     "Stages",
     "Standing",
+    "TrialLimits",
     "Weights",
     "family_matrix_of",
     "library_version",
@@ -70,4 +72,5 @@ __all__ = [
     "placement_of",
     "prove_families",
     "share_limits",
+    "trial_limits",
 ]

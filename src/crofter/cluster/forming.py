@@ -8,23 +8,21 @@ import anyio.to_thread
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, Model, ModelFile, ModelId, NodeId, SliceFile, shown_size
-from crofter.engine import Engine, LoadChoice, memory_bytes_per_second, memory_need, part_shape, stage_kv_tokens
-from crofter.models import covering, legal_cuts, read_layers, slice_id
+from crofter.engine import Engine, memory_bytes_per_second
+from crofter.models import slice_id
 from crofter.network import Peers
 from crofter.trust import fingerprint
 
 from .holding import PREPARE, Holdings, Prepare
+from .needs import ROWS_AT_ONCE, SPARE_SHARE, part_needs
 from .offers import KnownOffer, Offers
-from .placement import Candidate, HeldStage, Layers, Placement, PlannedStage, place, reused
+from .placement import Candidate, HeldStage, Placement, PlannedStage, place, reused
 from .route import Hop, Route
 from .weights import Source, Weights
 from .wire import Codec, most_rows
 
 _USUAL_CONTEXT_TOKENS = 8192
 _PREPARE_SECONDS = 3000.0
-_ROWS_AT_ONCE = 512
-_SPARE_SHARE = 0.9
-"""Of the memory that a node has left: packed full, the first token fails."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +121,7 @@ class Former:
             stop=stage.stop,
             context_tokens=context_tokens,
             holders=tuple(holder for holder in holders if holder != stage.node_id)[:16],
+            place=await self._weights.place(source.file.model_id),
         )
         if stage.node_id == self.own_id:
             await self._holdings.prepare(wanted, note, for_others=False)
@@ -136,34 +135,10 @@ class Former:
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
     def _placed(self, source: Source) -> Planned:
-        cut = read_layers(source.header)
-        file, shape = source.file, source.file.shape
+        file = source.file
         asked = file.context_tokens or self._engine.settings.context_tokens or _USUAL_CONTEXT_TOKENS
         context_tokens = min(asked, file.context_length or asked)
-        choice = LoadChoice(
-            kv_tokens=stage_kv_tokens(context_tokens),
-            sequences=self._engine.settings.parallel_requests,
-            micro_batch_rows=min(_ROWS_AT_ONCE, context_tokens),
-            fused_attention=True,
-        )
-
-        def need_bytes(start: int, stop: int) -> int:
-            first, end = covering(cut, start, stop)
-            # Layers of zeros take no memory that is not shared, but the caches of theirs.
-            return memory_need(part_shape(shape, first, end), choice).host.total_bytes
-
-        ends_shape = part_shape(shape, 0, 0)
-        ends = memory_need(
-            msgspec.structs.replace(
-                ends_shape,
-                vocabulary_size=shape.vocabulary_size,
-                input_bytes=shape.input_bytes,
-                output_bytes=shape.output_bytes,
-            ),
-            msgspec.structs.replace(choice, kv_tokens=_ROWS_AT_ONCE),
-        ).host.total_bytes
-        cuts = legal_cuts(source.header)
-        layers = Layers(count=cut.count, cuts=cuts, weight_bytes=shape.layer_bytes[: cut.count], need_bytes=need_bytes)
+        layers, ends = part_needs(file, source.header, context_tokens, self._engine.settings.parallel_requests)
         free_bytes = self._engine.fit(file).free_bytes
         if ends > free_bytes:
             raise CrofterError(
@@ -173,12 +148,12 @@ class Former:
         candidates = self._candidates(free_bytes - ends)
         held = self._held(file.model_id, context_tokens, candidates)
         placement = reused(layers, held) or place(layers, candidates)
-        return Planned(source=source, context_tokens=context_tokens, cuts=cuts, placement=placement)
+        return Planned(source=source, context_tokens=context_tokens, cuts=layers.cuts, placement=placement)
 
     def _candidates(self, own_bytes: int) -> list[Candidate]:
         here = Candidate(
             node_id=self.own_id,
-            memory_bytes=int(_SPARE_SHARE * own_bytes),
+            memory_bytes=int(SPARE_SHARE * own_bytes),
             read_bytes_per_second=memory_bytes_per_second(),
             one_way_seconds=0.0,
         )
@@ -223,14 +198,14 @@ class Former:
             context_tokens=planned.context_tokens,
             build=self._holdings.build,
             codec=codec,
-            rows_at_once=min(_ROWS_AT_ONCE, most_rows(width, codec)),
+            rows_at_once=min(ROWS_AT_ONCE, most_rows(width, codec)),
         )
 
 
 def _candidate(known: KnownOffer) -> Candidate:
     return Candidate(
         node_id=known.node_id,
-        memory_bytes=int(_SPARE_SHARE * known.offer.stage_bytes),
+        memory_bytes=int(SPARE_SHARE * known.offer.stage_bytes),
         read_bytes_per_second=max(1, known.offer.read_bytes_per_second),
         one_way_seconds=max(1e-6, known.round_trip_seconds / 2),
         trusts=frozenset(known.offer.trusts),
