@@ -15,6 +15,7 @@ ROOMS = (
     "node",
     "api",
     "router",
+    "cluster",
     "engine",
     "network",
     "models",

@@ -9,11 +9,10 @@ A process for each: llama.cpp ends it where metadata is not what an architecture
 
 import ctypes
 import sys
-from pathlib import Path
 
 import msgspec
 from llama_cpp import llama_cpp as llama
-from llama_cpp._ctypes_extensions import load_shared_library
+from llama_cpp._ggml import libggml  # pyright: ignore[reportPrivateUsage]  # the binding exposes ggml nowhere else
 
 from crofter.core import CrofterError, ErrorCode
 from crofter.engine.proof import Blueprint
@@ -34,31 +33,22 @@ class _GgufParameters(ctypes.Structure):
     _fields_ = (("no_alloc", ctypes.c_bool), ("context", ctypes.c_void_p))
 
 
-def _base_library() -> ctypes.CDLL:
-    base = load_shared_library("ggml-base", Path(llama.__file__).parent / "lib")
-    base.gguf_init_from_file.restype = ctypes.c_void_p
-    base.gguf_init_from_file.argtypes = [ctypes.c_char_p, _GgufParameters]
-    base.ggml_get_name.restype = ctypes.c_char_p
-    base.ggml_get_name.argtypes = [ctypes.c_void_p]
-    base.ggml_nelements.restype = ctypes.c_int64
-    base.ggml_nelements.argtypes = [ctypes.c_void_p]
-    base.ggml_n_dims.argtypes = [ctypes.c_void_p]
-    return base
-
-
 def _blueprint(path: str) -> Blueprint:
-    base = _base_library()
+    name, count_of, dimensions_of = libggml.ggml_get_name, libggml.ggml_nelements, libggml.ggml_n_dims
+    name.argtypes, name.restype = [ctypes.c_void_p], ctypes.c_char_p
+    count_of.argtypes, count_of.restype = [ctypes.c_void_p], ctypes.c_int64
+    dimensions_of.argtypes = [ctypes.c_void_p]
+    read = libggml.gguf_init_from_file
+    read.argtypes, read.restype = [ctypes.c_char_p, _GgufParameters], ctypes.c_void_p
     shapes: dict[str, tuple[int, ...]] = {}  # llama.cpp asks for a tensor that several layers share once for each.
 
     def note(handle: int, _data: object) -> None:
         shape = _Tensor.from_address(handle).ne
-        count = base.ggml_nelements(handle)
-        if shape[0] * shape[1] * shape[2] * shape[3] != count:
-            count = 0  # Another structure than expected; an exception would be lost in llama.cpp.
-        dimensions = base.ggml_n_dims(handle)
-        shapes[base.ggml_get_name(handle).decode()] = tuple(shape[:dimensions]) if count else ()
+        # Nothing for another structure than expected: an exception would be lost in llama.cpp.
+        is_right = shape[0] * shape[1] * shape[2] * shape[3] == count_of(handle)
+        shapes[name(handle).decode()] = tuple(shape[: dimensions_of(handle)]) if is_right else ()
 
-    metadata = base.gguf_init_from_file(path.encode(), _GgufParameters(no_alloc=True, context=None))
+    metadata = read(path.encode(), _GgufParameters(no_alloc=True, context=None))
     with complaints() as heard:
         callback = llama.llama_model_set_tensor_data_t(note)
         model = llama.llama_model_init_from_user(metadata, callback, None, llama.llama_model_default_params())

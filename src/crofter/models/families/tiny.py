@@ -26,15 +26,13 @@ _ALWAYS_F32 = (
     "conv",
     "ssm_a",
     "ssm_d",
-    "ssm_dt",
-    "_bias",
     "bias",
     "position_embd",
     "sinks",
     "rope_",
     "gate_inp",
 )
-_NEAR_ONE = ("norm", "rope_", "scale", "ssm_d")
+_NEAR_ONE = ("norm", "rope_", "scale")
 
 
 def write_family_metadata(family: Family, path: Path) -> None:
@@ -101,7 +99,7 @@ def _values(name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     values = random.standard_normal(shape[::-1], dtype=np.float32)
     if "ssm_a" in name:
         return -np.abs(values) - np.float32(0.1)
-    if any(part in name for part in _NEAR_ONE):
+    if name.endswith("ssm_d") or any(part in name for part in _NEAR_ONE):
         return 1 + np.float32(0.1) * values
     if name.endswith("bias") or math.prod(shape) == shape[0]:
         return np.float32(0.1) * values
