@@ -101,11 +101,15 @@ def hop(scene: Scene) -> Figures:
         ways |= {f"idle {stages}": over(stages, idle=True) for stages in (1, 3)}
         ways["whole"] = lambda: swarm.ask(SEEDLING, _SEEDLING_CONTEXT, _SHORT_PROMPT, tokens)
         found = medians(scene.effort.rounds, ways)
-    step, used = ({name: figures.get(key, 0.0) for name, figures in found.items()} for key in ("step_ms", "used_ms"))
+    step, quick, used = (
+        {name: figures.get(key, 0.0) for name, figures in found.items()}
+        for key in ("step_ms", "step_ms_p10", "used_ms")
+    )
     network = (step["idle 3"] - step["idle 1"]) / 2
     each = (step["3"] - step["1"]) / 2
     return {
         "hop_ms_p50": each,
+        "hop_ms_p10": (quick["3"] - quick["1"]) / 2,
         "hop_network_ms_p50": network,
         "hop_worker_ms_p50": each - network,
         "hop_node_processor_ms": (used["3"] - used["1"]) / 2,
