@@ -37,7 +37,12 @@ def swarm(hub: FakeHub, forbidden: FakeHub, tmp_path: Path) -> Generator[SmallNo
     nodes = ada, bob, cleo
     for node in nodes:
         node.environment |= dict.fromkeys((*PROXIES, "HF_HUB_OFFLINE"), "")
-        node.environment |= {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": "hf_secret"}
+        node.environment |= {
+            "CROFTER_SHARE_FROM_HUB": "true",
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_TOKEN": "hf_secret",
+        }
     bob.environment |= {"CROFTER_OFFLINE": "1", "HF_ENDPOINT": forbidden.endpoint}
     for node in nodes:
         node.up()

@@ -18,6 +18,9 @@ class ShareSettings(msgspec.Struct, frozen=True, kw_only=True):
     the free disk; `most` four fifths of the memory, half of the free disk. The settings below decide one by one what a preset says."""
     answers: bool = True
     """Answer whole prompts of nodes you trust with models that are here. They are read here, by whoever owns this machine."""
+    from_hub: bool = False
+    """Fetch layers that trusted nodes ask for from the hub as well as from them: it learns of this machine then, though never of a
+    prompt. `hub.offline` forbids it in any case."""
     memory_bytes: _Limit = -1
     """For layers of others' models; -1: as the preset says."""
     disk_bytes: _Limit = -1
