@@ -4,6 +4,7 @@ from typing import Any
 
 from crofter.network import Kind
 
+from .adapters import ADAPTER, Adapters
 from .circuit import Circuit, Circuits
 from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 from .forming import Formed, Former, Planned
@@ -25,11 +26,12 @@ from .stages import Stages
 from .weights import Weights
 from .wire import Codec, most_rows
 
-KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, *SESSION_KINDS)
+KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, ADAPTER, *SESSION_KINDS)
 """What nodes ask each other beside `network.KINDS`."""
 
 __all__ = [
     "KINDS",
+    "Adapters",
     "Circuit",
     "Circuits",
     "Codec",

@@ -39,6 +39,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 class Formed(msgspec.Struct, frozen=True, kw_only=True):
     """A route whose stages are loaded."""
 
+    source: Source
     ends: SliceFile
     route: Route
     placement: Placement
@@ -101,7 +102,7 @@ class Former:
                 tasks.start_soon(prepare, stage, name="a stage")
         if failures:
             raise failures[0]
-        return Formed(ends=ends, route=self._route(planned, codec), placement=planned.placement)
+        return Formed(source=source, ends=ends, route=self._route(planned, codec), placement=planned.placement)
 
     async def _prepare(
         self, stage: PlannedStage, source: Source, context_tokens: int, note: Callable[[int, int], None]

@@ -27,6 +27,7 @@ from crofter.core import (
 from crofter.engine import Engine
 from crofter.trust import fingerprint
 
+from .adapters import Adapters
 from .circuit import Circuits
 from .forming import Formed, Former, Planned
 from .placement import Placement
@@ -97,12 +98,15 @@ class _Port:
 class RoutedAnswers:
     """Keeps the routes of this node; `run` lets go of those that nobody uses."""
 
-    def __init__(self, engine: Engine, former: Former, circuits: Circuits, settings: RouteSettings) -> None:
+    def __init__(
+        self, engine: Engine, former: Former, circuits: Circuits, adapters: Adapters, settings: RouteSettings
+    ) -> None:
         """`settings` may be replaced at any time."""
         self.settings = settings
         self._engine = engine
         self._former = former
         self._circuits = circuits
+        self._adapters = adapters
         self._routes: dict[ModelId, Standing] = {}
         self._locks: dict[ModelId, anyio.Lock] = {}
 
@@ -147,12 +151,14 @@ class RoutedAnswers:
 
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """See `core.Backend`. Raises what forming the route raises, and what the first stage that fails says."""
-        if request.adapters:
-            raise CrofterError(ErrorCode.UNSUPPORTED, "adapters cannot be used over a route yet", parameter="lora")
         route = await self._ready(model)
         formed = route.formed
         if formed is None:
             raise CrofterError(ErrorCode.INTERNAL, "the route was lost while it was formed")
+        if request.adapters:
+            over, own = await self._adapters.over(formed.source.header, formed.ends, formed.route, request.adapters)
+            formed = msgspec.structs.replace(formed, route=over)
+            request = msgspec.structs.replace(request, adapters=own)
         port = _Port(self._circuits, formed)
         route.sessions += 1
         try:

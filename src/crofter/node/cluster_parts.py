@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crofter.cluster import (
+    Adapters,
     Circuits,
     Former,
     Holdings,
@@ -59,7 +60,8 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
         lambda: sharing.limits().download_bytes_per_second,
     )
     weights = Weights(registry, pieces, home.models_folder)
-    holdings = sharing.stages = Holdings(peers, engine, weights, sharing.limits, build)
+    adapters = Adapters(own_id, peers, home.models_folder / "adapter-parts")
+    holdings = sharing.stages = Holdings(peers, engine, weights, adapters, sharing.limits, build)
     links = Links(own_id, peers)
     circuits = Circuits(links)
     former = Former(own_id, peers, offers, engine, weights, holdings)
@@ -69,5 +71,5 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
         peer_answers=PeerAnswers(peers, offers, sharing.answer),
         circuits=circuits,
         stages=Stages(holdings, links, StageLimits()),
-        routed=RoutedAnswers(engine, former, circuits, config.route),
+        routed=RoutedAnswers(engine, former, circuits, adapters, config.route),
     )

@@ -104,7 +104,7 @@ async def test_eight_at_once_with_the_last_layer_at_home(engine: Engine, precise
 async def test_where_there_is_no_room_at_home_the_younger_waits_and_its_answer_stays_the_same(
     engine: Engine, make_engine: Callable[..., Engine], precise: Split, stages: list[Stage]
 ) -> None:
-    requests = [ask(f"{number} {TALE * 6}", max_tokens=100, sampling=_LETTERS, top_logprobs=0) for number in range(2)]
+    requests = [ask(f"{number} {TALE * 6}", max_tokens=100, sampling=_LETTERS, top_logprobs=0) for number in range(3)]
     alone = [await collect(engine, precise.whole, request) for request in requests]
     released: list[int] = []
     async with make_engine(context_tokens=256, kv_memory_bytes=1) as small:
@@ -114,7 +114,7 @@ async def test_where_there_is_no_room_at_home_the_younger_waits_and_its_answer_s
     # What it had written is read again in one go, which rounds otherwise than one by one.
     for over, whole in zip(together, alone, strict=True):
         assert np.allclose(logprobs_of(over), logprobs_of(whole), rtol=0.0, atol=0.02)
-    assert len(released) == 3
+    assert len(released) > 3
 
 
 async def _over(
