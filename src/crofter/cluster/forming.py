@@ -48,15 +48,24 @@ class Formed(msgspec.Struct, frozen=True, kw_only=True):
 class Former:
     """Knows the nodes by their offers, and this one by its engine."""
 
-    def __init__(
-        self, own_id: NodeId, peers: Peers, offers: Offers, engine: Engine, weights: Weights, holdings: Holdings
+    def __init__(  # noqa: PLR0913 - whatever a route is made of
+        self,
+        own_id: NodeId,
+        peers: Peers,
+        offers: Offers,
+        engine: Engine,
+        weights: Weights,
+        holdings: Holdings,
+        require_proof: Callable[[str], None] = lambda _architecture: None,
     ) -> None:
+        """`require_proof` raises UNSUPPORTED for an architecture whose cuts are not proven here; it may take seconds, in a thread."""
         self.own_id = own_id
         self._peers = peers
         self._offers = offers
         self._engine = engine
         self._weights = weights
         self._holdings = holdings
+        self._require_proof = require_proof
 
     def helpers(self) -> list[NodeId]:
         """Nodes that could hold stages now."""
@@ -71,6 +80,7 @@ class Former:
             await self._offers.refresh()
         holders = self._holders(model.model_id)
         source = await self._weights.source(model.model_id, holders)
+        await anyio.to_thread.run_sync(self._require_proof, source.file.architecture)
         if isinstance(model, ModelFile):
             source = msgspec.structs.replace(source, file=model)
         return await anyio.to_thread.run_sync(self._placed, source)

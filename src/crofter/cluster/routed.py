@@ -150,11 +150,28 @@ class RoutedAnswers:
         )
 
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """See `core.Backend`. Raises what forming the route raises, and what the first stage that fails says."""
-        route = await self._ready(model)
-        formed = route.formed
-        if formed is None:
-            raise CrofterError(ErrorCode.INTERNAL, "the route was lost while it was formed")
+        """See `core.Backend`. Raises what forming the route raises, and what the first stage that fails says.
+
+        A route that turns out to be broken before the first chunk is formed anew, once: nobody can notice.
+        """
+        for attempt in (1, 2):
+            route, formed = await self._ready(model)
+            begun = False
+            try:
+                async with aclosing(self._over(route, formed, request)) as stream:
+                    async for chunk in stream:
+                        begun = True
+                        yield chunk
+                return
+            except CrofterError as error:
+                if error.code not in _BROKEN:
+                    raise
+                if self._routes.get(model.model_id) is route:
+                    del self._routes[model.model_id]
+                if begun or attempt == 2:
+                    raise
+
+    async def _over(self, route: Standing, formed: Formed, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         if request.adapters:
             over, own = await self._adapters.over(formed.source.header, formed.ends, formed.route, request.adapters)
             formed = msgspec.structs.replace(formed, route=over)
@@ -162,15 +179,10 @@ class RoutedAnswers:
         port = _Port(self._circuits, formed)
         route.sessions += 1
         try:
-            stream = self._engine.generate_over(formed.ends, request, port)
-            async with aclosing(stream):
+            async with aclosing(self._engine.generate_over(formed.ends, request, port)) as stream:
                 async for chunk in stream:
                     yield chunk
             route.answers += 1
-        except CrofterError as error:
-            if error.code in _BROKEN and self._routes.get(model.model_id) is route:
-                del self._routes[model.model_id]
-            raise
         finally:
             port.close()
             route.sessions -= 1
@@ -222,12 +234,12 @@ class RoutedAnswers:
             for stage in standing.formed.placement.stages
         )
 
-    async def _ready(self, model: Model) -> Standing:
+    async def _ready(self, model: Model) -> tuple[Standing, Formed]:
         lock = self._locks.setdefault(model.model_id, anyio.Lock())
         async with lock:
             standing = self._routes.get(model.model_id)
             if standing is not None and standing.formed is not None:
-                return standing
+                return standing, standing.formed
             standing = self._routes[model.model_id] = Standing(model=model, doing="asking who has room")
             try:
                 planned = await self._former.plan(model)
@@ -235,13 +247,13 @@ class RoutedAnswers:
                 def doing(what: str) -> None:
                     standing.doing = what
 
-                standing.formed = await self._former.form(planned, self.settings.wire, doing)
+                formed = standing.formed = await self._former.form(planned, self.settings.wire, doing)
             except BaseException:
                 if self._routes.get(model.model_id) is standing:
                     del self._routes[model.model_id]
                 raise
             standing.doing, standing.formed_at, standing.used_at = "", time.time(), time.monotonic()
-            return standing
+            return standing, formed
 
 
 def placement_of(standing: Standing) -> Placement | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from crofter.cluster import (
     Adapters,
@@ -23,6 +24,7 @@ from crofter.models import ModelRegistry
 from crofter.network import Peers
 
 from .config import NodeConfig
+from .families import require_proof
 from .home import Home
 from .release import library_version
 from .sharing import NodeSharing
@@ -64,7 +66,7 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     holdings = sharing.stages = Holdings(peers, engine, weights, adapters, sharing.limits, build)
     links = Links(own_id, peers)
     circuits = Circuits(links)
-    former = Former(own_id, peers, offers, engine, weights, holdings)
+    former = Former(own_id, peers, offers, engine, weights, holdings, partial(require_proof, home))
     return ClusterParts(
         sharing=sharing,
         offers=offers,

@@ -37,6 +37,21 @@ def family_matrix(
     return family_matrix_of([kept[name] for name in wanted])
 
 
+def require_proof(home: Home, architecture: str) -> None:
+    """Let only those pass whose cuts are proven with the llama.cpp that is here; the first time that takes seconds.
+
+    Raises UNSUPPORTED with the reason.
+    """
+    try:
+        proofs = family_matrix(home, [architecture]).families
+    except CrofterError as error:
+        raise CrofterError(ErrorCode.UNSUPPORTED, error.message, parameter="model") from error
+    plain = next((proof for proof in proofs if proof.name == architecture), proofs[0])
+    if plain.status == "refused":
+        message = f"models of the kind {architecture} are not run over several nodes: {plain.reason}"
+        raise CrofterError(ErrorCode.UNSUPPORTED, message, parameter="model")
+
+
 def _wanted(names: Sequence[str]) -> list[str]:
     known = list(known_families())
     if not names:

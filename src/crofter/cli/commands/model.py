@@ -2,7 +2,7 @@
 
 import click
 
-from crofter.cli.output import print_json, print_table, say
+from crofter.cli.output import json_option, print_json, print_table, say
 from crofter.cluster import FamilyProof
 from crofter.node import Home, family_matrix
 
@@ -17,7 +17,7 @@ def model_command() -> None:
 @model_command.command("families")
 @click.argument("architectures", metavar="[ARCH]...", nargs=-1)
 @click.option("--run", "again", is_flag=True, help="Prove again what was proven.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def families(architectures: tuple[str, ...], again: bool, as_json: bool) -> None:
     """Which kinds of models can run over several nodes, and where they can be cut.
 
