@@ -8,21 +8,20 @@ import anyio.to_thread
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, Model, ModelFile, ModelId, NodeId, SliceFile, shown_size
-from crofter.engine import Engine, LoadChoice, memory_bytes_per_second, memory_need, part_shape, stage_kv_tokens
-from crofter.models import covering, legal_cuts, read_layers, slice_id
+from crofter.engine import Engine, memory_bytes_per_second
+from crofter.models import slice_id
 from crofter.network import Peers
 from crofter.trust import fingerprint
 
+from .demand import ROWS_AT_ONCE, Demand, demand
 from .holding import PREPARE, Holdings, Prepare
 from .offers import KnownOffer, Offers
-from .placement import Candidate, HeldStage, Layers, Placement, PlannedStage, place, reused
+from .placement import Candidate, HeldStage, Placement, PlannedStage, place, reused
 from .route import Hop, Route
 from .weights import Source, Weights
 from .wire import Codec, most_rows
 
-_USUAL_CONTEXT_TOKENS = 8192
 _PREPARE_SECONDS = 3000.0
-_ROWS_AT_ONCE = 512
 _SPARE_SHARE = 0.9
 """Of the memory that a node has left: packed full, the first token fails."""
 
@@ -31,18 +30,22 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Where a model would go."""
 
     source: Source
-    context_tokens: int
-    cuts: tuple[int, ...]
+    needs: Demand
+    private_layers: int
     placement: Placement
 
 
 class Formed(msgspec.Struct, frozen=True, kw_only=True):
     """A route whose stages are loaded."""
 
-    source: Source
+    planned: Planned
     ends: SliceFile
     route: Route
-    placement: Placement
+
+    @property
+    def placement(self) -> Placement:
+        """Where its stages are."""
+        return self.planned.placement
 
 
 class Former:
@@ -71,25 +74,32 @@ class Former:
         """Nodes that could hold stages now."""
         return [known.node_id for known in self._able().values()]
 
-    async def plan(self, model: Model, *, refresh: bool = True) -> Planned:
+    async def plan(self, model: Model, *, private_layers: int = 0) -> Planned:
         """Where a model would go now. Nothing is loaded, but what it is may be asked of those who hold it.
 
+        `private_layers`: so many of the first and of the last ones stay on this node.
         Raises UNSUPPORTED for one that cannot be cut, OUT_OF_MEMORY if all nodes together cannot hold it, MODEL_NOT_FOUND.
         """
-        if refresh:
-            await self._offers.refresh()
+        await self._offers.refresh()
         holders = self._holders(model.model_id)
         source = await self._weights.source(model.model_id, holders)
         await anyio.to_thread.run_sync(self._require_proof, source.file.architecture)
         if isinstance(model, ModelFile):
             source = msgspec.structs.replace(source, file=model)
-        return await anyio.to_thread.run_sync(self._placed, source)
+        return await anyio.to_thread.run_sync(self._placed, source, private_layers)
+
+    async def ends(self, model: Model) -> SliceFile:
+        """Tokeniser, embeddings and head alone, fetched where the model is not here. Raises as `plan`."""
+        source = await self._weights.source(model.model_id, self._holders(model.model_id))
+        return await self._weights.ends(source, None, lambda _done, _total: None)
 
     async def form(self, planned: Planned, codec: Codec, doing: Callable[[str], None]) -> Formed:
         """Bring every part to its node and load it there. Raises what the first node that fails says."""
-        source, context_tokens = planned.source, planned.context_tokens
+        source, context_tokens = planned.source, planned.needs.context_tokens
         doing("the ends")
-        ends = await self._weights.ends(source, lambda done, total: doing(f"the ends: {_share(done, total)}"))
+        ends = await self._weights.ends(
+            source, planned.needs.kept_from, lambda done, total: doing(f"the ends: {_share(done, total)}")
+        )
         ends = msgspec.structs.replace(ends, context_tokens=context_tokens)
         failures: list[CrofterError] = []
         waited: dict[NodeId, str] = {}
@@ -112,7 +122,7 @@ class Former:
                 tasks.start_soon(prepare, stage, name="a stage")
         if failures:
             raise failures[0]
-        return Formed(source=source, ends=ends, route=self._route(planned, codec), placement=planned.placement)
+        return Formed(planned=planned, ends=ends, route=self._route(planned, codec))
 
     async def _prepare(
         self, stage: PlannedStage, source: Source, context_tokens: int, note: Callable[[int, int], None]
@@ -136,45 +146,19 @@ class Former:
                     return
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
-    def _placed(self, source: Source) -> Planned:
-        cut = read_layers(source.header)
-        file, shape = source.file, source.file.shape
-        asked = file.context_tokens or self._engine.settings.context_tokens or _USUAL_CONTEXT_TOKENS
-        context_tokens = min(asked, file.context_length or asked)
-        choice = LoadChoice(
-            kv_tokens=stage_kv_tokens(context_tokens),
-            sequences=self._engine.settings.parallel_requests,
-            micro_batch_rows=min(_ROWS_AT_ONCE, context_tokens),
-            fused_attention=True,
-        )
-
-        def need_bytes(start: int, stop: int) -> int:
-            first, end = covering(cut, start, stop)
-            # Layers of zeros take no memory that is not shared, but the caches of theirs.
-            return memory_need(part_shape(shape, first, end), choice).host.total_bytes
-
-        ends_shape = part_shape(shape, 0, 0)
-        ends = memory_need(
-            msgspec.structs.replace(
-                ends_shape,
-                vocabulary_size=shape.vocabulary_size,
-                input_bytes=shape.input_bytes,
-                output_bytes=shape.output_bytes,
-            ),
-            msgspec.structs.replace(choice, kv_tokens=_ROWS_AT_ONCE),
-        ).host.total_bytes
-        cuts = legal_cuts(source.header)
-        layers = Layers(count=cut.count, cuts=cuts, weight_bytes=shape.layer_bytes[: cut.count], need_bytes=need_bytes)
+    def _placed(self, source: Source, private_layers: int) -> Planned:
+        needs, file = demand(source, self._engine.settings, private_layers), source.file
         free_bytes = self._engine.fit(file).free_bytes
-        if ends > free_bytes:
+        if needs.ends_bytes > free_bytes:
             raise CrofterError(
                 ErrorCode.OUT_OF_MEMORY,
-                f"the ends of {file.name} alone need {shown_size(ends)} on this node, which has {shown_size(free_bytes)}",
+                f"the ends of {file.name} alone need {shown_size(needs.ends_bytes)} on this node, which has"
+                f" {shown_size(free_bytes)}",
             )
-        candidates = self._candidates(free_bytes - ends)
-        held = self._held(file.model_id, context_tokens, candidates)
-        placement = reused(layers, held) or place(layers, candidates)
-        return Planned(source=source, context_tokens=context_tokens, cuts=cuts, placement=placement)
+        candidates = self._candidates(free_bytes - needs.ends_bytes)
+        held = self._held(file.model_id, needs.context_tokens, candidates)
+        placement = reused(needs.layers, held) or place(needs.layers, candidates)
+        return Planned(source=source, needs=needs, private_layers=private_layers, placement=placement)
 
     def _candidates(self, own_bytes: int) -> list[Candidate]:
         here = Candidate(
@@ -220,11 +204,11 @@ class Former:
                 for stage in planned.placement.stages
             ),
             width=width,
-            source_layer_count=planned.placement.stages[-1].stop,
-            context_tokens=planned.context_tokens,
+            source_layer_count=planned.needs.layer_count,
+            context_tokens=planned.needs.context_tokens,
             build=self._holdings.build,
             codec=codec,
-            rows_at_once=min(_ROWS_AT_ONCE, most_rows(width, codec)),
+            rows_at_once=min(ROWS_AT_ONCE, most_rows(width, codec)),
         )
 
 

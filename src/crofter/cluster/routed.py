@@ -22,6 +22,7 @@ from crofter.core import (
     RerankRequest,
     RerankResult,
     Rows,
+    SliceFile,
     Way,
 )
 from crofter.engine import Engine
@@ -129,7 +130,7 @@ class RoutedAnswers:
         elif not isinstance(model, PeerModel):
             return ()
         standing = self._routes.get(model.model_id)
-        if standing is not None and standing.formed is not None:
+        if standing is not None and standing.formed is not None and self._suits(standing.formed):
             nodes = [stage.node_id for stage in standing.formed.placement.stages]
         else:
             # Which of them it will be is known when it is formed.
@@ -173,7 +174,9 @@ class RoutedAnswers:
 
     async def _over(self, route: Standing, formed: Formed, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         if request.adapters:
-            over, own = await self._adapters.over(formed.source.header, formed.ends, formed.route, request.adapters)
+            over, own = await self._adapters.over(
+                formed.planned.source.header, formed.ends, formed.route, request.adapters
+            )
             formed = msgspec.structs.replace(formed, route=over)
             request = msgspec.structs.replace(request, adapters=own)
         port = _Port(self._circuits, formed)
@@ -196,13 +199,13 @@ class RoutedAnswers:
         """Raises UNSUPPORTED."""
         raise _only_answers(model)
 
-    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the port has it
-        """Raises UNSUPPORTED."""
-        raise _only_answers(model)
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
+        """See `core.Backend`. The ends do it, here; no route is formed for that."""
+        return await self._engine.tokenize(await self._ends(model), prompt)
 
-    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:  # noqa: ARG002 - the port has it
-        """Raises UNSUPPORTED."""
-        raise _only_answers(model)
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """See `core.Backend`; as `tokenize`."""
+        return await self._engine.pieces(await self._ends(model), prompt)
 
     # The owner's side.
 
@@ -223,7 +226,7 @@ class RoutedAnswers:
 
     async def plan(self, model: Model) -> Planned:
         """How a model would go over a route now. Raises as `Former.plan`."""
-        return await self._former.plan(model)
+        return await self._former.plan(model, private_layers=self.settings.private_layers)
 
     def at(self, node_id: NodeId) -> bool:
         """Whether a node holds stages for this one."""
@@ -234,15 +237,25 @@ class RoutedAnswers:
             for stage in standing.formed.placement.stages
         )
 
+    async def _ends(self, model: Model) -> SliceFile:
+        standing = self._routes.get(model.model_id)
+        if standing is not None and standing.formed is not None:
+            return standing.formed.ends
+        return await self._former.ends(model)
+
+    def _suits(self, formed: Formed) -> bool:
+        """Whether the settings still ask for it; what is kept at home is so from the next answer on."""
+        return formed.planned.private_layers == self.settings.private_layers
+
     async def _ready(self, model: Model) -> tuple[Standing, Formed]:
         lock = self._locks.setdefault(model.model_id, anyio.Lock())
         async with lock:
             standing = self._routes.get(model.model_id)
-            if standing is not None and standing.formed is not None:
+            if standing is not None and standing.formed is not None and self._suits(standing.formed):
                 return standing, standing.formed
             standing = self._routes[model.model_id] = Standing(model=model, doing="asking who has room")
             try:
-                planned = await self._former.plan(model)
+                planned = await self.plan(model)
 
                 def doing(what: str) -> None:
                     standing.doing = what
