@@ -1,5 +1,6 @@
 """How a route is shared out: what stays at home, and who drives it."""
 
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.test_routes import QUESTION, SmallNode
+from crofter.trust import fingerprint, parse_node_id
+from tests.e2e.test_routes import QUESTION, SmallNode, until_offered
 from tests.gguf_files import write_tiny_llama
 
 pytestmark = pytest.mark.slow
@@ -54,6 +56,60 @@ def whole(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, An
         }
     finally:
         node.clean_up()
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Generator[tuple[SmallNode, SmallNode, SmallNode]]:
+    """One with the model, one to help it, and one that has no room for as much as its ends, and trusts the first only at first."""
+    folder = tmp_path_factory.mktemp("crowd")
+    nodes = tuple(
+        SmallNode(folder / name, limit_bytes=limit)
+        for name, limit in (("holder", LIMIT_BYTES), ("helper", GENEROUS_BYTES), ("thin", 20_000_000))
+    )
+    for node in nodes:
+        node.up()
+    holder, helper, thin = nodes
+    for one, other in ((holder, helper), (holder, thin)):
+        one.pair(other)
+        other.pair(one)
+    helper.run("config", "set", "share.answers", "false")
+    holder.run("pull", str(model), "--name", "big")
+    yield holder, helper, thin
+    for node in nodes:
+        node.clean_up()
+
+
+def answered_soon(node: SmallNode) -> dict[str, Any]:
+    """Once the nodes have heard of each other."""
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            return node.answer("--temperature", "0", "--radius", "trusted")
+        except AssertionError:
+            assert time.monotonic() < deadline
+            time.sleep(1)
+
+
+def test_a_node_without_room_for_the_ends_asks_one_that_has_it_to_drive_the_route(
+    crowd: tuple[SmallNode, SmallNode, SmallNode], whole: dict[str, Any]
+) -> None:
+    holder, helper, thin = crowd
+    until_offered(thin)
+    refused = thin.run("ask", QUESTION, "--model", "big", "--radius", "trusted", code=1).stderr
+    assert "pair" in refused
+    assert helper.json("route", "ls") == holder.json("route", "ls") == []
+    thin.pair(helper)
+    helper.pair(thin)
+    answer = answered_soon(thin)
+    assert answer["text"] == whole["greedy"]["text"]
+    provenance = answer["provenance"]
+    assert provenance["backend"] == "peer"
+    assert provenance["readable_by"] == ["this node", fingerprint(parse_node_id(holder.id))]
+    assert provenance["inferable_by"] == [fingerprint(parse_node_id(helper.id))]
+    assert thin.json("route", "ls") == []
+    assert holder.json("route", "ls")[0]["answers"] >= 1
+    refused = thin.run("ask", QUESTION, "--model", "big", "--radius", "trusted", "--readers", "local", code=4).stderr
+    assert "would read the prompt" in refused
 
 
 def tokens(node: SmallNode) -> list[int]:

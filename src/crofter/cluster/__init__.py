@@ -6,6 +6,7 @@ from crofter.network import Kind
 
 from .adapters import ADAPTER, Adapters
 from .circuit import Circuit, Circuits
+from .demand import least_ends_bytes
 from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 from .forming import Formed, Former, Planned
 from .holding import PREPARE, Holdings
@@ -67,6 +68,7 @@ __all__ = [
     "Standing",
     "Weights",
     "family_matrix_of",
+    "least_ends_bytes",
     "library_version",
     "most_rows",
     "placement_of",

@@ -80,6 +80,19 @@ def _private(cuts: tuple[int, ...], count: int, private_layers: int) -> tuple[in
     return first, last
 
 
+def least_ends_bytes(shape: ModelShape, settings: EngineSettings) -> int:
+    """What the ends of a model take where they keep no layer; 0 where its shape is not known."""
+    if not shape.embedding_length:
+        return 0
+    choice = LoadChoice(
+        kv_tokens=ROWS_AT_ONCE,
+        sequences=settings.parallel_requests,
+        micro_batch_rows=ROWS_AT_ONCE,
+        fused_attention=True,
+    )
+    return _ends_bytes(shape, (0, 0), choice)
+
+
 def _ends_bytes(shape: ModelShape, kept: tuple[int, int], choice: LoadChoice) -> int:
     ends = msgspec.structs.replace(
         part_shape(shape, *kept),

@@ -1,6 +1,6 @@
 """From a model that fits on no node alone to a route that is ready: planned, brought to its nodes, loaded."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -74,10 +74,10 @@ class Former:
         """Nodes that could hold stages now."""
         return [known.node_id for known in self._able().values()]
 
-    async def plan(self, model: Model, *, private_layers: int = 0) -> Planned:
+    async def plan(self, model: Model, *, private_layers: int = 0, only: Collection[NodeId] | None = None) -> Planned:
         """Where a model would go now. Nothing is loaded, but what it is may be asked of those who hold it.
 
-        `private_layers`: so many of the first and of the last ones stay on this node.
+        `private_layers`: so many of the first and of the last ones stay on this node. `only`: no other nodes are taken.
         Raises UNSUPPORTED for one that cannot be cut, OUT_OF_MEMORY if all nodes together cannot hold it, MODEL_NOT_FOUND.
         """
         await self._offers.refresh()
@@ -86,7 +86,7 @@ class Former:
         await anyio.to_thread.run_sync(self._require_proof, source.file.architecture)
         if isinstance(model, ModelFile):
             source = msgspec.structs.replace(source, file=model)
-        return await anyio.to_thread.run_sync(self._placed, source, private_layers)
+        return await anyio.to_thread.run_sync(self._placed, source, private_layers, only)
 
     async def ends(self, model: Model) -> SliceFile:
         """Tokeniser, embeddings and head alone, fetched where the model is not here. Raises as `plan`."""
@@ -146,7 +146,7 @@ class Former:
                     return
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
-    def _placed(self, source: Source, private_layers: int) -> Planned:
+    def _placed(self, source: Source, private_layers: int, only: Collection[NodeId] | None) -> Planned:
         needs, file = demand(source, self._engine.settings, private_layers), source.file
         free_bytes = self._engine.fit(file).free_bytes
         if needs.ends_bytes > free_bytes:
@@ -155,19 +155,20 @@ class Former:
                 f"the ends of {file.name} alone need {shown_size(needs.ends_bytes)} on this node, which has"
                 f" {shown_size(free_bytes)}",
             )
-        candidates = self._candidates(free_bytes - needs.ends_bytes)
+        candidates = self._candidates(free_bytes - needs.ends_bytes, only)
         held = self._held(file.model_id, needs.context_tokens, candidates)
         placement = reused(needs.layers, held) or place(needs.layers, candidates)
         return Planned(source=source, needs=needs, private_layers=private_layers, placement=placement)
 
-    def _candidates(self, own_bytes: int) -> list[Candidate]:
+    def _candidates(self, own_bytes: int, only: Collection[NodeId] | None) -> list[Candidate]:
         here = Candidate(
             node_id=self.own_id,
             memory_bytes=int(_SPARE_SHARE * own_bytes),
             read_bytes_per_second=memory_bytes_per_second(),
             one_way_seconds=0.0,
         )
-        return [here, *(_candidate(known) for known in self._able().values())]
+        others = [known for known in self._able().values() if only is None or known.node_id in only]
+        return [here, *map(_candidate, others)]
 
     def _held(self, model_id: ModelId, context_tokens: int, candidates: Sequence[Candidate]) -> list[HeldStage]:
         """Stages of a model that are ready somewhere, for that context."""

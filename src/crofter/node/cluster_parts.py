@@ -67,11 +67,13 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     links = Links(own_id, peers)
     circuits = Circuits(links)
     former = Former(own_id, peers, offers, engine, weights, holdings, partial(require_proof, home))
+    peer_answers = PeerAnswers(peers, offers, sharing.answer)
+    routed = sharing.routed = RoutedAnswers(engine, former, circuits, adapters, peer_answers, config.route)
     return ClusterParts(
         sharing=sharing,
         offers=offers,
-        peer_answers=PeerAnswers(peers, offers, sharing.answer),
+        peer_answers=peer_answers,
         circuits=circuits,
         stages=Stages(holdings, links, StageLimits()),
-        routed=RoutedAnswers(engine, former, circuits, adapters, config.route),
+        routed=routed,
     )

@@ -30,6 +30,7 @@ LIVE_KEYS = frozenset(
         "network.relay_bytes_per_second",
         "route.wire",
         "route.private_layers",
+        "route.thin",
         "route.keep_seconds",
     }
 )
