@@ -2,8 +2,8 @@
 
 import msgspec
 
-from crofter.core import CrofterError, ErrorCode, ModelShape
-from crofter.engine import EngineSettings, LoadChoice, memory_need, part_shape, stage_kv_tokens
+from crofter.core import CrofterError, ErrorCode, ModelFile
+from crofter.engine import EngineSettings, LoadChoice, memory_need, part_shape, stage_kv_tokens, with_projector
 from crofter.models import covering, legal_cuts, read_layers
 
 from .placement import Layers
@@ -62,7 +62,7 @@ def demand(source: Source, settings: EngineSettings, private_layers: int) -> Dem
             need_bytes=need_bytes,
             private=private,
         ),
-        ends_bytes=_ends_bytes(file.shape, kept, choice),
+        ends_bytes=_ends_bytes(file, kept, choice),
     )
 
 
@@ -80,9 +80,9 @@ def _private(cuts: tuple[int, ...], count: int, private_layers: int) -> tuple[in
     return first, last
 
 
-def least_ends_bytes(shape: ModelShape, settings: EngineSettings) -> int:
+def least_ends_bytes(file: ModelFile, settings: EngineSettings) -> int:
     """What the ends of a model take where they keep no layer; 0 where its shape is not known."""
-    if not shape.embedding_length:
+    if not file.shape.embedding_length:
         return 0
     choice = LoadChoice(
         kv_tokens=ROWS_AT_ONCE,
@@ -90,10 +90,11 @@ def least_ends_bytes(shape: ModelShape, settings: EngineSettings) -> int:
         micro_batch_rows=ROWS_AT_ONCE,
         fused_attention=True,
     )
-    return _ends_bytes(shape, (0, 0), choice)
+    return _ends_bytes(file, (0, 0), choice)
 
 
-def _ends_bytes(shape: ModelShape, kept: tuple[int, int], choice: LoadChoice) -> int:
+def _ends_bytes(file: ModelFile, kept: tuple[int, int], choice: LoadChoice) -> int:
+    shape = file.shape
     ends = msgspec.structs.replace(
         part_shape(shape, *kept),
         vocabulary_size=shape.vocabulary_size,
@@ -102,4 +103,4 @@ def _ends_bytes(shape: ModelShape, kept: tuple[int, int], choice: LoadChoice) ->
     )
     # Without layers they remember nothing.
     remembered = choice if kept != (0, 0) else msgspec.structs.replace(choice, kv_tokens=ROWS_AT_ONCE)
-    return memory_need(ends, remembered).host.total_bytes
+    return with_projector(memory_need(ends, remembered), file.projector).host.total_bytes

@@ -91,6 +91,8 @@ class Former:
     async def ends(self, model: Model) -> SliceFile:
         """Tokeniser, embeddings and head alone, fetched where the model is not here. Raises as `plan`."""
         source = await self._weights.source(model.model_id, self._holders(model.model_id))
+        if isinstance(model, ModelFile):
+            source = msgspec.structs.replace(source, file=model)
         return await self._weights.ends(source, None, lambda _done, _total: None)
 
     async def form(self, planned: Planned, codec: Codec, doing: Callable[[str], None]) -> Formed:

@@ -8,6 +8,7 @@ import anyio
 import msgspec
 
 from crofter.core import (
+    ChatPrompt,
     Chunk,
     CrofterError,
     EmbeddingRequest,
@@ -198,6 +199,7 @@ class RoutedAnswers:
                     raise
 
     async def _over(self, route: Standing, formed: Formed, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        _require_projector(formed.ends, request.prompt)
         if request.adapters:
             over, own = await self._adapters.over(
                 formed.planned.source.header, formed.ends, formed.route, request.adapters
@@ -226,11 +228,11 @@ class RoutedAnswers:
 
     async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
         """See `core.Backend`. The ends do it, here; no route is formed for that."""
-        return await self._engine.tokenize(await self._ends(model), prompt)
+        return await self._engine.tokenize(await self._ends(model, prompt), prompt)
 
     async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
         """See `core.Backend`; as `tokenize`."""
-        return await self._engine.pieces(await self._ends(model), prompt)
+        return await self._engine.pieces(await self._ends(model, prompt), prompt)
 
     # The owner's side.
 
@@ -271,11 +273,12 @@ class RoutedAnswers:
             for stage in standing.formed.placement.stages
         )
 
-    async def _ends(self, model: Model) -> SliceFile:
+    async def _ends(self, model: Model, prompt: Prompt) -> SliceFile:
         standing = self.get(model)
-        if standing is not None and standing.formed is not None:
-            return standing.formed.ends
-        return await self._former.ends(model)
+        formed = standing.formed if standing is not None else None
+        ends = formed.ends if formed is not None else await self._former.ends(model)
+        _require_projector(ends, prompt)
+        return ends
 
     def _suits(self, formed: Formed) -> bool:
         """Whether the settings still ask for it; what is kept at home is so from the next answer on."""
@@ -286,7 +289,7 @@ class RoutedAnswers:
         if isinstance(model, PeerModel):
             needed = model.ends_bytes
         else:
-            needed = least_ends_bytes(model.shape, self._engine.settings) if isinstance(model, ModelFile) else 0
+            needed = least_ends_bytes(model, self._engine.settings) if isinstance(model, ModelFile) else 0
         return needed <= (self._engine.settings.memory_limit_bytes or machine_now().total_bytes)
 
     def _key(self, model: Model, only_nodes: Collection[NodeId] | None) -> "_Key":
@@ -333,6 +336,17 @@ class RoutedAnswers:
 def placement_of(standing: Standing) -> Placement | None:
     """Where a route's stages are, once it is formed."""
     return standing.formed.placement if standing.formed is not None else None
+
+
+def _require_projector(ends: SliceFile, prompt: Prompt) -> None:
+    """Raises UNSUPPORTED for images and sounds that nothing here turns into rows."""
+    if isinstance(prompt, ChatPrompt) and prompt.media and ends.projector is None:
+        raise CrofterError(
+            ErrorCode.UNSUPPORTED,
+            "this model takes no images or sounds over several nodes: its projector is not on this machine, or feeds several"
+            " of its layers, which a route cannot do",
+            parameter=prompt.media[0].place,
+        )
 
 
 def _only_answers(model: Model) -> CrofterError:
