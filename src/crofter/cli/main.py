@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "messages": ("messages", "Read what owners of other nodes said."),
     "network": ("network", "Whether other nodes can reach this one."),
     "share": ("share", "What trusted nodes may use of this machine."),
+    "swarm": ("swarm", "Try a model over several nodes, on this machine alone."),
     "route": ("route", "Models over several machines: routes that were formed, and plans."),
     "provider": ("provider", "Attach other engines and cloud services."),
     "connect": ("connect", "Let another program use this node."),

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import click
@@ -24,16 +24,23 @@ def ensure_node() -> NodeClient:
     return NodeClient(home.running() or start_detached(home, (), Passphrases().to_start(home)))
 
 
-def start_detached(home: Home, arguments: Sequence[str], passphrase: str | None = None) -> RunningNode:
+def start_detached(
+    home: Home,
+    arguments: Sequence[str],
+    passphrase: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> RunningNode:
     """Start `crofter up` in a session of its own and wait until it announces itself; the identity's passphrase goes by a pipe.
 
+    `environment`: what it sees instead of this process's; said here is then nothing.
     Raises CONFIG_INVALID, CONFLICT or what the node said, with the end of its log, when it stops before that.
     """
     home.prepare()
     # One may be starting or stopping just now.
     if (node := _wait_for_other(home)) is not None:
         return node
-    click.echo("starting the node …", err=True)
+    if environment is None:
+        click.echo("starting the node …", err=True)
     command = [sys.executable, "-m", "crofter", "--home", str(home.root), "up", "--background", *arguments]
     handed_over = subprocess.DEVNULL
     if passphrase:
@@ -42,7 +49,13 @@ def start_detached(home: Home, arguments: Sequence[str], passphrase: str | None 
     with home.start_log_file.open("wb") as output:
         home.start_log_file.chmod(0o600)
         process = subprocess.Popen(
-            command, stdin=handed_over, stdout=output, stderr=output, start_new_session=True, cwd=home.root
+            command,
+            stdin=handed_over,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd=home.root,
+            env=environment,
         )
     if passphrase and process.stdin is not None:
         # One that has ended already is found out below, with what it said.

@@ -6,13 +6,13 @@ from crofter.network import Kind
 
 from .adapters import ADAPTER, Adapters
 from .circuit import Circuit, Circuits
-from .demand import least_ends_bytes
 from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 from .forming import Formed, Former, Planned
 from .holding import PREPARE, Holdings
 from .hosting import Stage, StageHost
 from .links import Links
 from .messages import KINDS as SESSION_KINDS
+from .needs import least_ends_bytes
 from .offers import OFFER, KnownOffer, ModelOffer, Offer, Offers
 from .pieces import DESCRIBE, PIECE, Pieces
 from .placement import PlannedStage
@@ -24,6 +24,7 @@ from .session import Patience, Results
 from .settings import Preset, RouteSettings, ShareSettings
 from .sharing import MachineFacts, ShareLimits, share_limits
 from .stages import Stages
+from .trial import TrialLimits, trial_limits
 from .weights import Weights
 from .wire import Codec, most_rows
 
@@ -66,6 +67,7 @@ __all__ = [
     "StageLimits",
     "Stages",
     "Standing",
+    "TrialLimits",
     "Weights",
     "family_matrix_of",
     "least_ends_bytes",
@@ -74,4 +76,5 @@ __all__ = [
     "placement_of",
     "prove_families",
     "share_limits",
+    "trial_limits",
 ]

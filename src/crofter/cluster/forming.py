@@ -13,8 +13,8 @@ from crofter.models import slice_id
 from crofter.network import Peers
 from crofter.trust import fingerprint
 
-from .demand import ROWS_AT_ONCE, Demand, demand
 from .holding import PREPARE, Holdings, Prepare
+from .needs import ROWS_AT_ONCE, SPARE_SHARE, PartNeeds, part_needs
 from .offers import KnownOffer, Offers
 from .placement import Candidate, HeldStage, Placement, PlannedStage, place, reused
 from .route import Hop, Route
@@ -22,15 +22,15 @@ from .weights import Source, Weights
 from .wire import Codec, most_rows
 
 _PREPARE_SECONDS = 3000.0
-_SPARE_SHARE = 0.9
-"""Of the memory that a node has left: packed full, the first token fails."""
+_USUAL_CONTEXT_TOKENS = 8192
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Where a model would go."""
 
     source: Source
-    needs: Demand
+    context_tokens: int
+    needs: PartNeeds
     private_layers: int
     placement: Placement
 
@@ -97,7 +97,7 @@ class Former:
 
     async def form(self, planned: Planned, codec: Codec, doing: Callable[[str], None]) -> Formed:
         """Bring every part to its node and load it there. Raises what the first node that fails says."""
-        source, context_tokens = planned.source, planned.needs.context_tokens
+        source, context_tokens = planned.source, planned.context_tokens
         doing("the ends")
         ends = await self._weights.ends(
             source, planned.needs.kept_from, lambda done, total: doing(f"the ends: {_share(done, total)}")
@@ -136,6 +136,7 @@ class Former:
             stop=stage.stop,
             context_tokens=context_tokens,
             holders=tuple(holder for holder in holders if holder != stage.node_id)[:16],
+            place=await self._weights.place(source.file.model_id),
         )
         if stage.node_id == self.own_id:
             await self._holdings.prepare(wanted, note, for_others=False)
@@ -149,7 +150,10 @@ class Former:
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
     def _placed(self, source: Source, private_layers: int, only: Collection[NodeId] | None) -> Planned:
-        needs, file = demand(source, self._engine.settings, private_layers), source.file
+        file, settings = source.file, self._engine.settings
+        asked = file.context_tokens or settings.context_tokens or _USUAL_CONTEXT_TOKENS
+        context_tokens = min(asked, file.context_length or asked)
+        needs = part_needs(file, source.header, context_tokens, settings.parallel_requests, private_layers)
         free_bytes = self._engine.fit(file).free_bytes
         if needs.ends_bytes > free_bytes:
             raise CrofterError(
@@ -158,14 +162,20 @@ class Former:
                 f" {shown_size(free_bytes)}",
             )
         candidates = self._candidates(free_bytes - needs.ends_bytes, only)
-        held = self._held(file.model_id, needs.context_tokens, candidates)
+        held = self._held(file.model_id, context_tokens, candidates)
         placement = reused(needs.layers, held) or place(needs.layers, candidates)
-        return Planned(source=source, needs=needs, private_layers=private_layers, placement=placement)
+        return Planned(
+            source=source,
+            context_tokens=context_tokens,
+            needs=needs,
+            private_layers=private_layers,
+            placement=placement,
+        )
 
     def _candidates(self, own_bytes: int, only: Collection[NodeId] | None) -> list[Candidate]:
         here = Candidate(
             node_id=self.own_id,
-            memory_bytes=int(_SPARE_SHARE * own_bytes),
+            memory_bytes=int(SPARE_SHARE * own_bytes),
             read_bytes_per_second=memory_bytes_per_second(),
             one_way_seconds=0.0,
         )
@@ -208,7 +218,7 @@ class Former:
             ),
             width=width,
             source_layer_count=planned.needs.layer_count,
-            context_tokens=planned.needs.context_tokens,
+            context_tokens=planned.context_tokens,
             build=self._holdings.build,
             codec=codec,
             rows_at_once=min(ROWS_AT_ONCE, most_rows(width, codec)),
@@ -218,7 +228,7 @@ class Former:
 def _candidate(known: KnownOffer) -> Candidate:
     return Candidate(
         node_id=known.node_id,
-        memory_bytes=int(_SPARE_SHARE * known.offer.stage_bytes),
+        memory_bytes=int(SPARE_SHARE * known.offer.stage_bytes),
         read_bytes_per_second=max(1, known.offer.read_bytes_per_second),
         one_way_seconds=max(1e-6, known.round_trip_seconds / 2),
         trusts=frozenset(known.offer.trusts),

@@ -20,7 +20,7 @@ from crofter.core import (
 )
 from crofter.engine import Engine
 from crofter.engine import Stage as EngineStage
-from crofter.models import slice_id
+from crofter.models import HubPlace, slice_id
 from crofter.network import Caller, Peers, StreamKind
 
 from .adapters import Adapters
@@ -44,6 +44,8 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
     holders: Annotated[tuple[_Node, ...], msgspec.Meta(max_length=16)]
     """Who has the weights, whole."""
+    place: HubPlace | None = None
+    """Where the hub has them, for a node that may ask it."""
 
 
 class Preparing(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ class Preparing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PREPARE = StreamKind(
-    name="prepare", request=Prepare, reply=Preparing, who="trusted", most_bytes=2_000, per_minute=60, repeatable=False
+    name="prepare", request=Prepare, reply=Preparing, who="trusted", most_bytes=24_000, per_minute=60, repeatable=False
 )  # fmt: skip
 
 
@@ -126,7 +128,7 @@ class Holdings:
 
         `room_bytes`: what they may take of the memory; None: whatever the engine has.
         """
-        source = await self._weights.source(wanted.model_id, wanted.holders)
+        source = await self._weights.source(wanted.model_id, wanted.holders, wanted.place)
         disk_bytes = self._limits().disk_bytes if for_others else None
         part = await self._weights.stage(source, wanted.start, wanted.stop, progress, disk_bytes)
         part = msgspec.structs.replace(part, context_tokens=wanted.context_tokens)

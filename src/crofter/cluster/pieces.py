@@ -1,7 +1,7 @@
 """Parts of models between nodes that trust each other: what a model is, and its groups of tensors, each checked by whoever asked."""
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, closing
 from typing import Annotated
 
 import anyio
@@ -9,16 +9,15 @@ import anyio.to_thread
 import msgspec
 
 from crofter.core import CrofterError, ErrorCode, ModelId, NodeId
-from crofter.models import Description, ModelRegistry, PartialModel, TensorGroup
+from crofter.models import Description, HubPlace, HubTensors, ModelRegistry, PartialModel, TensorGroup
 from crofter.network import BULK, Caller, Kind, Peers, StreamKind
+
+from .fetching import Come, Supplier, fetch_groups
+from .from_hub import FromHub
 
 _PIECE_BYTES = 1 << 20
 _DESCRIBE_SECONDS = 60.0
 _PIECE_SECONDS = 3600.0
-_AT_ONCE = 4
-"""Groups that are fetched side by side, from as many nodes as there are."""
-_TRIES = 3
-"""For each group, each at another node if there is one."""
 
 _Hash = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
 
@@ -61,7 +60,9 @@ class Pieces:
         registry: ModelRegistry,
         upload_rate: Callable[[], int],
         download_rate: Callable[[], int],
+        hub: HubTensors,
     ) -> None:
+        self.hub = hub
         self._peers = peers
         self._registry = registry
         self._upload_rate = upload_rate
@@ -85,61 +86,21 @@ class Pieces:
         model: PartialModel,
         groups: Iterable[TensorGroup],
         sources: Sequence[NodeId],
-        progress: Callable[[int], None],
+        come: Come,
+        place: HubPlace | None = None,
     ) -> None:
-        """Bring groups here, from several nodes at once. `progress` is told of bytes as they come.
+        """Bring groups here, from several nodes and, where that is allowed, from the hub at once.
 
         Raises what the last try of a group raised; what came stays, and is gone on with the next time.
         """
-        if not sources:
-            raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "no node that holds these layers is known")
-        waiting = list(groups)
-        failures: list[CrofterError] = []
-
-        async def work(number: int) -> None:
-            while waiting and not failures:
-                group = waiting.pop(0)
-                try:
-                    await self._fetch_one(model, group, sources, number, progress)
-                except CrofterError as error:
-                    failures.append(error)
-
-        async with anyio.create_task_group() as tasks:
-            for number in range(min(_AT_ONCE, len(waiting))):
-                tasks.start_soon(work, number, name="layers")
-        if failures:
-            raise failures[0]
-
-    async def _fetch_one(
-        self,
-        model: PartialModel,
-        group: TensorGroup,
-        sources: Sequence[NodeId],
-        number: int,
-        progress: Callable[[int], None],
-    ) -> None:
-        for attempt in range(_TRIES):
-            source = sources[(number + attempt) % len(sources)]
-            try:
-                await self._come(model, group, source, progress)
-                await anyio.to_thread.run_sync(model.finish, group)
-                return
-            except CrofterError:
-                if attempt == _TRIES - 1:
-                    raise
-
-    async def _come(
-        self, model: PartialModel, group: TensorGroup, source: NodeId, progress: Callable[[int], None]
-    ) -> None:
-        wanted = PieceWanted(group_id=group.group_id, offset=model.begun_bytes(group))
-        if wanted.offset == group.size_bytes:
-            return
-        stream = self._peers.stream(source, PIECE, wanted, timeout_seconds=_PIECE_SECONDS)
-        async with aclosing(stream):
-            async for data in stream:
-                await anyio.to_thread.run_sync(model.add, group, data)
-                progress(len(data))
-                await _slowed(len(data), self._download_rate())
+        suppliers: list[Supplier] = [_FromPeer(self._peers, source, self._download_rate) for source in sources]
+        remote = None if place is None else self.hub.model(place)
+        with ExitStack() as stack:
+            if remote is not None:
+                suppliers.append(stack.enter_context(closing(FromHub(remote, self._download_rate))))
+            if not suppliers:
+                raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "no node that holds these layers is known")
+            await fetch_groups(model, groups, suppliers, come)
 
     async def _describe(self, _: Caller, wanted: DescriptionWanted) -> Description:
         def describe() -> Description:
@@ -152,6 +113,26 @@ class Pieces:
         while (piece := await anyio.to_thread.run_sync(next, blocks, None)) is not None:
             yield piece
             await _slowed(len(piece), self._upload_rate())
+
+
+class _FromPeer:
+    """A `Supplier`."""
+
+    def __init__(self, peers: Peers, node_id: NodeId, rate: Callable[[], int]) -> None:
+        self._peers = peers
+        self._node_id = node_id
+        self._rate = rate
+
+    async def bring(self, model: PartialModel, group: TensorGroup, come: Come) -> None:
+        wanted = PieceWanted(group_id=group.group_id, offset=model.begun_bytes(group))
+        if wanted.offset == group.size_bytes:
+            return
+        stream = self._peers.stream(self._node_id, PIECE, wanted, timeout_seconds=_PIECE_SECONDS)
+        async with aclosing(stream):
+            async for data in stream:
+                await anyio.to_thread.run_sync(model.add, group, data)
+                come(len(data))
+                await _slowed(len(data), self._rate())
 
 
 def _pieces(blocks: Generator[bytes], offset: int) -> Generator[bytes]:

@@ -31,8 +31,8 @@ from crofter.trust import fingerprint
 
 from .adapters import Adapters
 from .circuit import Circuits
-from .demand import least_ends_bytes
 from .forming import Formed, Former, Planned
+from .needs import least_ends_bytes
 from .placement import Placement
 from .remote import PeerAnswers, PeerModel
 from .settings import RouteSettings
@@ -289,7 +289,9 @@ class RoutedAnswers:
         if isinstance(model, PeerModel):
             needed = model.ends_bytes
         else:
-            needed = least_ends_bytes(model, self._engine.settings) if isinstance(model, ModelFile) else 0
+            needed = (
+                least_ends_bytes(model, self._engine.settings.parallel_requests) if isinstance(model, ModelFile) else 0
+            )
         return needed <= (self._engine.settings.memory_limit_bytes or machine_now().total_bytes)
 
     def _key(self, model: Model, only_nodes: Collection[NodeId] | None) -> "_Key":

@@ -209,8 +209,8 @@ class RouteSession:
                 ErrorCode.PEER_REFUSED, "the results of this session come from another node, or come already"
             )
         try:
-            while not self._over.is_set():
-                with anyio.CancelScope() as self._listening:
+            with anyio.CancelScope() as self._listening:
+                while not self._over.is_set():
                     data = await channel.receive()
                     if data is None:
                         raise ended_early("the last stage")

@@ -1,5 +1,6 @@
 """One session at one stage: rows come from one node, are computed, and go on to the next."""
 
+import math
 from contextlib import AbstractAsyncContextManager
 
 import anyio
@@ -44,6 +45,8 @@ class StageSession:
         self._fault: Fault | None = None
         self._work: anyio.CancelScope | None = None
         self._computing = False
+        self._worth_until = math.inf
+        """Until when the result of the step that is computed is of use."""
 
     async def run(self, host: AbstractAsyncContextManager[Stage], links: Links) -> None:
         """Hold the session until it ends. Raises nothing."""
@@ -72,7 +75,11 @@ class StageSession:
                 self._work.cancel()
 
     def expire(self, now: float) -> None:
-        """End it if nobody has shown for so long that he wants it."""
+        """End it if nobody has shown for so long that he wants it, or its step is not worth waiting for any more."""
+        if self._computing and now >= self._worth_until:
+            self.end(
+                self._fault_of(CrofterError(ErrorCode.TIMED_OUT, "the step took longer than it is worth waiting for"))
+            )
         if now >= self.lease_until and not self._computing:
             message = f"nothing came for {self.lease_seconds:g} s, and its time at this stage is over"
             self.end(self._fault_of(CrofterError(ErrorCode.TIMED_OUT, message)))
@@ -91,7 +98,8 @@ class StageSession:
             while not self._over.is_set():
                 answer: Frame | None = None
                 with anyio.CancelScope() as self._work:
-                    answer = await self._step(channel)
+                    while answer is None and not self._over.is_set():
+                        answer = await self._step(channel)
                 if answer is not None:
                     await channel.send(frame_bytes(answer))
         except CrofterError as error:
@@ -130,8 +138,11 @@ class StageSession:
             raise FrameError("header", "a frame of another session, or of an epoch that was not opened")
         if frame.epoch < self.opening.epoch:
             return None
-        self.lease_until = anyio.current_time() + self.lease_seconds
+        now = anyio.current_time()
+        self.lease_until = now + self.lease_seconds
         if frame.kind == "rows":
+            # No scope for the time of each step: whoever looks after the leases looks at it too.
+            self._worth_until = now + (frame.deadline_milliseconds / 1e3 or math.inf)
             return await self._rows(frame)
         if frame.kind != "renew":
             raise FrameError("header", f"a `{frame.kind}` came from the hop before")
@@ -175,14 +186,8 @@ class StageSession:
         assert self._stage is not None  # noqa: S101 - attached only while it is held
         self._computing = True
         try:
-            with anyio.fail_after(frame.deadline_milliseconds / 1e3 or None) as limit:
-                values = await self._stage.compute(self._number, rows)
-            left_seconds = limit.deadline - anyio.current_time()
-            result = self._made(frame, values, rows.positions, left_seconds)
-        except TimeoutError:
-            self.end(
-                self._fault_of(CrofterError(ErrorCode.TIMED_OUT, "the step took longer than it is worth waiting for"))
-            )
+            values = await self._stage.compute(self._number, rows)
+            result = self._made(frame, values, rows.positions)
         except CrofterError as error:
             self.end(self._fault_of(error))
         else:
@@ -191,7 +196,7 @@ class StageSession:
         finally:
             self._computing = False
 
-    def _made(self, frame: Frame, values: bytes, positions: bytes, left_seconds: float) -> Frame:
+    def _made(self, frame: Frame, values: bytes, positions: bytes) -> Frame:
         """The frame with the result of that one. Raises WORKER_FAILED."""
         final = self._slice.stop == self._slice.source_layer_count
         count = frame.wanted if final else frame.count
@@ -207,13 +212,17 @@ class StageSession:
             position=frame.position,
             count=frame.count,
             wanted=frame.wanted,
-            deadline_milliseconds=max(1, int(left_seconds * 1e3)) if frame.deadline_milliseconds else 0,
+            deadline_milliseconds=self._left_milliseconds if frame.deadline_milliseconds else 0,
             codec=self.opening.codec,
             discard=frame.discard,
             mutual=frame.mutual,
             sections=frame.sections,
             payload=row_payload(values, self.opening.codec, positions),
         )
+
+    @property
+    def _left_milliseconds(self) -> int:
+        return max(1, int((self._worth_until - anyio.current_time()) * 1e3))
 
     def _result(self, frame: Frame, count: int, payload: bytes) -> Frame:
         return Frame(

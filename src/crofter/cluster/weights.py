@@ -10,6 +10,7 @@ import msgspec
 from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, NodeId, SliceFile, shown_size
 from crofter.models import (
     Header,
+    HubPlace,
     ModelRegistry,
     PartialModel,
     SlicePlan,
@@ -38,6 +39,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     partial: PartialModel | None = None
     holders: tuple[NodeId, ...] = ()
     """Who has what is not here."""
+    place: HubPlace | None = None
+    """Where the hub has it."""
 
 
 class Weights:
@@ -49,7 +52,11 @@ class Weights:
         self._folder = models_folder
         self._making = anyio.Lock()
 
-    async def source(self, model_id: ModelId, holders: Sequence[NodeId]) -> Source:
+    async def place(self, model_id: ModelId) -> HubPlace | None:
+        """Where the hub has a model that is installed here, to be told to those who fetch parts of it."""
+        return await anyio.to_thread.run_sync(self._pieces.hub.place, model_id)
+
+    async def source(self, model_id: ModelId, holders: Sequence[NodeId], place: HubPlace | None = None) -> Source:
         """A model by its id: what is installed, else as those who hold it describe it.
 
         Raises MODEL_NOT_FOUND; DOWNLOAD_DAMAGED for a description of another model; what peers answer.
@@ -64,7 +71,8 @@ class Weights:
         if partial is None:
             description = await self._pieces.describe(model_id, holders)
             partial = await anyio.to_thread.run_sync(PartialModel.described, folder, model_id, description)
-        return await anyio.to_thread.run_sync(_described, partial, model_id, tuple(holders))
+        described = await anyio.to_thread.run_sync(_described, partial, model_id, tuple(holders))
+        return msgspec.structs.replace(described, place=place)
 
     async def stage(
         self, source: Source, start: int, stop: int, progress: Progress, room_bytes: int | None
@@ -117,7 +125,7 @@ class Weights:
             done += size_bytes
             progress(done, needed)
 
-        await self._pieces.fetch(source.partial, groups, source.holders, come)
+        await self._pieces.fetch(source.partial, groups, source.holders, come, source.place)
 
     def _installed(self, model_id: ModelId) -> Source | None:
         try:

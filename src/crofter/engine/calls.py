@@ -1,9 +1,10 @@
 """Outstanding requests to one worker: numbered, timed, answered, and all failed at once when the worker ends."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Generator
+from collections import deque
+from types import TracebackType
+from typing import Self
 
 from crofter.core import Chunk, CrofterError, ErrorCode
 
@@ -21,27 +22,55 @@ _SILENCE_SECONDS = 180.0
 
 
 class Call:
-    """One outstanding request. Its queue is bounded by the request itself: a chunk a token at most."""
+    """One outstanding request, as long as it is entered. What waits for its reader is bounded by the request itself: a chunk a
+    token at most.
 
-    def __init__(self, number: int) -> None:
+    A step of a stage is a call: what a queue, a generator and a scope for the time cost would be a good part of a hop.
+    """
+
+    def __init__(self, number: int, timeout_seconds: float, outstanding: "dict[int, Call]") -> None:
+        """It is `outstanding` while it is entered, and ends with TIMED_OUT after that time."""
         self.number = number
+        self._timeout_seconds = timeout_seconds
+        self._outstanding = outstanding
         self.sent_at = time.monotonic()
         self.accepted = False
         self.finished = False
         self.carrier: Carrier | None = None
         """Of a request over a route."""
-        self._replies: asyncio.Queue[Reply | CrofterError] = asyncio.Queue()
+        self._replies: deque[Reply | CrofterError] = deque()
+        self._arrival: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._outstanding[self.number] = self
+        self._timer = asyncio.get_running_loop().call_later(self._timeout_seconds, self._late)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        del self._outstanding[self.number]
 
     async def reply(self) -> Reply:
         """The next reply. Raises the CrofterError that ends the call."""
-        reply = await self._replies.get()
+        while not self._replies:
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        reply = self._replies.popleft()
         if isinstance(reply, CrofterError):
             raise reply
         return reply
 
     def put(self, reply: Reply | CrofterError) -> None:
         """Hand over a reply, or the error that ends the call."""
-        self._replies.put_nowait(reply)
+        self._replies.append(reply)
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def _late(self) -> None:
+        message = f"not finished after {self._timeout_seconds:g} s"
+        self.put(CrofterError(ErrorCode.TIMED_OUT, message, retry_after_seconds=1.0))
 
 
 class Calls:
@@ -52,24 +81,17 @@ class Calls:
         self._last_number = 0
         self._last_heard = time.monotonic()
 
-    @contextlib.contextmanager
-    def open(self, timeout_seconds: float) -> Generator[Call]:
-        """A new call; ends with TIMED_OUT after that time."""
+    def open(self, timeout_seconds: float) -> Call:
+        """A new call, to be entered; ends with TIMED_OUT after that time."""
         self._last_number += 1
-        call = self._calls[self._last_number] = Call(self._last_number)
-        late = CrofterError(ErrorCode.TIMED_OUT, f"not finished after {timeout_seconds:g} s", retry_after_seconds=1.0)
-        # A timer instead of a time-out around each wait: chunks are many, requests few.
-        timer = asyncio.get_running_loop().call_later(timeout_seconds, call.put, late)
-        try:
-            yield call
-        finally:
-            timer.cancel()
-            del self._calls[call.number]
+        return Call(self._last_number, timeout_seconds, self._calls)
 
     def deliver(self, message: FromWorker) -> None:
         """Hand what the worker said to whom it concerns; what nobody waits for any more is dropped."""
         self._last_heard = time.monotonic()
         match message:
+            case Computed():  # the most frequent, and the one that is waited for
+                self._put(message.call, message)
             case Chunks():
                 for number, chunk in message.chunks:
                     self._put(number, chunk)
@@ -83,7 +105,7 @@ class Calls:
                 self._put(message.call, CrofterError.from_report(message.error))
             case Missing():
                 self._put(message.call, MissingRowsError(message.held))
-            case Embedded() | Reranked() | Tokenized() | Measured() | Computed() | Exported() | Done():
+            case Embedded() | Reranked() | Tokenized() | Measured() | Exported() | Done():
                 self._put(message.call, message)
             case _:
                 pass

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -138,41 +138,45 @@ class WorkerProcess:
 
         Raises CrofterError.
         """
-        with self._open(timeout_seconds, route) as call:
-            await self._send(Generate(call=call.number, request=request))
-            while not call.finished:
-                reply = await call.reply()
-                if not isinstance(reply, Chunk):
-                    raise _NONSENSE
-                call.finished = reply.usage is not None
-                yield reply
-
-    async def ask(self, message: Question, reply_type: type[T], timeout_seconds: float) -> T:
-        """The reply to a message that has one. Raises CrofterError."""
-        with self._open(timeout_seconds) as call:
-            # Only texts can hold up the intake.
-            call.accepted = not isinstance(message, Embed | Rerank | Tokenize)
-            await self._send(msgspec.structs.replace(message, call=call.number))
-            reply = await call.reply()
-            if not isinstance(reply, reply_type):
-                raise _NONSENSE
-            call.finished = True
-            return reply
-
-    @contextlib.contextmanager
-    def _open(self, timeout_seconds: float, route: RoutePort | None = None) -> Generator[Call]:
-        if not self.alive:
-            raise _died()
-        with self._calls.open(timeout_seconds) as call:
+        with self._opened(timeout_seconds) as call:
             if route is not None:
                 call.carrier = Carrier(call.number, route, self._return, call.put)
             try:
-                yield call
+                await self._send(Generate(call=call.number, request=request))
+                while not call.finished:
+                    reply = await call.reply()
+                    if not isinstance(reply, Chunk):
+                        raise _NONSENSE
+                    call.finished = reply.usage is not None
+                    yield reply
             finally:
                 if call.carrier is not None:
                     call.carrier.close()
-                if self.alive and not self.stopping and not call.finished:
-                    self._input.write(frame(Cancel(call=call.number)))
+                self._cancel_unfinished(call)
+
+    async def ask(self, message: Question, reply_type: type[T], timeout_seconds: float) -> T:
+        """The reply to a message that has one. Raises CrofterError."""
+        with self._opened(timeout_seconds) as call:
+            # Only texts can hold up the intake.
+            call.accepted = not isinstance(message, Embed | Rerank | Tokenize)
+            try:
+                await self._send(msgspec.structs.replace(message, call=call.number))
+                reply = await call.reply()
+                if not isinstance(reply, reply_type):
+                    raise _NONSENSE
+                call.finished = True
+                return reply
+            finally:
+                self._cancel_unfinished(call)
+
+    def _opened(self, timeout_seconds: float) -> Call:
+        if not self.alive:
+            raise _died()
+        return self._calls.open(timeout_seconds)
+
+    def _cancel_unfinished(self, call: Call) -> None:
+        if self.alive and not self.stopping and not call.finished:
+            self._input.write(frame(Cancel(call=call.number)))
 
     def _return(self, message: Returned) -> None:
         # Not waiting for the pipe to drain: a worker has no more of these under way than it asked for.

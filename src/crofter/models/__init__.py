@@ -5,12 +5,17 @@ from .facts.anatomy import Anatomy, anatomy
 from .facts.model_facts import ModelFacts, facts_of, read_facts
 from .families import Family, known_families, write_family_metadata, write_family_model
 from .gguf.header import Array, Header, Tensor, read_header
+from .gguf.parts import read_model_files
 from .hub import (
     RESERVED_DISK_BYTES,
+    HubPlace,
     HubPulls,
     HubSettings,
+    HubTensors,
     Offer,
     Origin,
+    RemoteLine,
+    RemoteModel,
     Room,
     Wish,
     fits_memory,
@@ -53,8 +58,10 @@ __all__ = [
     "Found",
     "FoundModel",
     "Header",
+    "HubPlace",
     "HubPulls",
     "HubSettings",
+    "HubTensors",
     "InstalledModel",
     "KeptSlice",
     "ModelFacts",
@@ -65,6 +72,8 @@ __all__ = [
     "Overrides",
     "PartialModel",
     "Places",
+    "RemoteLine",
+    "RemoteModel",
     "Room",
     "SlicePlan",
     "Slices",
@@ -94,6 +103,7 @@ __all__ = [
     "read_facts",
     "read_header",
     "read_layers",
+    "read_model_files",
     "recommended",
     "slice_adapter",
     "slice_file",

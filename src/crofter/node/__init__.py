@@ -10,6 +10,7 @@ from .entry import (
     run_node,
     store_key_place,
     stored_settings,
+    trial,
 )
 from .home import Home, RunningNode
 from .identity import (
@@ -20,6 +21,7 @@ from .identity import (
     import_identity,
     stored_identity,
 )
+from .locks import held
 from .release import crofter_version
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "export_identity",
     "family_matrix",
     "given_passphrase",
+    "held",
     "hub_environment",
     "identity_has_passphrase",
     "import_environment",
@@ -41,4 +44,5 @@ __all__ = [
     "store_key_place",
     "stored_identity",
     "stored_settings",
+    "trial",
 ]

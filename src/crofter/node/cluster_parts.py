@@ -20,7 +20,7 @@ from crofter.cluster import (
 )
 from crofter.core import NodeId
 from crofter.engine import Engine
-from crofter.models import ModelRegistry
+from crofter.models import HubTensors, ModelRegistry
 from crofter.network import Peers
 
 from .config import NodeConfig
@@ -50,6 +50,7 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     trusted: Callable[[], set[NodeId]],
     registry: ModelRegistry,
     engine: Engine,
+    hub: HubTensors,
 ) -> ClusterParts:
     """Wire them. The router is handed to `sharing` when it is made."""
     build = library_version()
@@ -60,6 +61,7 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
         registry,
         lambda: sharing.limits().upload_bytes_per_second,
         lambda: sharing.limits().download_bytes_per_second,
+        hub,
     )
     weights = Weights(registry, pieces, home.models_folder)
     adapters = Adapters(own_id, peers, home.models_folder / "adapter-parts")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .home import Home
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from crofter.store import KeyPlace
 
     from .config import HubEnvironment
+    from .trying import Trial
 
 _PATIENCE_SECONDS = 120.0
 """For somebody who is asked for the keyring's password."""
@@ -69,6 +71,13 @@ def family_matrix(
     from .families import family_matrix
 
     return family_matrix(home, names, again=again, observe=observe)
+
+
+def trial(path: Path, name: str, node_count: int) -> "Trial":
+    """How to try a model over several nodes on this machine. See `trying.py`."""
+    from . import trying
+
+    return trying.trial(path, name, node_count)
 
 
 def store_key_place(home: Home) -> "KeyPlace":

@@ -44,6 +44,7 @@ class Home:
         self.identity_lock_file = self.run_folder / "identity.lock"
         self.chat_history_file = root / "chat_history"
         self.families_file = root / "families.json"
+        self.swarm_folder = root / "swarm"
 
     @classmethod
     def from_environment(cls, override: str | None = None) -> "Home":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from crofter.cluster import KINDS as CLUSTER_KINDS
 from crofter.core import NodeId
 from crofter.engine import Engine
-from crofter.models import HubPulls, ModelRegistry, Overrides
+from crofter.models import HubPulls, HubTensors, ModelRegistry, Overrides
 from crofter.network import KINDS as NETWORK_KINDS
 from crofter.network import Discovery, OwnNetwork, OwnRecord, Peers, Relays, Rules
 from crofter.providers import ProviderBook, Providers
@@ -92,7 +92,9 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
 
         discovery = Discovery(peers, rules, own, PeerRecords(database), trusted=trusted)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
-        cluster = make_cluster(home, config, identity.node_id, peers, trusted, registry, engine)
+        hub = HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version())
+        tensors = HubTensors(hub.origin, lambda: hub.settings, lambda: rules.mode != "offline", crofter_version())
+        cluster = make_cluster(home, config, identity.node_id, peers, trusted, registry, engine, tensors)
         names = NamedModels(registry, providers.book, cluster.peer_answers.find)
         router = Router(names, [engine, providers, cluster.peer_answers, cluster.routed], config.router)
         cluster.sharing.router = router
@@ -102,7 +104,7 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
             database=database,
             registry=registry,
             overrides=overrides,
-            hub=HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version()),
+            hub=hub,
             tunings=tunings,
             keys=KeyRing(KeyRecords(database), UsageRecords(database)),
             engine=engine,

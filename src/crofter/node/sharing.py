@@ -131,5 +131,5 @@ class NodeSharing:
             capabilities=model.capabilities,
             answers=self.settings.answers and self._engine.fit(file).fits,
             routes=self.settings.answers and self.routed is not None and self.routed.drives(file),
-            ends_bytes=least_ends_bytes(file, self._engine.settings),
+            ends_bytes=least_ends_bytes(file, self._engine.settings.parallel_requests),
         )

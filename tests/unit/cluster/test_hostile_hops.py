@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from crofter.cluster.faults import read_fault
 from crofter.cluster.links import FrameChannel
 from crofter.cluster.messages import STAGE_CLOSE, STAGE_OPEN, STAGE_STEPS, Attach, Close, Closed, Open, Opened, Place
 from crofter.cluster.wire import Frame, frame_bytes, read_frame, row_payload
@@ -265,6 +266,21 @@ async def test_attached_but_silent_requester_loses_his_lease() -> None:
         assert data is not None
         assert read_frame(data).kind == "fault"
         await all_freed(victim)
+
+
+async def test_step_is_given_up_when_its_result_is_worth_nothing_any_more() -> None:
+    me, victim = Node(1), Node(2, (3, 6))
+    async with running(MemoryNetwork(), me, victim), attached(victim, me) as (channel, _):
+        [stage] = victim.host.stages.values()
+        stage.gate = anyio.Event()
+        began = anyio.current_time()
+        await channel.send(frame_bytes(rows(deadline_milliseconds=2000)))
+        data = await channel.receive()
+        assert data is not None
+        assert read_fault(read_frame(data)).report.code == ErrorCode.TIMED_OUT.code
+        assert 2.0 <= anyio.current_time() - began < 3.5
+        await all_freed(victim)
+        assert not stage.computed
 
 
 class Liar:

@@ -107,14 +107,14 @@ async def test_where_there_is_no_room_at_home_the_younger_waits_and_its_answer_s
     requests = [ask(f"{number} {TALE * 6}", max_tokens=100, sampling=_LETTERS, top_logprobs=0) for number in range(3)]
     alone = [await collect(engine, precise.whole, request) for request in requests]
     released: list[int] = []
-    async with make_engine(context_tokens=256, kv_memory_bytes=1) as small:
+    async with make_engine(context_tokens=256) as small:
         together = await asyncio.gather(
             *(_over(small, precise.private_ends, request, stages, released) for request in requests)
         )
     # What it had written is read again in one go, which rounds otherwise than one by one.
     for over, whole in zip(together, alone, strict=True):
         assert np.allclose(logprobs_of(over), logprobs_of(whole), rtol=0.0, atol=0.02)
-    assert len(released) > 3
+    assert len(released) > len(requests)
 
 
 async def _over(

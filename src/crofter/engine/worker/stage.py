@@ -167,6 +167,9 @@ class Stage:
         ]
         singles = [share for share in ready if share.rows == 1][: self._load.micro_batch_rows]
         chunks = [share for share in ready if share.rows > 1]
+        if not chunks:
+            self._chunk_was_last = False
+            return singles
         # llama.cpp attends to later rows for all of a decode or for none, and regroups the rows of several sequences where states
         # are recurrent. Those chunks take turns with the others.
         apart = next((chunk for chunk in chunks if self._recurrent or chunk.step.rows.mutual), None)
@@ -198,14 +201,14 @@ class Stage:
         part = self._part
         values = _joined([step.values[step.done : step.done + rows] for _, step, rows in batch], 0)
         positions = _joined([step.positions[:, step.done : step.done + rows] for _, step, rows in batch], 1)
-        sequences = np.repeat([session.sequence for session, _, _ in batch], [rows for _, _, rows in batch])
+        sequences = np.array([session.sequence for session, _, rows in batch for _ in range(rows)], np.int32)
         wanted = _joined([step.wanted(rows, last_only=part.gives_wanted_only) for _, step, rows in batch], 0)
         if part.input_scale != 1.0:
             values = values * np.float32(part.input_scale)
         started = time.monotonic()
         self._tap.start()
         mutual = batch[0].step.rows.mutual
-        code = self._context.decode_rows(values, positions, sequences.astype(np.int32), wanted, mutual=mutual)
+        code = self._context.decode_rows(values, positions, sequences, wanted, mutual=mutual)
         if code != DECODED:
             raise CrofterError(ErrorCode.WORKER_FAILED, f"llama.cpp failed to compute (code {code})")
         given = self._tap.rows(wanted)
@@ -220,7 +223,7 @@ class Stage:
     def _give(self, batch: list[Share], given: np.ndarray, wanted: np.ndarray) -> None:
         row = first = 0
         for session, step, rows in batch:
-            count = int(wanted[row : row + rows].sum())
+            count = int(np.count_nonzero(wanted[row : row + rows]))
             step.results.append(given[first : first + count].tobytes())
             session.held += step.positions[0, step.done : step.done + rows].tolist()
             step.done += rows

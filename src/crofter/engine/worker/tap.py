@@ -92,7 +92,7 @@ class Tap:
         """Of what the last decode gave the wanted rows, [wanted, width], valid until the next. Raises WORKER_FAILED."""
         row_bytes = self._values.shape[1] * _NUMBER_BYTES
         given, rest = divmod(self._state.used, row_bytes)
-        count = int(wanted.sum())
+        count = int(np.count_nonzero(wanted))
         if rest or given not in {count, wanted.size}:
             raise CrofterError(
                 ErrorCode.WORKER_FAILED,

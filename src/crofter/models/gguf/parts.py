@@ -50,6 +50,11 @@ def part_paths(path: Path) -> tuple[Path, ...]:
     return parts
 
 
+def read_model_files(path: Path) -> Header:
+    """The model that a file belongs to. Raises as `part_paths` and `read_model`."""
+    return read_model(part_paths(path))
+
+
 def part_path(first: Path, position: int) -> Path | None:
     """Where the part at `position` (from 0) of the model with that first file should be."""
     names = _part_names(first.name)

@@ -39,6 +39,13 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool = False
     token: str = ""
     """Empty: HF_TOKEN, or what `hf auth login` stored, if there is one."""
+    anonymous: bool = False
+    """Whether no token goes along, whatever there is: on behalf of somebody else."""
+
+    @property
+    def shown_token(self) -> str | bool | None:
+        """As the library takes it."""
+        return False if self.anonymous else self.token or None
 
 
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,7 @@ class HubClient:
             build_hf_headers,  # pyright: ignore[reportUnknownVariableType]  # an argument we do not give is untyped
         )
 
-        return build_hf_headers(token=self._access.token or None, library_name="crofter", library_version=self._version)
+        return build_hf_headers(token=self._access.shown_token, library_name="crofter", library_version=self._version)
 
     def _library(self) -> "HfApi":
         if self._access.offline:
@@ -102,7 +109,7 @@ class HubClient:
         logging.getLogger("httpx2").setLevel(logging.WARNING)
         return HfApi(
             endpoint=self._access.endpoint,
-            token=self._access.token or None,
+            token=self._access.shown_token,
             library_name="crofter",
             library_version=self._version,
         )

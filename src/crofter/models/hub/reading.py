@@ -1,11 +1,12 @@
 """One request for one piece of a file: asks, checks that what comes is what was asked for, and puts it where it belongs."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .connection import Connection, Reply
 from .faults import damaged, ended_early, host_of
-from .journal import PartFile
+from .journal import Identity
+from .ranges import Range
 from .source import Address, Source
 
 
@@ -26,6 +27,27 @@ class Server(NamedTuple):
     """Its ETags tell whether the bytes are still the same."""
 
 
+class Target(Protocol):
+    """Where the bytes belong."""
+
+    @property
+    def identity(self) -> Identity:
+        """What is read."""
+        ...
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Put bytes where they belong; of one piece they come in order."""
+        ...
+
+    def keep(self, piece: Range) -> None:
+        """So much of a piece may count as there."""
+        ...
+
+    def tagged(self, tag: str) -> None:
+        """The server's ETag for these bytes."""
+        ...
+
+
 class Reading:
     """How far a connection is in its piece."""
 
@@ -40,7 +62,7 @@ class Reader:
     """Reads pieces of one file; shared by the threads that do so, and holds nothing that changes."""
 
     def __init__(
-        self, source: Source, part: PartFile, keep_bytes: int, received: Callable[[int], None], server: Server
+        self, source: Source, part: Target, keep_bytes: int, received: Callable[[int], None], server: Server
     ) -> None:
         self._source = source
         self._part = part
