@@ -5,10 +5,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.e2e.test_network import NetworkNode
 from tests.gguf_files import write_tiny_llama
+from tests.unit.models.slices.test_adapters import write_adapter
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +96,40 @@ def test_three_nodes_together_answer_as_one_machine_does(
     assert [stage["start"] for stage in stages] == [0, *(stage["stop"] for stage in stages[:-1])]
     assert stages[-1]["stop"] == 9
     assert len({stage["id"] for stage in stages}) == len(stages)
+
+
+def over_http(node: SmallNode, *adapters: tuple[str, float]) -> str:
+    """What a node answers under adapters, which commands name none of."""
+    body = {
+        "model": "big",
+        "messages": [{"role": "user", "content": QUESTION}],
+        "max_tokens": 24,
+        "temperature": 0,
+        "lora": [{"name": name, "scale": scale} for name, scale in adapters],
+    }
+    url, headers = f"{node.running()['url']}/v1/chat/completions", {"x-crofter-radius": "trusted"}
+    answer = httpx2.post(url, json=body, headers=headers, timeout=180)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["choices"][0]["message"]["content"]
+
+
+def test_an_adapter_of_the_requester_is_applied_at_every_stage(
+    swarm: tuple[SmallNode, SmallNode, SmallNode], tmp_path: Path, model: Path
+) -> None:
+    bob = swarm[1]
+    whole = SmallNode(tmp_path / "whole", limit_bytes=2_000_000_000)
+    whole.up()
+    try:
+        whole.run("pull", str(model), "--name", "big")
+        for node in (bob, whole):
+            write_adapter(node.home / "adapters" / "accent.gguf", 9, width=512)
+        until_offered(bob)
+        strong, weak = ("accent", 0.1), ("accent", 0.0)
+        assert over_http(bob, strong) == over_http(whole, strong)
+        assert over_http(bob, weak) == over_http(bob) == over_http(whole)
+        assert over_http(bob, strong) != over_http(bob)
+    finally:
+        whole.clean_up()
 
 
 def test_it_is_not_split_where_that_was_not_allowed(swarm: tuple[SmallNode, SmallNode, SmallNode]) -> None:

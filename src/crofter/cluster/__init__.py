@@ -4,6 +4,7 @@ from typing import Any
 
 from crofter.network import Kind
 
+from .adapters import ADAPTER, Adapters
 from .circuit import Circuit, Circuits
 from .families import FamilyMatrix, FamilyProof, family_matrix_of, library_version, prove_families
 from .forming import Formed, Former, Planned
@@ -11,6 +12,7 @@ from .holding import PREPARE, Holdings
 from .hosting import Stage, StageHost
 from .links import Links
 from .messages import KINDS as SESSION_KINDS
+from .needs import least_ends_bytes
 from .offers import OFFER, KnownOffer, ModelOffer, Offer, Offers
 from .pieces import DESCRIBE, PIECE, Pieces
 from .placement import PlannedStage
@@ -26,11 +28,12 @@ from .trial import TrialLimits, trial_limits
 from .weights import Weights
 from .wire import Codec, most_rows
 
-KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, *SESSION_KINDS)
+KINDS: tuple[Kind[Any, Any], ...] = (OFFER, GENERATE, DESCRIBE, PIECE, PREPARE, ADAPTER, *SESSION_KINDS)
 """What nodes ask each other beside `network.KINDS`."""
 
 __all__ = [
     "KINDS",
+    "Adapters",
     "Circuit",
     "Circuits",
     "Codec",
@@ -67,6 +70,7 @@ __all__ = [
     "TrialLimits",
     "Weights",
     "family_matrix_of",
+    "least_ends_bytes",
     "library_version",
     "most_rows",
     "placement_of",

@@ -1,6 +1,6 @@
 """From a model that fits on no node alone to a route that is ready: planned, brought to its nodes, loaded."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -14,15 +14,15 @@ from crofter.network import Peers
 from crofter.trust import fingerprint
 
 from .holding import PREPARE, Holdings, Prepare
-from .needs import ROWS_AT_ONCE, SPARE_SHARE, part_needs
+from .needs import ROWS_AT_ONCE, SPARE_SHARE, PartNeeds, part_needs
 from .offers import KnownOffer, Offers
 from .placement import Candidate, HeldStage, Placement, PlannedStage, place, reused
 from .route import Hop, Route
 from .weights import Source, Weights
 from .wire import Codec, most_rows
 
-_USUAL_CONTEXT_TOKENS = 8192
 _PREPARE_SECONDS = 3000.0
+_USUAL_CONTEXT_TOKENS = 8192
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,16 +30,22 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     source: Source
     context_tokens: int
-    cuts: tuple[int, ...]
+    needs: PartNeeds
+    private_layers: int
     placement: Placement
 
 
 class Formed(msgspec.Struct, frozen=True, kw_only=True):
     """A route whose stages are loaded."""
 
+    planned: Planned
     ends: SliceFile
     route: Route
-    placement: Placement
+
+    @property
+    def placement(self) -> Placement:
+        """Where its stages are."""
+        return self.planned.placement
 
 
 class Former:
@@ -68,25 +74,34 @@ class Former:
         """Nodes that could hold stages now."""
         return [known.node_id for known in self._able().values()]
 
-    async def plan(self, model: Model, *, refresh: bool = True) -> Planned:
+    async def plan(self, model: Model, *, private_layers: int = 0, only: Collection[NodeId] | None = None) -> Planned:
         """Where a model would go now. Nothing is loaded, but what it is may be asked of those who hold it.
 
+        `private_layers`: so many of the first and of the last ones stay on this node. `only`: no other nodes are taken.
         Raises UNSUPPORTED for one that cannot be cut, OUT_OF_MEMORY if all nodes together cannot hold it, MODEL_NOT_FOUND.
         """
-        if refresh:
-            await self._offers.refresh()
+        await self._offers.refresh()
         holders = self._holders(model.model_id)
         source = await self._weights.source(model.model_id, holders)
         await anyio.to_thread.run_sync(self._require_proof, source.file.architecture)
         if isinstance(model, ModelFile):
             source = msgspec.structs.replace(source, file=model)
-        return await anyio.to_thread.run_sync(self._placed, source)
+        return await anyio.to_thread.run_sync(self._placed, source, private_layers, only)
+
+    async def ends(self, model: Model) -> SliceFile:
+        """Tokeniser, embeddings and head alone, fetched where the model is not here. Raises as `plan`."""
+        source = await self._weights.source(model.model_id, self._holders(model.model_id))
+        if isinstance(model, ModelFile):
+            source = msgspec.structs.replace(source, file=model)
+        return await self._weights.ends(source, None, lambda _done, _total: None)
 
     async def form(self, planned: Planned, codec: Codec, doing: Callable[[str], None]) -> Formed:
         """Bring every part to its node and load it there. Raises what the first node that fails says."""
         source, context_tokens = planned.source, planned.context_tokens
         doing("the ends")
-        ends = await self._weights.ends(source, lambda done, total: doing(f"the ends: {_share(done, total)}"))
+        ends = await self._weights.ends(
+            source, planned.needs.kept_from, lambda done, total: doing(f"the ends: {_share(done, total)}")
+        )
         ends = msgspec.structs.replace(ends, context_tokens=context_tokens)
         failures: list[CrofterError] = []
         waited: dict[NodeId, str] = {}
@@ -109,7 +124,7 @@ class Former:
                 tasks.start_soon(prepare, stage, name="a stage")
         if failures:
             raise failures[0]
-        return Formed(ends=ends, route=self._route(planned, codec), placement=planned.placement)
+        return Formed(planned=planned, ends=ends, route=self._route(planned, codec))
 
     async def _prepare(
         self, stage: PlannedStage, source: Source, context_tokens: int, note: Callable[[int, int], None]
@@ -134,30 +149,38 @@ class Former:
                     return
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
-    def _placed(self, source: Source) -> Planned:
-        file = source.file
-        asked = file.context_tokens or self._engine.settings.context_tokens or _USUAL_CONTEXT_TOKENS
+    def _placed(self, source: Source, private_layers: int, only: Collection[NodeId] | None) -> Planned:
+        file, settings = source.file, self._engine.settings
+        asked = file.context_tokens or settings.context_tokens or _USUAL_CONTEXT_TOKENS
         context_tokens = min(asked, file.context_length or asked)
-        layers, ends = part_needs(file, source.header, context_tokens, self._engine.settings.parallel_requests)
+        needs = part_needs(file, source.header, context_tokens, settings.parallel_requests, private_layers)
         free_bytes = self._engine.fit(file).free_bytes
-        if ends > free_bytes:
+        if needs.ends_bytes > free_bytes:
             raise CrofterError(
                 ErrorCode.OUT_OF_MEMORY,
-                f"the ends of {file.name} alone need {shown_size(ends)} on this node, which has {shown_size(free_bytes)}",
+                f"the ends of {file.name} alone need {shown_size(needs.ends_bytes)} on this node, which has"
+                f" {shown_size(free_bytes)}",
             )
-        candidates = self._candidates(free_bytes - ends)
+        candidates = self._candidates(free_bytes - needs.ends_bytes, only)
         held = self._held(file.model_id, context_tokens, candidates)
-        placement = reused(layers, held) or place(layers, candidates)
-        return Planned(source=source, context_tokens=context_tokens, cuts=layers.cuts, placement=placement)
+        placement = reused(needs.layers, held) or place(needs.layers, candidates)
+        return Planned(
+            source=source,
+            context_tokens=context_tokens,
+            needs=needs,
+            private_layers=private_layers,
+            placement=placement,
+        )
 
-    def _candidates(self, own_bytes: int) -> list[Candidate]:
+    def _candidates(self, own_bytes: int, only: Collection[NodeId] | None) -> list[Candidate]:
         here = Candidate(
             node_id=self.own_id,
             memory_bytes=int(SPARE_SHARE * own_bytes),
             read_bytes_per_second=memory_bytes_per_second(),
             one_way_seconds=0.0,
         )
-        return [here, *(_candidate(known) for known in self._able().values())]
+        others = [known for known in self._able().values() if only is None or known.node_id in only]
+        return [here, *map(_candidate, others)]
 
     def _held(self, model_id: ModelId, context_tokens: int, candidates: Sequence[Candidate]) -> list[HeldStage]:
         """Stages of a model that are ready somewhere, for that context."""
@@ -194,7 +217,7 @@ class Former:
                 for stage in planned.placement.stages
             ),
             width=width,
-            source_layer_count=planned.placement.stages[-1].stop,
+            source_layer_count=planned.needs.layer_count,
             context_tokens=planned.context_tokens,
             build=self._holdings.build,
             codec=codec,

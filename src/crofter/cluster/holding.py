@@ -7,12 +7,25 @@ from typing import Annotated
 import anyio
 import msgspec
 
-from crofter.core import NODE_ID_BYTES, CrofterError, ErrorCode, ModelId, NodeId, SliceFile, shown_size
+from crofter.core import (
+    NODE_ID_BYTES,
+    AdapterUse,
+    CrofterError,
+    ErrorCode,
+    ModelId,
+    NodeId,
+    Rows,
+    SliceFile,
+    shown_size,
+)
 from crofter.engine import Engine
+from crofter.engine import Stage as EngineStage
 from crofter.models import HubPlace, slice_id
 from crofter.network import Caller, Peers, StreamKind
 
+from .adapters import Adapters
 from .hosting import Stage
+from .messages import Open
 from .offers import StageOffer
 from .sharing import ShareLimits
 from .weights import Progress, Weights
@@ -49,13 +62,34 @@ PREPARE = StreamKind(
 )  # fmt: skip
 
 
+class _AdaptedStage:
+    """A stage as one session sees it."""
+
+    def __init__(self, stage: EngineStage, adapters: tuple[AdapterUse, ...]) -> None:
+        self._stage = stage
+        self._adapters = adapters
+
+    async def compute(self, session: int, rows: Rows) -> bytes:
+        return await self._stage.compute(session, rows, self._adapters)
+
+    async def forget(self, session: int) -> None:
+        await self._stage.forget(session)
+
+
 class Holdings:
     """Keeps slices on the disk and lets the engine load them. See `StageHost`."""
 
     def __init__(
-        self, peers: Peers, engine: Engine, weights: Weights, limits: Callable[[], ShareLimits], build: str
+        self,
+        peers: Peers,
+        engine: Engine,
+        weights: Weights,
+        adapters: Adapters,
+        limits: Callable[[], ShareLimits],
+        build: str,
     ) -> None:
         self._engine = engine
+        self._adapters = adapters
         self._weights = weights
         self._limits = limits
         self._build = build
@@ -74,16 +108,18 @@ class Holdings:
         """A slice that was prepared."""
         return self._slices.get(slice_id)
 
-    def stage(self, slice_file: SliceFile, context_tokens: int) -> AbstractAsyncContextManager[Stage]:
-        """Loaded, as long as somebody uses it."""
-        return self._stage(slice_file, context_tokens)
+    def stage(self, slice_file: SliceFile, opening: Open, opener: NodeId) -> AbstractAsyncContextManager[Stage]:
+        """Loaded, with the adapters of that session, as long as somebody uses it."""
+        return self._stage(slice_file, opening, opener)
 
     @asynccontextmanager
-    async def _stage(self, part: SliceFile, context_tokens: int) -> AsyncGenerator[Stage]:
-        async with self._engine.stage(
-            msgspec.structs.replace(part, context_tokens=context_tokens), for_others=part.model_id in self._for_others
-        ) as stage:
-            yield stage
+    async def _stage(self, part: SliceFile, opening: Open, opener: NodeId) -> AsyncGenerator[Stage]:
+        sized = msgspec.structs.replace(part, context_tokens=opening.context_tokens)
+        async with (
+            self._adapters.held(opener, opening.adapters) as adapters,
+            self._engine.stage(sized, for_others=part.model_id in self._for_others) as stage,
+        ):
+            yield _AdaptedStage(stage, adapters) if adapters else stage
 
     async def prepare(
         self, wanted: Prepare, progress: Progress, *, for_others: bool, room_bytes: int | None = None

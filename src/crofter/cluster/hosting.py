@@ -3,7 +3,9 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from crofter.core import ModelId, Rows, SliceFile
+from crofter.core import ModelId, NodeId, Rows, SliceFile
+
+from .messages import Open
 
 
 class Stage(Protocol):
@@ -33,6 +35,6 @@ class StageHost(Protocol):
         """Exactly these weights, if the node offers them."""
         ...
 
-    def stage(self, slice_file: SliceFile, context_tokens: int) -> AbstractAsyncContextManager[Stage]:
-        """Loaded, as long as somebody uses it. Raises CrofterError: no room, cannot be loaded."""
+    def stage(self, slice_file: SliceFile, opening: Open, opener: NodeId) -> AbstractAsyncContextManager[Stage]:
+        """Loaded, with the adapters of that session, as long as somebody uses it. Raises CrofterError: no room, cannot be loaded."""
         ...

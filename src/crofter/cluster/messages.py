@@ -19,12 +19,28 @@ _Count = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 _Hop = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
+MOST_ADAPTERS = 8
+"""Of one session."""
+MOST_ADAPTER_BYTES = 256 * 2**20
+"""Of what one of them has for one stage."""
+ADAPTER_HASH_BYTES = 32
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where along which session: a stage, or with the number after the last one's the requester, who takes the results."""
 
     session_id: _SessionId
     """Random."""
     hop: _Hop
+
+
+class AdapterPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a LoRA adapter changes at one stage: a file that the requester gives."""
+
+    adapter_id: Annotated[bytes, msgspec.Meta(min_length=ADAPTER_HASH_BYTES, max_length=ADAPTER_HASH_BYTES)]
+    """SHA-256 of the file."""
+    size_bytes: Annotated[int, msgspec.Meta(ge=1, le=MOST_ADAPTER_BYTES)]
+    scale: Annotated[float, msgspec.Meta(ge=-1000, le=1000)] = 1.0
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +68,8 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the next is the requester."""
     lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     """For how long it is kept without a sign of the requester."""
+    adapters: Annotated[tuple[AdapterPart, ...], msgspec.Meta(max_length=MOST_ADAPTERS)] = ()
+    """Under which its rows are computed."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +103,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     report: ErrorReport
 
 
-STAGE_OPEN = Kind(name="stage-open", request=Open, reply=Opened, who="trusted", most_bytes=1_000, per_minute=240)
+STAGE_OPEN = Kind(name="stage-open", request=Open, reply=Opened, who="trusted", most_bytes=2_000, per_minute=240)
 STAGE_CLOSE = Kind(name="stage-close", request=Close, reply=Closed, who="trusted", most_bytes=200, per_minute=480)
 STAGE_STEPS = ChannelKind(
     name="stage-steps",

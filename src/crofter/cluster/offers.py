@@ -34,6 +34,10 @@ class ModelOffer(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Annotated[tuple[_Text, ...], msgspec.Meta(max_length=16)] = ()
     answers: bool = False
     """Whether it fits that node and prompts for it are answered there."""
+    routes: bool = False
+    """Whether it fits that node only with the help of others, and prompts for it are answered so."""
+    ends_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Memory for its ends: without so much a node cannot ask over a route of its own."""
 
 
 class StageOffer(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,12 +70,15 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     """The model as far as placing it needs."""
 
     count: int
+    """To be placed: without those that the ends keep."""
     cuts: tuple[int, ...]
     """Before which layers it may be cut, ascending, without the ends."""
     weight_bytes: tuple[int, ...]
     """Of each layer."""
     need_bytes: Callable[[int, int], int]
     """What a stage of layers [start, stop) takes of memory, all in all; grows with the range."""
+    private: int = 0
+    """So many of the first ones stay at the requester."""
 
 
 def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
@@ -83,9 +86,15 @@ def place(layers: Layers, candidates: Sequence[Candidate]) -> Placement:
 
     Raises OUT_OF_MEMORY, with what is missing, if all candidates together cannot hold the model.
     """
-    able = sorted(candidates, key=lambda each: each.memory_bytes, reverse=True)[:_MOST_CANDIDATES]
+    able = sorted(
+        candidates, key=lambda each: (layers.private > 0 and each.is_requester, each.memory_bytes), reverse=True
+    )[:_MOST_CANDIDATES]
     for count in range(1, len(able) + 1):
-        orders = (_in_order(chosen) for chosen in combinations(able, count))
+        orders = (
+            _in_order(chosen)
+            for chosen in combinations(able, count)
+            if not layers.private or any(each.is_requester for each in chosen)
+        )
         found = [plan for order in orders if order and (plan := _fastest(layers, order))]
         if found:
             return min(found, key=lambda plan: plan.seconds_per_token)
@@ -114,7 +123,7 @@ def reused(layers: Layers, held: Sequence[HeldStage]) -> Placement | None:
         longer: dict[int, list[HeldStage]] = {}
         for end, before in best.items():
             for stage in held:
-                if stage.start == end and _may_follow(stage, before):
+                if stage.start == end and _may_follow(stage, before) and _keeps(layers, stage):
                     way = [*before, stage]
                     if stage.stop not in longer or _seconds(layers, way) < _seconds(layers, longer[stage.stop]):
                         longer[stage.stop] = way
@@ -130,6 +139,11 @@ def _may_follow(stage: HeldStage, before: Sequence[HeldStage]) -> bool:
     if any(stage.node.node_id == other.node.node_id for other in before):
         return False
     return not before or may_pass(before[-1].node, stage.node)
+
+
+def _keeps(layers: Layers, stage: HeldStage) -> bool:
+    """Whether no layer that is to stay at the requester would be elsewhere."""
+    return stage.start >= layers.private or (stage.node.is_requester and stage.stop >= layers.private)
 
 
 def _has_room(layers: Layers, stage: HeldStage) -> bool:
@@ -206,6 +220,8 @@ def _fastest(layers: Layers, nodes: Sequence[Candidate]) -> Placement | None:
 
 
 def _fits(layers: Layers, cuts: Sequence[int], start: int, end: int, node: Candidate) -> bool:
+    if cuts[start] < layers.private and not (node.is_requester and cuts[end] >= layers.private):
+        return False
     return layers.need_bytes(cuts[start], cuts[end]) <= node.memory_bytes
 
 

@@ -30,6 +30,7 @@ from .offers import KnownOffer, ModelOffer, Offers
 _MOST_BYTES = 16_000_000
 """Of a request or a chunk: prompts may hold images."""
 _LONGEST_SECONDS = 600.0
+_MOST_NODES = 256
 _MOST_TIMEOUT_SECONDS = 3600.0
 
 
@@ -60,6 +61,9 @@ class PeerModel(Model, frozen=True, kw_only=True):
     layer_count: int
     size_bytes: int
     architecture: str
+    ends_bytes: int
+    over_route: bool = False
+    """Whether the holder is to answer with the help of others."""
 
 
 Answer = Callable[[ModelId, GenerationRequest], AsyncGenerator[Chunk]]
@@ -104,6 +108,15 @@ class PeerAnswers:
             if offer.model_id == model.model_id and offer.answers
         )
 
+    def over_routes(self, model: Model) -> Sequence[Way]:
+        """One for each peer that would read the prompt and answer over a route of its own."""
+        return tuple(
+            _way(msgspec.structs.replace(_model(known.node_id, offer), over_route=True), self._helpers(known.node_id))
+            for known in self._by_turn()
+            for offer in known.offer.models
+            if offer.model_id == model.model_id and offer.routes
+        )
+
     async def generate(self, model: Model, request: GenerationRequest) -> AsyncGenerator[Chunk]:
         """See `core.Backend`. Raises what `Peers.stream` raises."""
         if not isinstance(model, PeerModel):
@@ -113,6 +126,10 @@ class PeerAnswers:
                 ErrorCode.UNSUPPORTED, "an adapter of this machine cannot be applied at a peer", parameter="lora"
             )
         self._asked[model.holder] = 1 + max(self._asked.values(), default=0)
+        if model.over_route:
+            # Whom the holder trusts this node need not trust.
+            nodes = (self._peers.node_id, *self._helpers(model.holder))
+            request = msgspec.structs.replace(request, only_nodes=nodes[:_MOST_NODES])
         seconds = min(request.timeout_seconds or _LONGEST_SECONDS, _MOST_TIMEOUT_SECONDS)
         wanted = Wanted(model_id=model.model_id, request=request)
         chunks = self._peers.stream(model.holder, GENERATE, wanted, timeout_seconds=seconds)
@@ -148,6 +165,12 @@ class PeerAnswers:
             async for chunk in chunks:
                 yield chunk
 
+    def _helpers(self, holder: NodeId) -> list[NodeId]:
+        """Whom this node would let compute a part of what it asks of a holder."""
+        return [
+            each.node_id for each in self._offers.known().values() if each.offer.stage_bytes and each.node_id != holder
+        ]
+
     def _by_turn(self) -> list[KnownOffer]:
         return sorted(
             self._offers.known().values(),
@@ -169,12 +192,20 @@ def _model(holder: NodeId, offer: ModelOffer) -> PeerModel:
         layer_count=offer.layer_count,
         size_bytes=offer.size_bytes,
         architecture=offer.architecture,
+        ends_bytes=offer.ends_bytes,
     )
 
 
-def _way(model: PeerModel) -> Way:
-    there = fingerprint(model.holder)
-    return Way(backend="peer", radius="trusted", ran_on=(there,), readable_by=("this node", there), model=model)
+def _way(model: PeerModel, helpers: Sequence[NodeId] = ()) -> Way:
+    there, others = fingerprint(model.holder), tuple(map(fingerprint, helpers))
+    return Way(
+        backend="peer",
+        radius="trusted",
+        ran_on=(there, *others),
+        readable_by=("this node", there),
+        inferable_by=others,
+        model=model,
+    )
 
 
 def _only_answers(model: Model) -> CrofterError:
@@ -188,3 +219,5 @@ def _require_own_words(request: GenerationRequest) -> None:
     media = request.prompt.media if isinstance(request.prompt, ChatPrompt) else ()
     if request.adapters or any(part.url for part in media):
         raise CrofterError(ErrorCode.UNSUPPORTED, "a peer's request may name neither adapters nor addresses")
+    if len(request.only_nodes or ()) > _MOST_NODES:
+        raise CrofterError(ErrorCode.INVALID_REQUEST, f"a request may name {_MOST_NODES} nodes at most")

@@ -4,7 +4,7 @@ import msgspec
 
 from crofter.core import CrofterError, ErrorCode, ModelId, NodeId
 
-from .messages import Open, Place
+from .messages import AdapterPart, Open, Place
 from .wire import Codec, most_rows
 
 
@@ -16,6 +16,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     stop: int
     """Layers of the source."""
+    adapters: tuple[AdapterPart, ...] = ()
+    """Of the sessions over this route."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,4 +62,5 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
             next=requester if last else self.hops[index + 1].node_id,
             last=last,
             lease_seconds=lease_seconds,
+            adapters=hop.adapters,
         )

@@ -1,13 +1,14 @@
 """The backend `route`: answers by models that fit on no node alone, over routes that form when they are needed and last."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 
 import anyio
 import msgspec
 
 from crofter.core import (
+    ChatPrompt,
     Chunk,
     CrofterError,
     EmbeddingRequest,
@@ -22,18 +23,23 @@ from crofter.core import (
     RerankRequest,
     RerankResult,
     Rows,
+    SliceFile,
     Way,
 )
-from crofter.engine import Engine
+from crofter.engine import Engine, machine_now
 from crofter.trust import fingerprint
 
+from .adapters import Adapters
 from .circuit import Circuits
 from .forming import Formed, Former, Planned
+from .needs import least_ends_bytes
 from .placement import Placement
-from .remote import PeerModel
+from .remote import PeerAnswers, PeerModel
 from .settings import RouteSettings
 
 _SWEEP_SECONDS = 5.0
+_MOST_DRIVEN = 8
+"""Routes that others asked for."""
 _BROKEN = frozenset(
     {
         ErrorCode.PEER_LOST,
@@ -63,6 +69,10 @@ class Standing(msgspec.Struct, kw_only=True):
     """Monotonic seconds."""
     sessions: int = 0
     answers: int = 0
+
+
+_Key = tuple[ModelId, frozenset[NodeId] | None]
+"""A model, and the only other nodes that may be in its route; None: all that this one trusts."""
 
 
 class _Port:
@@ -97,13 +107,23 @@ class _Port:
 class RoutedAnswers:
     """Keeps the routes of this node; `run` lets go of those that nobody uses."""
 
-    def __init__(self, engine: Engine, former: Former, circuits: Circuits, settings: RouteSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        former: Former,
+        circuits: Circuits,
+        adapters: Adapters,
+        peer_answers: PeerAnswers,
+        settings: RouteSettings,
+    ) -> None:
         """`settings` may be replaced at any time."""
         self.settings = settings
         self._engine = engine
         self._former = former
         self._circuits = circuits
-        self._routes: dict[ModelId, Standing] = {}
+        self._adapters = adapters
+        self._peer_answers = peer_answers
+        self._routes: dict[_Key, Standing] = {}
         self._locks: dict[ModelId, anyio.Lock] = {}
 
     async def run(self) -> None:
@@ -111,9 +131,9 @@ class RoutedAnswers:
         while True:
             await anyio.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
-            for model_id, route in list(self._routes.items()):
+            for key, route in list(self._routes.items()):
                 if route.formed and not route.sessions and now - route.used_at > self.settings.keep_seconds:
-                    del self._routes[model_id]
+                    del self._routes[key]
 
     # Backend.
 
@@ -124,8 +144,13 @@ class RoutedAnswers:
                 return ()
         elif not isinstance(model, PeerModel):
             return ()
-        standing = self._routes.get(model.model_id)
-        if standing is not None and standing.formed is not None:
+        standing = self._routes.get((model.model_id, None))
+        formed = standing is not None and standing.formed is not None
+        if (self.settings.thin or not (formed or self._has_room(model))) and (
+            driven := self._peer_answers.over_routes(model)
+        ):
+            return driven
+        if standing is not None and standing.formed is not None and self._suits(standing.formed):
             nodes = [stage.node_id for stage in standing.formed.placement.stages]
         else:
             # Which of them it will be is known when it is formed.
@@ -150,10 +175,14 @@ class RoutedAnswers:
 
         A route that turns out to be broken before the first chunk is formed anew, once: nobody can notice.
         """
-        if request.adapters:
-            raise CrofterError(ErrorCode.UNSUPPORTED, "adapters cannot be used over a route yet", parameter="lora")
+        if isinstance(model, PeerModel) and model.over_route:
+            async with aclosing(self._peer_answers.generate(model, request)) as stream:
+                async for chunk in stream:
+                    yield chunk
+            return
+        key = self._key(model, request.only_nodes)
         for attempt in (1, 2):
-            route, formed = await self._ready(model)
+            route, formed = await self._ready(model, key)
             begun = False
             try:
                 async with aclosing(self._over(route, formed, request)) as stream:
@@ -164,12 +193,19 @@ class RoutedAnswers:
             except CrofterError as error:
                 if error.code not in _BROKEN:
                     raise
-                if self._routes.get(model.model_id) is route:
-                    del self._routes[model.model_id]
+                if self._routes.get(key) is route:
+                    del self._routes[key]
                 if begun or attempt == 2:
                     raise
 
     async def _over(self, route: Standing, formed: Formed, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        _require_projector(formed.ends, request.prompt)
+        if request.adapters:
+            over, own = await self._adapters.over(
+                formed.planned.source.header, formed.ends, formed.route, request.adapters
+            )
+            formed = msgspec.structs.replace(formed, route=over)
+            request = msgspec.structs.replace(request, adapters=own)
         port = _Port(self._circuits, formed)
         route.sessions += 1
         try:
@@ -190,13 +226,13 @@ class RoutedAnswers:
         """Raises UNSUPPORTED."""
         raise _only_answers(model)
 
-    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:  # noqa: ARG002 - the port has it
-        """Raises UNSUPPORTED."""
-        raise _only_answers(model)
+    async def tokenize(self, model: Model, prompt: Prompt) -> Sequence[int]:
+        """See `core.Backend`. The ends do it, here; no route is formed for that."""
+        return await self._engine.tokenize(await self._ends(model, prompt), prompt)
 
-    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:  # noqa: ARG002 - the port has it
-        """Raises UNSUPPORTED."""
-        raise _only_answers(model)
+    async def pieces(self, model: Model, prompt: Prompt) -> Sequence[tuple[int, bytes]]:
+        """See `core.Backend`; as `tokenize`."""
+        return await self._engine.pieces(await self._ends(model, prompt), prompt)
 
     # The owner's side.
 
@@ -205,19 +241,28 @@ class RoutedAnswers:
         return list(self._routes.values())
 
     def get(self, model: Model) -> Standing | None:
-        """The route of a model, if there is one."""
-        return self._routes.get(model.model_id)
+        """The route of a model, if there is one; of several, the one that is the owner's."""
+        found = [standing for (model_id, _), standing in self._routes.items() if model_id == model.model_id]
+        return self._routes.get((model.model_id, None), found[0] if found else None)
 
     def release(self, model: Model) -> Standing:
         """Let a route go; what runs over it runs to its end. Raises NOT_FOUND."""
-        standing = self._routes.pop(model.model_id, None)
+        standing = self.get(model)
         if standing is None:
             raise CrofterError(ErrorCode.NOT_FOUND, f"no route was formed for {model.name}", parameter="name")
+        self._routes = {key: route for key, route in self._routes.items() if key[0] != model.model_id}
         return standing
 
     async def plan(self, model: Model) -> Planned:
         """How a model would go over a route now. Raises as `Former.plan`."""
-        return await self._former.plan(model)
+        return await self._plan(model, None)
+
+    async def _plan(self, model: Model, only: Collection[NodeId] | None) -> Planned:
+        return await self._former.plan(model, private_layers=self.settings.private_layers, only=only)
+
+    def drives(self, model: ModelFile) -> bool:
+        """Whether prompts for a model can be answered here with the help of others, and not without."""
+        return self._has_room(model) and bool(self._former.helpers()) and not self._engine.fit(model).fits
 
     def at(self, node_id: NodeId) -> bool:
         """Whether a node holds stages for this one."""
@@ -228,23 +273,63 @@ class RoutedAnswers:
             for stage in standing.formed.placement.stages
         )
 
-    async def _ready(self, model: Model) -> tuple[Standing, Formed]:
+    async def _ends(self, model: Model, prompt: Prompt) -> SliceFile:
+        standing = self.get(model)
+        formed = standing.formed if standing is not None else None
+        ends = formed.ends if formed is not None else await self._former.ends(model)
+        _require_projector(ends, prompt)
+        return ends
+
+    def _suits(self, formed: Formed) -> bool:
+        """Whether the settings still ask for it; what is kept at home is so from the next answer on."""
+        return formed.planned.private_layers == self.settings.private_layers
+
+    def _has_room(self, model: Model) -> bool:
+        """Whether this machine, with nothing else loaded, has memory for the ends of a model."""
+        if isinstance(model, PeerModel):
+            needed = model.ends_bytes
+        else:
+            needed = (
+                least_ends_bytes(model, self._engine.settings.parallel_requests) if isinstance(model, ModelFile) else 0
+            )
+        return needed <= (self._engine.settings.memory_limit_bytes or machine_now().total_bytes)
+
+    def _key(self, model: Model, only_nodes: Collection[NodeId] | None) -> "_Key":
+        """Which of a model's routes a request may take: the owner's, or one with none but these nodes."""
+        if only_nodes is None:
+            return model.model_id, None
+        return model.model_id, frozenset(only_nodes) & frozenset(self._former.helpers())
+
+    def _make_room(self) -> None:
+        """For one more route that was asked for by another node. Raises OVERLOADED."""
+        asked = [(key, route) for key, route in self._routes.items() if key[1] is not None]
+        idle = [(route.used_at, key) for key, route in asked if route.formed and not route.sessions]
+        if len(asked) >= _MOST_DRIVEN:
+            if not idle:
+                raise CrofterError(
+                    ErrorCode.OVERLOADED, "this node drives enough routes for others now", retry_after_seconds=10.0
+                )
+            del self._routes[min(idle, key=lambda each: each[0])[1]]
+
+    async def _ready(self, model: Model, key: "_Key") -> tuple[Standing, Formed]:
         lock = self._locks.setdefault(model.model_id, anyio.Lock())
         async with lock:
-            standing = self._routes.get(model.model_id)
-            if standing is not None and standing.formed is not None:
+            standing = self._routes.get(key)
+            if standing is not None and standing.formed is not None and self._suits(standing.formed):
                 return standing, standing.formed
-            standing = self._routes[model.model_id] = Standing(model=model, doing="asking who has room")
+            if key[1] is not None:
+                self._make_room()
+            standing = self._routes[key] = Standing(model=model, doing="asking who has room")
             try:
-                planned = await self._former.plan(model)
+                planned = await self._plan(model, key[1])
 
                 def doing(what: str) -> None:
                     standing.doing = what
 
                 formed = standing.formed = await self._former.form(planned, self.settings.wire, doing)
             except BaseException:
-                if self._routes.get(model.model_id) is standing:
-                    del self._routes[model.model_id]
+                if self._routes.get(key) is standing:
+                    del self._routes[key]
                 raise
             standing.doing, standing.formed_at, standing.used_at = "", time.time(), time.monotonic()
             return standing, formed
@@ -253,6 +338,17 @@ class RoutedAnswers:
 def placement_of(standing: Standing) -> Placement | None:
     """Where a route's stages are, once it is formed."""
     return standing.formed.placement if standing.formed is not None else None
+
+
+def _require_projector(ends: SliceFile, prompt: Prompt) -> None:
+    """Raises UNSUPPORTED for images and sounds that nothing here turns into rows."""
+    if isinstance(prompt, ChatPrompt) and prompt.media and ends.projector is None:
+        raise CrofterError(
+            ErrorCode.UNSUPPORTED,
+            "this model takes no images or sounds over several nodes: its projector is not on this machine, or feeds several"
+            " of its layers, which a route cannot do",
+            parameter=prompt.media[0].place,
+        )
 
 
 def _only_answers(model: Model) -> CrofterError:

@@ -40,5 +40,11 @@ class RouteSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     wire: Literal["f32", "fp16"] = "f32"
     """How hidden states travel: `f32` gives exactly the answer of one machine; `fp16` needs half the bandwidth and rounds."""
+    private_layers: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    """So many of a model's first and of its last layers stay on this machine. Other nodes then see hidden states from further inside,
+    which are harder to turn back into words, but no secret to whoever makes the effort."""
+    thin: bool = False
+    """Ask a trusted node that can to form the route and read the prompt, instead of keeping tokeniser, embeddings and head here. A
+    node whose memory cannot hold those does so anyway."""
     keep_seconds: Annotated[float, msgspec.Meta(gt=0)] = 900.0
     """How long a route lasts that nobody uses."""

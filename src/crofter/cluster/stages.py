@@ -86,7 +86,7 @@ class Stages:
 
     async def _keep(self, session: StageSession, slice_file: SliceFile) -> None:
         try:
-            await session.run(self._host.stage(slice_file, session.opening.context_tokens), self._links)
+            await session.run(self._host.stage(slice_file, session.opening, session.opener), self._links)
         except Exception:
             _logger.exception("a session at a stage failed")  # the others go on
         finally:

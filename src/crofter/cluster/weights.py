@@ -84,9 +84,9 @@ class Weights:
         part = await self._made(plan_slice(source.header, start, stop), source, progress, room_bytes)
         return msgspec.structs.replace(part, name=f"{source.file.name} {start}-{stop - 1}")
 
-    async def ends(self, source: Source, progress: Progress) -> SliceFile:
-        """Tokeniser, embeddings and head. Raises as `stage`."""
-        part = await self._made(plan_ends(source.header), source, progress, None)
+    async def ends(self, source: Source, start: int | None, progress: Progress) -> SliceFile:
+        """Tokeniser, embeddings and head, with the layers from `start` on, None: with none. Raises as `stage`."""
+        part = await self._made(plan_ends(source.header, start), source, progress, None)
         return msgspec.structs.replace(part, name=f"{source.file.name} ends")
 
     def used_bytes(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .ids import ModelId, RequestId
+from .ids import ModelId, NodeId, RequestId
 from .intent import Radius
 from .shape import ModelShape
 
@@ -165,6 +165,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None = None
     for_others: bool = False
     """Asked by another node: it waits behind, and makes room for, whatever the owner of this one asks."""
+    only_nodes: tuple[NodeId, ...] | None = None
+    """The only other nodes that may compute a part of it; None: those that this one trusts."""
     keep_loaded_seconds: float | None = None
     """How long the model stays in memory afterwards; negative: until it is told to go; None: as the engine's settings say."""
 

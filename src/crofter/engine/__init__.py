@@ -1,6 +1,6 @@
 """Local inference on llama.cpp: one worker process per loaded model, one scheduler in each."""
 
-from .fit import LoadChoice, memory_need, part_shape
+from .fit import LoadChoice, memory_need, part_shape, with_projector
 from .machine import Machine, library_facts, machine_now, memory_bytes_per_second, on_battery, resident_bytes
 from .plan import judge
 from .proof import CutProof, ProofJob, Rollback, blueprint, prove
@@ -49,4 +49,5 @@ __all__ = [
     "quantize",
     "resident_bytes",
     "stage_kv_tokens",
+    "with_projector",
 ]

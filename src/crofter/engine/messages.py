@@ -2,7 +2,7 @@
 
 import msgspec
 
-from crofter.core import EmbeddingTable, ModelId, Rows
+from crofter.core import AdapterUse, EmbeddingTable, ModelId, Rows
 
 
 class SlicePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,7 @@ class Compute(msgspec.Struct, frozen=True, kw_only=True, tag="compute"):
     call: int
     session: int
     rows: Rows
+    adapters: tuple[AdapterUse, ...] = ()
 
 
 class Forget(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):

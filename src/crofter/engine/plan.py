@@ -9,7 +9,7 @@ from crofter.core import CrofterError, ErrorCode, ModelFile, ModelId, SliceFile,
 from .fit import LoadChoice, MemoryNeed, memory_need, most_gpu_layers, shape_of, with_projector
 from .machine import Machine
 from .settings import EngineSettings
-from .slices import HEAD_CELLS, remembers_nothing, stage_kv_tokens
+from .slices import HEAD_CELLS, is_ends, remembers_nothing, rows_over_route, stage_kv_tokens
 from .values import Tuning
 from .verdict import Fit
 from .wire import LoadPlan
@@ -129,6 +129,9 @@ def _step(
     rows = tuning.micro_batch_rows if tuning else 512
     if flash_attention == "off":
         rows = min(rows, UNFUSED_ATTENTION_ROWS)
+    if is_ends(model):
+        # An image that needs more rows at once cannot pass: the stages know nothing of it.
+        return flash_attention, min(rows, rows_over_route(model.shape.embedding_length))
     return flash_attention, max(rows, model.projector.mutual_rows if model.projector else 0)
 
 

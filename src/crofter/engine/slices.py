@@ -13,6 +13,9 @@ HEAD_CELLS = 512
 """Cells of the context of ends without layers, which remembers nothing, and the most rows that go on to a route at once."""
 
 
+_MOST_STEP_BYTES = 15 << 20
+"""Of the rows of one step: what carries them over a route has frames of 16 MiB."""
+_TILE_ROWS = 64
 _CELLS_STEP = 256
 """llama.cpp rounds contexts to this."""
 
@@ -24,6 +27,12 @@ def stage_kv_tokens(context_tokens: int) -> int:
     differently at stages with more memory than others.
     """
     return -(-2 * context_tokens // _CELLS_STEP) * _CELLS_STEP
+
+
+def rows_over_route(width: int) -> int:
+    """The most rows of so many numbers that ends send on at once, in whole tiles of fused attention."""
+    fitting = _MOST_STEP_BYTES // (4 * max(1, width)) // _TILE_ROWS * _TILE_ROWS
+    return min(HEAD_CELLS, max(_TILE_ROWS, fitting))
 
 
 def is_ends(model: Model) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from crofter.core import Rows, SliceFile
+from crofter.core import AdapterUse, Rows, SliceFile
 
 from .messages import Compute, Computed, Done, Export, Exported, Forget, TakeIn
 from .process import WorkerProcess
@@ -40,15 +40,18 @@ class Stage:
         """Rows that all sessions may have together, llama.cpp's `n_ctx`; 0 while no worker runs."""
         return self._slot.serving.loaded.kv_tokens if self._slot.serving else 0
 
-    async def compute(self, session: int, rows: Rows) -> bytes:
+    async def compute(self, session: int, rows: Rows, adapters: tuple[AdapterUse, ...] = ()) -> bytes:
         """The result of rows, float32: of all of them, or of the wanted ones where the slice ends its model.
 
         What the session holds from `rows.position` on is replaced. Steps of a session are computed in the order of the calls.
-        Raises MissingRowsError if it holds fewer than `rows.position` rows, INVALID_REQUEST, CONTEXT_LENGTH_EXCEEDED, OVERLOADED,
+        `adapters`: cut for this slice, and the same for all steps of a session. Raises MissingRowsError if it holds fewer than
+        `rows.position` rows, INVALID_REQUEST, MODEL_INVALID for an adapter that does not fit, CONTEXT_LENGTH_EXCEEDED, OVERLOADED,
         WORKER_DIED.
         """
         worker = self._slot.serving or await self._worker(self._slot)
-        reply = await worker.ask(Compute(call=0, session=session, rows=rows), Computed, _LONGEST_STEP_SECONDS)
+        reply = await worker.ask(
+            Compute(call=0, session=session, rows=rows, adapters=adapters), Computed, _LONGEST_STEP_SECONDS
+        )
         return reply.values
 
     async def forget(self, session: int) -> None:

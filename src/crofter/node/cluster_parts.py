@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from crofter.cluster import (
+    Adapters,
     Circuits,
     Former,
     Holdings,
@@ -63,15 +64,18 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
         hub,
     )
     weights = Weights(registry, pieces, home.models_folder)
-    holdings = sharing.stages = Holdings(peers, engine, weights, sharing.limits, build)
+    adapters = Adapters(own_id, peers, home.models_folder / "adapter-parts")
+    holdings = sharing.stages = Holdings(peers, engine, weights, adapters, sharing.limits, build)
     links = Links(own_id, peers)
     circuits = Circuits(links)
     former = Former(own_id, peers, offers, engine, weights, holdings, partial(require_proof, home))
+    peer_answers = PeerAnswers(peers, offers, sharing.answer)
+    routed = sharing.routed = RoutedAnswers(engine, former, circuits, adapters, peer_answers, config.route)
     return ClusterParts(
         sharing=sharing,
         offers=offers,
-        peer_answers=PeerAnswers(peers, offers, sharing.answer),
+        peer_answers=peer_answers,
         circuits=circuits,
         stages=Stages(holdings, links, StageLimits()),
-        routed=RoutedAnswers(engine, former, circuits, config.route),
+        routed=routed,
     )

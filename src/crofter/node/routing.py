@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from crofter.api import RoutePlanned, RouteStage, RouteSummary
-from crofter.cluster import PlannedStage, RoutedAnswers, Standing, placement_of
+from crofter.cluster import Planned, PlannedStage, RoutedAnswers, Standing, placement_of
 from crofter.core import CrofterError, ErrorCode, Model, ModelFile, NodeId
 from crofter.engine import Engine
 from crofter.trust import fingerprint, readable_id
@@ -52,9 +52,9 @@ class NodeRoutes:
             model=name,
             way="route",
             reason=f"fits on no node alone; {len(placement.stages)} hold it together",
-            stages=tuple(self._stage(stage) for stage in placement.stages),
+            stages=self._stages(planned),
             tokens_per_second=round(1 / placement.seconds_per_token, 2),
-            cuts=_cuts(planned.cuts),
+            cuts=_cuts(planned.needs.cuts),
         )
 
     async def release(self, name: str) -> RouteSummary:
@@ -67,12 +67,28 @@ class NodeRoutes:
             model_id=standing.model.model_id,
             state="forming" if placement is None else "ready",
             doing=standing.doing,
-            stages=() if placement is None else tuple(self._stage(stage) for stage in placement.stages),
+            stages=() if standing.formed is None else self._stages(standing.formed.planned),
             sessions=standing.sessions,
             answers=standing.answers,
             formed_at=standing.formed_at,
             tokens_per_second=0.0 if placement is None else round(1 / placement.seconds_per_token, 2),
         )
+
+    def _stages(self, planned: Planned) -> tuple[RouteStage, ...]:
+        """Where all its layers are, with those that stay with the ends."""
+        stages = [self._stage(stage) for stage in planned.placement.stages]
+        needs = planned.needs
+        if needs.kept_from < needs.layer_count:
+            stages.append(
+                RouteStage(
+                    node="this node",
+                    id=readable_id(self._own_id),
+                    start=needs.kept_from,
+                    stop=needs.layer_count,
+                    memory_bytes=needs.ends_bytes,
+                )
+            )
+        return tuple(stages)
 
     def _stage(self, stage: PlannedStage) -> RouteStage:
         here = stage.node_id == self._own_id

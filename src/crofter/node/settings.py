@@ -28,6 +28,10 @@ LIVE_KEYS = frozenset(
         "network.relay_listen",
         "network.relay_for_everyone",
         "network.relay_bytes_per_second",
+        "route.wire",
+        "route.private_layers",
+        "route.thin",
+        "route.keep_seconds",
     }
 )
 """Settings a running node follows at once."""

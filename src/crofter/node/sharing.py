@@ -8,7 +8,17 @@ from contextlib import aclosing
 import msgspec
 
 from crofter.api import ShareStatus
-from crofter.cluster import Holdings, MachineFacts, ModelOffer, Offer, ShareLimits, ShareSettings, share_limits
+from crofter.cluster import (
+    Holdings,
+    MachineFacts,
+    ModelOffer,
+    Offer,
+    RoutedAnswers,
+    ShareLimits,
+    ShareSettings,
+    least_ends_bytes,
+    share_limits,
+)
 from crofter.core import Chunk, CrofterError, ErrorCode, GenerationRequest, Intent, ModelId
 from crofter.engine import Engine, machine_now, memory_bytes_per_second, on_battery
 from crofter.models import InstalledModel, ModelRegistry
@@ -18,6 +28,8 @@ from .home import Home
 
 _ONLY_HERE = Intent(radius="local", limit="local")
 """A peer's prompt goes no further: whom this node trusts, he may not."""
+_READ_HERE = Intent(radius="trusted", readers="local", limit="trusted")
+"""Where he named nodes that may compute a part of it: they get hidden states, nobody gets the words."""
 _MOST_AT_ONCE = 8
 """Answers for others; more of them are refused at once, so that they try elsewhere."""
 
@@ -31,6 +43,7 @@ class NodeSharing:
         self.settings = settings
         self.router: Router | None = None
         self.stages: Holdings | None = None
+        self.routed: RoutedAnswers | None = None
         self._home = home
         self._registry = registry
         self._engine = engine
@@ -87,7 +100,7 @@ class NodeSharing:
         )
 
     async def answer(self, model_id: ModelId, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        """Write an answer for a peer, on this machine only. Raises FORBIDDEN, OVERLOADED, and what the router raises."""
+        """Write an answer for a peer, here, and with others that he named. Raises FORBIDDEN, OVERLOADED, and as the router."""
         closed = self.limits().closed_because or ("" if self.settings.answers else "share.answers is false")
         if closed or self.router is None:
             raise CrofterError(ErrorCode.FORBIDDEN, f"this node answers no prompts of others: {closed}")
@@ -95,8 +108,9 @@ class NodeSharing:
             raise CrofterError(
                 ErrorCode.OVERLOADED, "this node answers enough prompts of others now", retry_after_seconds=2.0
             )
-        own = msgspec.structs.replace(request, model=model_id, adapters=(), for_others=True)
-        turn = await self.router.open(own, _ONLY_HERE)
+        nodes = request.only_nodes or ()
+        own = msgspec.structs.replace(request, model=model_id, adapters=(), for_others=True, only_nodes=nodes)
+        turn = await self.router.open(own, _READ_HERE if nodes else _ONLY_HERE)
         self._running += 1
         try:
             async with aclosing(turn.chunks()) as chunks:
@@ -116,4 +130,6 @@ class NodeSharing:
             context_length=file.context_length,
             capabilities=model.capabilities,
             answers=self.settings.answers and self._engine.fit(file).fits,
+            routes=self.settings.answers and self.routed is not None and self.routed.drives(file),
+            ends_bytes=least_ends_bytes(file, self._engine.settings.parallel_requests),
         )

@@ -9,6 +9,7 @@ import anyio
 import numpy as np
 
 from crofter.cluster import KINDS, Circuit, Circuits, Codec, Hop, Links, Patience, Route, StageLimits, Stages
+from crofter.cluster.messages import Open
 from crofter.core import CrofterError, ModelId, ModelShape, NodeId, Rows, SliceFile
 from crofter.network import BindOptions, PeerAddress, Peers, Rules, Transport
 from crofter.trust import Standing
@@ -100,7 +101,7 @@ class Host:
         return stage.slice if stage else None
 
     @asynccontextmanager
-    async def stage(self, slice_file: SliceFile, context_tokens: int) -> AsyncGenerator[FakeStage]:
+    async def stage(self, slice_file: SliceFile, opening: Open, opener: NodeId) -> AsyncGenerator[FakeStage]:
         if self.failure is not None:
             raise self.failure
         await self.loaded.wait()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations_with_replacement, pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +46,20 @@ def node(
 
 def ranges(plan: Placement) -> list[tuple[int, int, int]]:
     return [(stage.node_id[0], stage.start, stage.stop) for stage in plan.stages]
+
+
+def test_private_layers_stay_at_the_requester_whoever_is_faster() -> None:
+    here, other = node(0, 4, far=0.0), node(1, 9, speed=1e9)
+    model = msgspec.structs.replace(layers(10), private=2)
+    assert ranges(place(model, [here, other])) == [(0, 0, 2), (1, 2, 10)]
+    stages = [HeldStage(node=other, start=0, stop=10), HeldStage(node=here, start=0, stop=1)]
+    stages += [HeldStage(node=other, start=1, stop=10), HeldStage(node=other, start=3, stop=10)]
+    assert reused(model, stages) is None
+    found = reused(model, [*stages, HeldStage(node=here, start=0, stop=3)])
+    assert found is not None
+    assert ranges(found) == [(0, 0, 3), (1, 3, 10)]
+    with pytest.raises(CrofterError):
+        place(model, [node(0, 1, far=0.0), other])
 
 
 def test_what_fits_on_one_node_is_never_divided() -> None:

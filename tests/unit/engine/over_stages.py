@@ -5,6 +5,7 @@ import contextlib
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Protocol
 
 import anyio
 import msgspec
@@ -12,6 +13,13 @@ from anyio.abc import TaskGroup
 
 from crofter.core import Chunk, CrofterError, GenerationRequest, Rows, SliceFile
 from crofter.engine import Engine, Stage
+
+
+class Computes(Protocol):
+    async def compute(self, session: int, rows: Rows) -> bytes: ...
+
+    async def forget(self, session: int) -> None: ...
+
 
 _Queue = asyncio.Queue[tuple[int, Rows] | None]
 
@@ -22,7 +30,7 @@ _numbers = itertools.count()
 class RouteHere:
     """A RoutePort over stages. Each has a task for each session, so that the next chunk is at the first while this one is further on."""
 
-    def __init__(self, stages: Sequence[Stage], tasks: TaskGroup) -> None:
+    def __init__(self, stages: Sequence[Computes], tasks: TaskGroup) -> None:
         self.stages = stages
         self.released: list[int] = []
         self.forwarded: list[Rows] = []
@@ -57,7 +65,7 @@ class RouteHere:
         self._tasks.start_soon(self._give_back, session, source)
         return first
 
-    async def _compute(self, stage: Stage, number: int, session: int, source: _Queue, target: _Queue) -> None:
+    async def _compute(self, stage: Computes, number: int, session: int, source: _Queue, target: _Queue) -> None:
         while (item := await source.get()) is not None:
             step, rows = item
             try:
@@ -83,7 +91,7 @@ async def opened(engine: Engine, parts: Sequence[SliceFile]) -> AsyncGenerator[l
 
 
 @asynccontextmanager
-async def route_over(stages: Sequence[Stage]) -> AsyncGenerator[RouteHere]:
+async def route_over(stages: Sequence[Computes]) -> AsyncGenerator[RouteHere]:
     """When it closes, every session is to be released, and every stage has forgotten it."""
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
@@ -91,7 +99,7 @@ async def route_over(stages: Sequence[Stage]) -> AsyncGenerator[RouteHere]:
 
 
 async def collect_over(
-    engine: Engine, ends: SliceFile, stages: Sequence[Stage], request: GenerationRequest
+    engine: Engine, ends: SliceFile, stages: Sequence[Computes], request: GenerationRequest
 ) -> list[Chunk]:
     async with route_over(stages) as route:
         try:

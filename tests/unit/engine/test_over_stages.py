@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from crofter.core import (
-    AdapterUse,
     Chunk,
     CrofterError,
     EmbeddingRequest,
@@ -217,15 +216,6 @@ async def test_a_part_that_dies_ends_the_answer_and_comes_back(engine: Engine, q
 def _kill(engine: Engine, name: str) -> None:
     process_id = next(status.process_id for status in engine.loaded() if status.name == name)
     os.kill(process_id, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("fields", [{"adapters": (AdapterUse(path="none.gguf"),)}])
-async def test_adapters_are_refused(
-    engine: Engine, precise: Split, stages: list[Stage], fields: dict[str, object]
-) -> None:
-    with pytest.raises(CrofterError) as caught:
-        await collect_over(engine, precise.ends, stages, ask(TALE, **fields))
-    assert caught.value.code is ErrorCode.UNSUPPORTED
 
 
 async def test_parts_do_not_pass_for_models(engine: Engine, precise: Split) -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
-from crofter.core import EmbeddingTable, ModelId, SliceFile
+from crofter.core import EmbeddingTable, ModelId, ProjectorFile, SliceFile
 from crofter.engine import EngineSettings, judge
 from crofter.engine.plan import plan_load, worth_tuning
 from crofter.engine.slices import HEAD_CELLS, with_slice
@@ -50,6 +51,14 @@ def test_ends_have_the_context_and_none_of_its_memory() -> None:
     assert fit.need.host.kv_bytes == HEAD_CELLS * MODEL.kv_bytes_per_token
     load = plan_load(ENDS, LAPTOP, EngineSettings(context_tokens=100_000), None)
     assert load.micro_batch_rows == HEAD_CELLS
+
+
+@pytest.mark.parametrize(("width", "rows"), [(2048, 512), (7680, 512), (8192, 448), (65536, 64)])
+def test_ends_send_no_more_rows_at_once_than_a_frame_holds(width: int, rows: int) -> None:
+    shape = msgspec.structs.replace(ENDS.shape, embedding_length=width)
+    projector = ProjectorFile(path=Path("eyes"), weight_bytes=1, step_bytes=1, mutual_rows=2048)
+    ends = msgspec.structs.replace(ENDS, shape=shape, projector=projector)
+    assert plan_load(ends, LAPTOP, EngineSettings(), None).micro_batch_rows == rows
 
 
 def test_a_whole_models_plan_stays_as_it_is() -> None:

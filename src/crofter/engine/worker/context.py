@@ -278,3 +278,4 @@ class Context:
         scales = (ctypes.c_float * count)(*(scale for _, scale in adapters))
         if llama.llama_set_adapters_lora(self.handle, array if count else None, count, scales if count else None) != 0:
             raise CrofterError(ErrorCode.MODEL_INVALID, "llama.cpp refused the adapter", parameter="lora")
+        self.model.keep_adapters([path for path, _ in adapters])

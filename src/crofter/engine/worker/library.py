@@ -9,6 +9,8 @@ Thin by intent: no scheduling, no text. Shapes are those of llama.cpp's `include
 # pyright: reportArgumentType=false
 
 import ctypes
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from llama_cpp import llama_cpp as llama
@@ -28,6 +30,8 @@ FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 """llama.cpp's numbers for `LoadPlan.flash_attention`."""
 _MROPE_TYPES = (8, 40)
 """Kinds of rotation (`llama_rope_type`) whose positions have four sections."""
+_MOST_ADAPTERS = 16
+"""Kept in memory beside one model."""
 _DEFAULT_CONTEXT_SIZE, _DEFAULT_BATCH, _DEFAULT_MICRO_BATCH = 512, 2048, 512
 
 
@@ -103,7 +107,13 @@ class Model:
             handle = llama.llama_adapter_lora_init(self.handle, path.encode())
             if not handle:
                 raise CrofterError(
-                    ErrorCode.MODEL_INVALID, f"the adapter {path} does not fit this model", parameter="lora"
+                    ErrorCode.MODEL_INVALID, f"the adapter {Path(path).name} does not fit this model", parameter="lora"
                 )
             self._adapters[path] = handle
         return self._adapters[path]
+
+    def keep_adapters(self, in_use: Collection[str]) -> None:
+        """Free those that were loaded first where there are many; those in use stay."""
+        idle = [path for path in self._adapters if path not in in_use]
+        for path in idle[: max(0, len(self._adapters) - _MOST_ADAPTERS)]:
+            llama.llama_adapter_lora_free(self._adapters.pop(path))

@@ -140,9 +140,10 @@ class Route:
         """Nothing, for the same reason."""
 
     def use_adapters(self, salt: bytes, adapters: tuple[AdapterUse, ...]) -> None:
-        """Raises UNSUPPORTED: the stages' layers have none."""
-        if adapters:
-            raise CrofterError(ErrorCode.UNSUPPORTED, "a model over several nodes takes no adapters", parameter="lora")
+        """Make the next steps run under what changes the head, and layers that are here. Raises as `Residence.use_adapters`."""
+        self.salt = b""
+        self.context.use_adapters([])
+        self.context.use_adapters([(use.path, use.scale) for use in adapters])
         self.salt = salt
 
     # As a composer.
@@ -150,7 +151,11 @@ class Route:
     def compose(self, *, alone: bool) -> Batch:
         """Whose rows are back: single ones together, and chunks, which only layers that are here can have any use for, by themselves."""
         del alone
-        back = [(travel.session, len(travel.back[0].values)) for travel in self._travels.values() if travel.back]
+        back = [
+            (travel.session, len(travel.back[0].values))
+            for travel in self._travels.values()
+            if travel.back and travel.session.salt == self.salt
+        ]
         singles = [(session, rows) for session, rows in back if rows == 1]
         chunk = next(((session, rows) for session, rows in back if rows > 1), None)
         self._chunk_was_last = chunk is not None and not (self._chunk_was_last and singles)

@@ -44,6 +44,8 @@ class Stage:
         self._memory = StageMemory(self._context, load, part)
         self._seconds_per_row = 0.0
         self._chunk_was_last = False
+        self._adapters: tuple[tuple[str, float], ...] = ()
+        """Under which the next steps are computed."""
         self._outbox: list[FromWorker] = []
 
     @property
@@ -91,6 +93,7 @@ class Stage:
     def step(self) -> None:
         """Begin what waits, decode once, give results. Never raises for what is asked: it fails those steps."""
         self._begin()
+        self._choose_adapters()
         batch = self._compose()
         if not batch:
             return
@@ -137,12 +140,30 @@ class Stage:
                     self._end(session)
                     self._fail(step, error)
 
+    def _choose_adapters(self) -> None:
+        # Adapters belong to the context, so steps under others take turns.
+        begun = [(session, step) for session in self._memory.sessions.values() if (step := session.step) is not None]
+        wanted = sorted({step.adapters for _, step in begun})
+        if not wanted or wanted == [self._adapters]:
+            return
+        chosen = next((adapters for adapters in wanted if adapters > self._adapters), wanted[0])
+        try:
+            self._adapters = ()
+            self._context.use_adapters([])
+            self._context.use_adapters(chosen)
+            self._adapters = chosen
+        except CrofterError as error:
+            for session, step in begun:
+                if step.adapters == chosen:
+                    self._end(session)
+                    self._fail(step, error)
+
     def _compose(self) -> list[Share]:
         """All single rows, and chunks beside them as far as there is time; some chunks have a decode of their own."""
         ready = [
             Share(session, step, step.remaining)
             for session in self._memory.sessions.values()
-            if (step := session.step) is not None
+            if (step := session.step) is not None and step.adapters == self._adapters
         ]
         singles = [share for share in ready if share.rows == 1][: self._load.micro_batch_rows]
         chunks = [share for share in ready if share.rows > 1]

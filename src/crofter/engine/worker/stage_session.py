@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from crofter.core import CrofterError, ErrorCode, Rows
+from crofter.core import AdapterUse, CrofterError, ErrorCode, Rows
 from crofter.engine.messages import Compute
 
 from .context import State
@@ -24,6 +24,8 @@ class Step:
     """[count, width]"""
     positions: npt.NDArray[np.int32]
     """[sections, count]"""
+    adapters: tuple[tuple[str, float], ...] = ()
+    """Under which it is computed: paths and scales."""
     begun: bool = False
     """Whether the session has gone back to where it starts, and there is room for it."""
     done: int = 0
@@ -67,7 +69,7 @@ class StageSession:
 
 def step_of(message: Compute, width: int, sections: int) -> Step:
     """The step that a message asks for. Raises INVALID_REQUEST for rows that are not what they say, or no numbers."""
-    rows = message.rows
+    rows, adapters = message.rows, _adapters(message.adapters)
     if not (rows.count > 0 and 0 <= rows.wanted <= rows.count and rows.position >= 0):
         raise _refused(f"{rows.wanted} wanted of {rows.count} rows from {rows.position}")
     if len(rows.values) != 4 * rows.count * width:
@@ -76,13 +78,17 @@ def step_of(message: Compute, width: int, sections: int) -> Step:
     if not np.isfinite(values).all():
         raise _refused("not all of their numbers are finite")
     if not rows.positions:
-        return Step(message.call, rows, values, planes(rows.position, rows.count, sections))
+        return Step(message.call, rows, values, planes(rows.position, rows.count, sections), adapters)
     if len(rows.positions) != 4 * rows.count * sections:
         raise _refused(f"{len(rows.positions)} bytes for positions of {rows.count} rows in {sections} sections")
     positions = np.frombuffer(rows.positions, "<i4").reshape(sections, rows.count)
     if (positions < 0).any() or (np.diff(positions[0]) < 0).any():
         raise _refused("their positions go backwards")
-    return Step(message.call, rows, values, positions)
+    return Step(message.call, rows, values, positions, adapters)
+
+
+def _adapters(uses: tuple[AdapterUse, ...]) -> tuple[tuple[str, float], ...]:
+    return tuple((use.path, use.scale) for use in uses)
 
 
 def planes(position: int, count: int, sections: int) -> npt.NDArray[np.int32]:

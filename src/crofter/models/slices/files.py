@@ -45,7 +45,7 @@ def slice_file(plan: SlicePlan, source: ModelFile, path: Path) -> SliceFile:
         capabilities=source.capabilities if plan.is_ends else (),
         shape=read_shape(header, plan.architecture),
         pinned=source.pinned,
-        projector=source.projector if plan.is_ends else None,
+        projector=source.projector if plan.is_ends and not _feeds_several_layers(plan) else None,
         source_id=source.model_id,
         source_layer_count=plan.source_layer_count,
         start=plan.start,
@@ -55,6 +55,11 @@ def slice_file(plan: SlicePlan, source: ModelFile, path: Path) -> SliceFile:
         output_scale=plan.output_scale,
         embeddings=_embeddings(header, plan.embedding_scale) if plan.is_ends else None,
     )
+
+
+def _feeds_several_layers(plan: SlicePlan) -> bool:
+    """Whether images of the model go into more of its layers than the first, which rows between stages have no place for."""
+    return any(key.endswith((".n_deepstack_layers", ".deepstack_mapping")) for key in plan.metadata)
 
 
 def _embeddings(header: Header, scale: float) -> EmbeddingTable:

@@ -13,7 +13,9 @@ from tests.gguf_files import write_tiny_llama
 from tests.unit.models.slices.headers import header, tensor
 
 
-def write_adapter(path: Path, layers: int, parts: tuple[str, ...] = (), *, architecture: str = "llama") -> Path:
+def write_adapter(
+    path: Path, layers: int, parts: tuple[str, ...] = (), *, architecture: str = "llama", width: int = 64
+) -> Path:
     """A random adapter for the queries of `write_tiny_llama`, and for more tensors of its width."""
     random = np.random.default_rng(3)
     writer = gguf.GGUFWriter(path, architecture)
@@ -21,8 +23,8 @@ def write_adapter(path: Path, layers: int, parts: tuple[str, ...] = (), *, archi
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 8.0)
     for name in (*(f"blk.{layer}.attn_q.weight" for layer in range(layers)), *parts):
-        writer.add_tensor(f"{name}.lora_a", random.standard_normal((4, 64)).astype(np.float32))
-        writer.add_tensor(f"{name}.lora_b", random.standard_normal((64, 4)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_a", random.standard_normal((4, width)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", random.standard_normal((width, 4)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from crofter.core import CrofterError, ErrorCode
-from crofter.models import InstalledModel, ModelRegistry, read_header, slice_id
+from crofter.core import CrofterError, ErrorCode, ProjectorFile
+from crofter.models import InstalledModel, ModelRegistry, plan_ends, plan_slice, read_header, slice_id
 from crofter.store import Database, ModelRecords
 from tests.gguf_files import write_tiny_llama
 
@@ -91,3 +92,18 @@ def test_a_model_that_cannot_be_cut_leaves_nothing(registry: ModelRegistry, tmp_
 
 def test_a_slice_is_a_file_that_reads_as_a_model(registry: ModelRegistry, model: InstalledModel) -> None:
     assert len(read_header(registry.slices.ends(model, 3).path).tensors) == 9 + 3
+
+
+def test_ends_have_the_projector_unless_it_feeds_more_layers_than_the_first(
+    registry: ModelRegistry, tmp_path: Path
+) -> None:
+    eyes = ProjectorFile(path=tmp_path / "eyes.gguf", weight_bytes=1, step_bytes=1)
+    deep = write_tiny_llama(
+        tmp_path / "deep.gguf", edit=lambda writer: writer.add_uint32("llama.n_deepstack_layers", 1)
+    )
+    for path, kept in ((write_tiny_llama(tmp_path / "plain.gguf"), eyes), (deep, None)):
+        model = registry.add(str(path), path.stem, lambda _done, _total: None)
+        seeing = msgspec.structs.replace(model.file, projector=eyes)
+        header = registry.contents.header(model)
+        assert registry.slices.made(plan_ends(header), header, seeing).projector == kept
+        assert registry.slices.made(plan_slice(header, 0, 1), header, seeing).projector is None
