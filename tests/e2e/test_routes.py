@@ -1,5 +1,6 @@
 """A model that fits on no node alone: a route forms by itself, and the answer is that of one machine."""
 
+import shutil
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -74,6 +75,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory, model: Path) -> dict[str, An
 def until_offered(node: NetworkNode) -> None:
     deadline = time.monotonic() + 40
     while not any(model["name"] == "big" for model in node.json("ls")):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def until_offers(asker: NetworkNode) -> None:
+    """Until the others have said again what they have."""
+    deadline = time.monotonic() + 60
+    while asker.json("route", "plan", "big")["way"] != "route":
         assert time.monotonic() < deadline
         time.sleep(0.5)
 
@@ -155,6 +164,23 @@ def test_a_route_that_was_let_go_forms_again(swarm: tuple[SmallNode, SmallNode, 
     ada.run("route", "show", "big", code=1)
     ada.answer("--radius", "trusted")
     assert ada.json("route", "show", "big")["state"] == "ready"
+
+
+def test_a_node_that_shares_nothing_still_gives_its_own_layers_to_its_helpers(
+    swarm: tuple[SmallNode, SmallNode, SmallNode],
+) -> None:
+    ada = swarm[0]
+    ada.run("share", "off")
+    try:
+        for node in swarm[1:]:
+            node.run("down")
+            for folder in ("slices", "parts"):
+                shutil.rmtree(node.home / "models" / folder, ignore_errors=True)
+            node.up()
+        until_offers(ada)
+        ada.answer("--radius", "trusted")
+    finally:
+        ada.run("share", "half")
 
 
 def test_a_node_that_shares_nothing_holds_no_stage_of_others(

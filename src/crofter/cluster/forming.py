@@ -142,11 +142,12 @@ class Former:
             await self._holdings.prepare(wanted, note, for_others=False)
             return
         stream = self._peers.stream(stage.node_id, PREPARE, wanted, timeout_seconds=_PREPARE_SECONDS)
-        async with aclosing(stream):
-            async for state in stream:
-                note(state.done_bytes, state.total_bytes)
-                if state.ready is not None:
-                    return
+        with self._weights.helped_by(stage.node_id):
+            async with aclosing(stream):
+                async for state in stream:
+                    note(state.done_bytes, state.total_bytes)
+                    if state.ready is not None:
+                        return
         raise CrofterError(ErrorCode.PEER_FAILED, f"{fingerprint(stage.node_id)} did not load its layers")
 
     def _placed(self, source: Source, private_layers: int, only: Collection[NodeId] | None) -> Planned:

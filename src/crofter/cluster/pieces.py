@@ -1,7 +1,8 @@
 """Parts of models between nodes that trust each other: what a model is, and its groups of tensors, each checked by whoever asked."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, aclosing, closing
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from typing import Annotated
 
 import anyio
@@ -14,6 +15,7 @@ from crofter.network import BULK, Caller, Kind, Peers, StreamKind
 
 from .fetching import Come, Supplier, fetch_groups
 from .from_hub import FromHub
+from .sharing import ShareLimits
 
 _PIECE_BYTES = 1 << 20
 _DESCRIBE_SECONDS = 60.0
@@ -52,21 +54,21 @@ PIECE = StreamKind(
 
 
 class Pieces:
-    """Gives what this node has, and fetches what it lacks. Rates are bytes a second, 0 for no limit; asked for each piece."""
+    """Gives what this node has, and fetches what it lacks. Within the limits that hold at each piece."""
 
     def __init__(
         self,
         peers: Peers,
         registry: ModelRegistry,
-        upload_rate: Callable[[], int],
-        download_rate: Callable[[], int],
+        limits: Callable[[], ShareLimits],
         hub: HubTensors,
     ) -> None:
         self.hub = hub
         self._peers = peers
         self._registry = registry
-        self._upload_rate = upload_rate
-        self._download_rate = download_rate
+        self._limits = limits
+        self._helpers: Counter[NodeId] = Counter()
+        """Nodes that fetch something because this one asked them to."""
         peers.serve(DESCRIBE, self._describe)
         peers.serve(PIECE, self._give)
 
@@ -102,17 +104,37 @@ class Pieces:
                 raise CrofterError(ErrorCode.MODEL_NOT_FOUND, "no node that holds these layers is known")
             await fetch_groups(model, groups, suppliers, come)
 
-    async def _describe(self, _: Caller, wanted: DescriptionWanted) -> Description:
+    @contextmanager
+    def helped_by(self, node_id: NodeId) -> Generator[None]:
+        """Meanwhile a node may fetch what it is to compute with for this one, whether anything else is shared or not."""
+        self._helpers[node_id] += 1
+        try:
+            yield
+        finally:
+            self._helpers[node_id] -= 1
+
+    async def _describe(self, caller: Caller, wanted: DescriptionWanted) -> Description:
+        self._require_shared(caller)
+
         def describe() -> Description:
             return self._registry.contents.description(self._registry.resolve(wanted.model_id))
 
         return await anyio.to_thread.run_sync(describe)
 
-    async def _give(self, _: Caller, wanted: PieceWanted) -> AsyncGenerator[bytes]:
+    async def _give(self, caller: Caller, wanted: PieceWanted) -> AsyncGenerator[bytes]:
+        self._require_shared(caller)
         blocks = _pieces(self._registry.contents.group_data(wanted.group_id), wanted.offset)
         while (piece := await anyio.to_thread.run_sync(next, blocks, None)) is not None:
             yield piece
-            await _slowed(len(piece), self._upload_rate())
+            await _slowed(len(piece), self._limits().upload_bytes_per_second)
+
+    def _require_shared(self, caller: Caller) -> None:
+        closed = self._limits().closed_because
+        if closed and not self._helpers[caller.node_id]:
+            raise CrofterError(ErrorCode.FORBIDDEN, f"this node shares nothing now: {closed}")
+
+    def _download_rate(self) -> int:
+        return self._limits().download_bytes_per_second
 
 
 class _FromPeer:

@@ -1,6 +1,7 @@
 """The weights of stages and ends, as files: cut from a model that is here, or from parts that other nodes give."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import anyio
@@ -88,6 +89,10 @@ class Weights:
         """Tokeniser, embeddings and head, with the layers from `start` on, None: with none. Raises as `stage`."""
         part = await self._made(plan_ends(source.header, start), source, progress, None)
         return msgspec.structs.replace(part, name=f"{source.file.name} ends")
+
+    def helped_by(self, node_id: NodeId) -> AbstractContextManager[None]:
+        """See `Pieces.helped_by`."""
+        return self._pieces.helped_by(node_id)
 
     def used_bytes(self) -> int:
         """On the disk, by slices, and by parts that were fetched for them."""

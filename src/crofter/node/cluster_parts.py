@@ -56,13 +56,7 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     build = library_version()
     sharing = NodeSharing(config.share, home, registry, engine, build)
     offers = Offers(peers, trusted, sharing.offer)
-    pieces = Pieces(
-        peers,
-        registry,
-        lambda: sharing.limits().upload_bytes_per_second,
-        lambda: sharing.limits().download_bytes_per_second,
-        hub,
-    )
+    pieces = Pieces(peers, registry, sharing.limits, hub)
     weights = Weights(registry, pieces, home.models_folder)
     adapters = Adapters(own_id, peers, home.models_folder / "adapter-parts")
     holdings = sharing.stages = Holdings(peers, engine, weights, adapters, sharing.limits, build)

@@ -93,11 +93,8 @@ def make_parts(home: Home, config: NodeConfig, identity: Identity) -> Parts:
         discovery = Discovery(peers, rules, own, PeerRecords(database), trusted=trusted)
         engine = Engine(config.engine, log_folder=home.logs_folder, tunings=tunings)
         hub = HubPulls(registry, OriginRecords(database), config.hub, home.models_folder, crofter_version())
-
-        def may_ask_the_hub() -> bool:
-            return cluster.sharing.settings.from_hub and rules.mode != "offline"
-
-        tensors = HubTensors(hub.origin, lambda: hub.settings, may_ask_the_hub, crofter_version())
+        may_ask = lambda: cluster.sharing.settings.from_hub and rules.mode != "offline"  # noqa: E731
+        tensors = HubTensors(hub.origin, lambda: hub.settings, may_ask, crofter_version())
         cluster = make_cluster(home, config, identity.node_id, peers, trusted, registry, engine, tensors)
         names = NamedModels(registry, providers.book, cluster.peer_answers.find)
         router = Router(names, [engine, providers, cluster.peer_answers, cluster.routed], config.router)
