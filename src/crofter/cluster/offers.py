@@ -111,6 +111,7 @@ class Offers:
 
     async def refresh(self) -> None:
         """Ask everybody who is trusted once. Raises nothing: who does not answer is forgotten after a while."""
+        self._known = dict(self.known())
         async with anyio.create_task_group() as tasks:
             trusted = tuple(self._trusted())
             for node_id in trusted:
@@ -118,14 +119,13 @@ class Offers:
                 tasks.start_soon(self._ask, node_id, wanted, name="offer")
 
     def known(self) -> Mapping[NodeId, KnownOffer]:
-        """What trusted nodes offered lately."""
+        """What trusted nodes offered lately. May be called in any thread."""
         trusted, now = set(self._trusted()), self._clock()
-        self._known = {
+        return {
             node_id: known
-            for node_id, known in self._known.items()
+            for node_id, known in list(self._known.items())
             if node_id in trusted and now - known.heard_at <= _FORGOTTEN_SECONDS
         }
-        return self._known
 
     def forget(self, node_id: NodeId) -> None:
         """Do not count on a node until it has been heard again."""
