@@ -25,7 +25,7 @@ import anyio
 import anyio.lowlevel
 from report import Row, machine, table
 
-from crofter.cluster import KINDS, Circuits, Hop, Links, Route, StageLimits, Stages
+from crofter.cluster import KINDS, Circuits, Hop, Links, Open, Route, StageLimits, Stages
 from crofter.core import CrofterError, ModelId, ModelShape, NodeId, Rows, SliceFile
 from crofter.network import BindOptions, Caller, Channel, ChannelKind, IrohTransport, PeerAddress, Peers, Rules
 
@@ -93,8 +93,8 @@ class _Idle:
         return self._slices.get(slice_id)
 
     @asynccontextmanager
-    async def stage(self, slice_file: SliceFile, context_tokens: int) -> AsyncGenerator["_Idle"]:
-        del slice_file, context_tokens
+    async def stage(self, slice_file: SliceFile, opening: Open, opener: NodeId) -> AsyncGenerator["_Idle"]:
+        del slice_file, opening, opener
         yield self
 
     async def compute(self, session: int, rows: Rows) -> bytes:

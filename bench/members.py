@@ -23,7 +23,7 @@ import anyio.to_thread
 import numpy as np
 from parts import IDLE, idle, part, whole
 
-from crofter.cluster import KINDS, Circuits, Hop, Links, Route, StageHost, StageLimits, Stages
+from crofter.cluster import KINDS, Circuits, Hop, Links, Open, Route, StageHost, StageLimits, Stages
 from crofter.core import (
     CrofterError,
     GenerationRequest,
@@ -99,8 +99,8 @@ class Holder:
         return self._slices.get(slice_id)
 
     @asynccontextmanager
-    async def stage(self, slice_file: SliceFile, context_tokens: int) -> AsyncGenerator[EngineStage | _Idle]:
-        del context_tokens  # all are loaded with the same
+    async def stage(self, slice_file: SliceFile, opening: Open, opener: NodeId) -> AsyncGenerator[EngineStage | _Idle]:
+        del opening, opener  # all are loaded with the same context
         if slice_file.model_id.startswith(IDLE):
             yield _Idle(slice_file)
             return

@@ -12,6 +12,7 @@ from .holding import PREPARE, Holdings
 from .hosting import Stage, StageHost
 from .links import Links
 from .messages import KINDS as SESSION_KINDS
+from .messages import Open
 from .needs import least_ends_bytes
 from .offers import OFFER, KnownOffer, ModelOffer, Offer, Offers
 from .pieces import DESCRIBE, PIECE, Pieces
@@ -19,11 +20,12 @@ from .placement import PlannedStage
 from .plan import StageLimits
 from .remote import GENERATE, PeerAnswers, PeerModel
 from .route import Hop, Route
-from .routed import RoutedAnswers, Standing, placement_of
+from .routed import RoutedAnswers
 from .session import Patience, Results
 from .settings import Preset, RouteSettings, ShareSettings
 from .sharing import MachineFacts, ShareLimits, share_limits
 from .stages import Stages
+from .standing import Routes, Standing, placement_of
 from .trial import TrialLimits, trial_limits
 from .weights import Weights
 from .wire import Codec, most_rows
@@ -49,6 +51,7 @@ __all__ = [
     "ModelOffer",
     "Offer",
     "Offers",
+    "Open",
     "Patience",
     "PeerAnswers",
     "PeerModel",
@@ -60,6 +63,7 @@ __all__ = [
     "Route",
     "RouteSettings",
     "RoutedAnswers",
+    "Routes",
     "ShareLimits",
     "ShareSettings",
     "Stage",

@@ -1,7 +1,7 @@
 """The backend `route`: answers by models that fit on no node alone, over routes that form when they are needed and last."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -17,8 +17,6 @@ from crofter.core import (
     GenerationRequest,
     Model,
     ModelFile,
-    ModelId,
-    NodeId,
     Prompt,
     RerankRequest,
     RerankResult,
@@ -31,15 +29,12 @@ from crofter.trust import fingerprint
 
 from .adapters import Adapters
 from .circuit import Circuits
-from .forming import Formed, Former, Planned
+from .forming import Formed, Former
 from .needs import least_ends_bytes
-from .placement import Placement
 from .remote import PeerAnswers, PeerModel
-from .settings import RouteSettings
+from .standing import Routes, Standing
 
 _SWEEP_SECONDS = 5.0
-_MOST_DRIVEN = 8
-"""Routes that others asked for."""
 _BROKEN = frozenset(
     {
         ErrorCode.PEER_LOST,
@@ -54,25 +49,6 @@ _BROKEN = frozenset(
     }
 )
 """After these a route is not used again: the next request forms another one."""
-
-
-class Standing(msgspec.Struct, kw_only=True):
-    """A route as it is now."""
-
-    model: Model
-    doing: str = ""
-    """What forming it waits for; empty when it is ready."""
-    formed: Formed | None = None
-    formed_at: float = 0.0
-    """Unix seconds."""
-    used_at: float = 0.0
-    """Monotonic seconds."""
-    sessions: int = 0
-    answers: int = 0
-
-
-_Key = tuple[ModelId, frozenset[NodeId] | None]
-"""A model, and the only other nodes that may be in its route; None: all that this one trusts."""
 
 
 class _Port:
@@ -105,7 +81,7 @@ class _Port:
 
 
 class RoutedAnswers:
-    """Keeps the routes of this node; `run` lets go of those that nobody uses."""
+    """Answers over `routes`; `run` lets go of those that nobody uses."""
 
     def __init__(
         self,
@@ -114,26 +90,20 @@ class RoutedAnswers:
         circuits: Circuits,
         adapters: Adapters,
         peer_answers: PeerAnswers,
-        settings: RouteSettings,
+        routes: Routes,
     ) -> None:
-        """`settings` may be replaced at any time."""
-        self.settings = settings
+        self.routes = routes
         self._engine = engine
         self._former = former
         self._circuits = circuits
         self._adapters = adapters
         self._peer_answers = peer_answers
-        self._routes: dict[_Key, Standing] = {}
-        self._locks: dict[ModelId, anyio.Lock] = {}
 
     async def run(self) -> None:
         """Without end."""
         while True:
             await anyio.sleep(_SWEEP_SECONDS)
-            now = time.monotonic()
-            for key, route in list(self._routes.items()):
-                if route.formed and not route.sessions and now - route.used_at > self.settings.keep_seconds:
-                    del self._routes[key]
+            self.routes.sweep(time.monotonic())
 
     # Backend.
 
@@ -144,14 +114,13 @@ class RoutedAnswers:
                 return ()
         elif not isinstance(model, PeerModel):
             return ()
-        standing = self._routes.get((model.model_id, None))
-        formed = standing is not None and standing.formed is not None
-        if (self.settings.thin or not (formed or self._has_room(model))) and (
+        formed = self.routes.owners(model)
+        if (self.routes.settings.thin or not (formed or self._has_room(model))) and (
             driven := self._peer_answers.over_routes(model)
         ):
             return driven
-        if standing is not None and standing.formed is not None and self._suits(standing.formed):
-            nodes = [stage.node_id for stage in standing.formed.placement.stages]
+        if formed is not None and self.routes.suits(formed):
+            nodes = [stage.node_id for stage in formed.placement.stages]
         else:
             # Which of them it will be is known when it is formed.
             nodes = [self._former.own_id, *self._former.helpers()]
@@ -180,9 +149,9 @@ class RoutedAnswers:
                 async for chunk in stream:
                     yield chunk
             return
-        key = self._key(model, request.only_nodes)
+        key = self.routes.key(model, request.only_nodes)
         for attempt in (1, 2):
-            route, formed = await self._ready(model, key)
+            route, formed = await self.routes.ready(model, key)
             begun = False
             try:
                 async with aclosing(self._over(route, formed, request)) as stream:
@@ -193,8 +162,7 @@ class RoutedAnswers:
             except CrofterError as error:
                 if error.code not in _BROKEN:
                     raise
-                if self._routes.get(key) is route:
-                    del self._routes[key]
+                self.routes.drop(key, route)
                 if begun or attempt == 2:
                     raise
 
@@ -236,53 +204,16 @@ class RoutedAnswers:
 
     # The owner's side.
 
-    def all(self) -> list[Standing]:
-        """Every route."""
-        return list(self._routes.values())
-
-    def get(self, model: Model) -> Standing | None:
-        """The route of a model, if there is one; of several, the one that is the owner's."""
-        found = [standing for (model_id, _), standing in self._routes.items() if model_id == model.model_id]
-        return self._routes.get((model.model_id, None), found[0] if found else None)
-
-    def release(self, model: Model) -> Standing:
-        """Let a route go; what runs over it runs to its end. Raises NOT_FOUND."""
-        standing = self.get(model)
-        if standing is None:
-            raise CrofterError(ErrorCode.NOT_FOUND, f"no route was formed for {model.name}", parameter="name")
-        self._routes = {key: route for key, route in self._routes.items() if key[0] != model.model_id}
-        return standing
-
-    async def plan(self, model: Model) -> Planned:
-        """How a model would go over a route now. Raises as `Former.plan`."""
-        return await self._plan(model, None)
-
-    async def _plan(self, model: Model, only: Collection[NodeId] | None) -> Planned:
-        return await self._former.plan(model, private_layers=self.settings.private_layers, only=only)
-
     def drives(self, model: ModelFile) -> bool:
         """Whether prompts for a model can be answered here with the help of others, and not without."""
         return self._has_room(model) and bool(self._former.helpers()) and not self._engine.fit(model).fits
 
-    def at(self, node_id: NodeId) -> bool:
-        """Whether a node holds stages for this one."""
-        return any(
-            stage.node_id == node_id
-            for standing in self._routes.values()
-            if standing.formed is not None
-            for stage in standing.formed.placement.stages
-        )
-
     async def _ends(self, model: Model, prompt: Prompt) -> SliceFile:
-        standing = self.get(model)
+        standing = self.routes.of(model)
         formed = standing.formed if standing is not None else None
         ends = formed.ends if formed is not None else await self._former.ends(model)
         _require_projector(ends, prompt)
         return ends
-
-    def _suits(self, formed: Formed) -> bool:
-        """Whether the settings still ask for it; what is kept at home is so from the next answer on."""
-        return formed.planned.private_layers == self.settings.private_layers
 
     def _has_room(self, model: Model) -> bool:
         """Whether this machine, with nothing else loaded, has memory for the ends of a model."""
@@ -293,51 +224,6 @@ class RoutedAnswers:
                 least_ends_bytes(model, self._engine.settings.parallel_requests) if isinstance(model, ModelFile) else 0
             )
         return needed <= (self._engine.settings.memory_limit_bytes or machine_now().total_bytes)
-
-    def _key(self, model: Model, only_nodes: Collection[NodeId] | None) -> "_Key":
-        """Which of a model's routes a request may take: the owner's, or one with none but these nodes."""
-        if only_nodes is None:
-            return model.model_id, None
-        return model.model_id, frozenset(only_nodes) & frozenset(self._former.helpers())
-
-    def _make_room(self) -> None:
-        """For one more route that was asked for by another node. Raises OVERLOADED."""
-        asked = [(key, route) for key, route in self._routes.items() if key[1] is not None]
-        idle = [(route.used_at, key) for key, route in asked if route.formed and not route.sessions]
-        if len(asked) >= _MOST_DRIVEN:
-            if not idle:
-                raise CrofterError(
-                    ErrorCode.OVERLOADED, "this node drives enough routes for others now", retry_after_seconds=10.0
-                )
-            del self._routes[min(idle, key=lambda each: each[0])[1]]
-
-    async def _ready(self, model: Model, key: "_Key") -> tuple[Standing, Formed]:
-        lock = self._locks.setdefault(model.model_id, anyio.Lock())
-        async with lock:
-            standing = self._routes.get(key)
-            if standing is not None and standing.formed is not None and self._suits(standing.formed):
-                return standing, standing.formed
-            if key[1] is not None:
-                self._make_room()
-            standing = self._routes[key] = Standing(model=model, doing="asking who has room")
-            try:
-                planned = await self._plan(model, key[1])
-
-                def doing(what: str) -> None:
-                    standing.doing = what
-
-                formed = standing.formed = await self._former.form(planned, self.settings.wire, doing)
-            except BaseException:
-                if self._routes.get(key) is standing:
-                    del self._routes[key]
-                raise
-            standing.doing, standing.formed_at, standing.used_at = "", time.time(), time.monotonic()
-            return standing, formed
-
-
-def placement_of(standing: Standing) -> Placement | None:
-    """Where a route's stages are, once it is formed."""
-    return standing.formed.placement if standing.formed is not None else None
 
 
 def _require_projector(ends: SliceFile, prompt: Prompt) -> None:

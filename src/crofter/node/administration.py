@@ -89,7 +89,7 @@ class NodeAdministration:
         desk = InviteDesk(parts.people, InviteRecords(parts.database))
         self.invites = NodeInvites(desk, parts.peers, parts.own)
         self.routes = NodeRoutes(
-            own_id, parts.cluster.routed, parts.engine, parts.router.resolve, self.network.surroundings.name
+            own_id, parts.cluster.routed.routes, parts.engine, parts.router.resolve, self.network.surroundings.name
         )
         self.sharing = parts.cluster.sharing
         self._running: RunningNode | None = None
@@ -264,7 +264,7 @@ class NodeAdministration:
         self._parts.router.settings = self._config.config.router
         self.network.presence.follow(self._config.config.network)
         self._parts.cluster.sharing.settings = self._config.config.share
-        self._parts.cluster.routed.settings = self._config.config.route
+        self._parts.cluster.routed.routes.settings = self._config.config.route
         return settings.setting(self._config, key)
 
     def create_key(self, request: KeyRequest) -> CreatedKey:

@@ -14,6 +14,7 @@ from crofter.cluster import (
     PeerAnswers,
     Pieces,
     RoutedAnswers,
+    Routes,
     StageLimits,
     Stages,
     Weights,
@@ -64,7 +65,8 @@ def make_cluster(  # noqa: PLR0913 - one for each part that is there already
     circuits = Circuits(links)
     former = Former(own_id, peers, offers, engine, weights, holdings, partial(require_proof, home))
     peer_answers = PeerAnswers(peers, offers, sharing.answer)
-    routed = sharing.routed = RoutedAnswers(engine, former, circuits, adapters, peer_answers, config.route)
+    routes = Routes(former, config.route)
+    routed = sharing.routed = RoutedAnswers(engine, former, circuits, adapters, peer_answers, routes)
     return ClusterParts(
         sharing=sharing,
         offers=offers,

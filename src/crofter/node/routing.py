@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from crofter.api import RoutePlanned, RouteStage, RouteSummary
-from crofter.cluster import Planned, PlannedStage, RoutedAnswers, Standing, placement_of
+from crofter.cluster import Planned, PlannedStage, Routes, Standing, placement_of
 from crofter.core import CrofterError, ErrorCode, Model, ModelFile, NodeId
 from crofter.engine import Engine
 from crofter.trust import fingerprint, readable_id
@@ -17,22 +17,22 @@ class NodeRoutes:
     def __init__(
         self,
         own_id: NodeId,
-        routed: RoutedAnswers,
+        routes: Routes,
         engine: Engine,
         resolve: Callable[[str], Model],
         name_of: Callable[[NodeId], str],
     ) -> None:
         self._own_id = own_id
-        self._routed = routed
+        self._routes = routes
         self._engine = engine
         self._resolve = resolve
         self._name_of = name_of
 
     def all(self) -> list[RouteSummary]:
-        return [self._summary(standing) for standing in self._routed.all()]
+        return [self._summary(standing) for standing in self._routes.all()]
 
     def get(self, name: str) -> RouteSummary:
-        standing = self._routed.get(self._resolve(name))
+        standing = self._routes.of(self._resolve(name))
         if standing is None:
             raise CrofterError(ErrorCode.NOT_FOUND, f"no route was formed for {name}", parameter="name")
         return self._summary(standing)
@@ -42,7 +42,7 @@ class NodeRoutes:
         if isinstance(model, ModelFile) and (fit := self._engine.fit(model)).fits:
             return RoutePlanned(model=name, way="here", reason=f"{fit.verdict} on this node, so that it is not split")
         try:
-            planned = await self._routed.plan(model)
+            planned = await self._routes.plan(model, None)
         except CrofterError as error:
             if error.code not in {ErrorCode.OUT_OF_MEMORY, ErrorCode.UNSUPPORTED}:
                 raise
@@ -58,7 +58,7 @@ class NodeRoutes:
         )
 
     async def release(self, name: str) -> RouteSummary:
-        return self._summary(self._routed.release(self._resolve(name)))
+        return self._summary(self._routes.release(self._resolve(name)))
 
     def _summary(self, standing: Standing) -> RouteSummary:
         placement = placement_of(standing)

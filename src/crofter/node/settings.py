@@ -32,6 +32,15 @@ LIVE_KEYS = frozenset(
         "route.private_layers",
         "route.thin",
         "route.keep_seconds",
+        "share.preset",
+        "share.answers",
+        "share.from_hub",
+        "share.memory_bytes",
+        "share.disk_bytes",
+        "share.upload_bytes_per_second",
+        "share.download_bytes_per_second",
+        "share.hours",
+        "share.on_battery",
     }
 )
 """Settings a running node follows at once."""
