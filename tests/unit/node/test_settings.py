@@ -70,8 +70,8 @@ def test_an_unknown_setting_is_not_found(home: Home) -> None:
     assert "api.port" in refused.value.message
 
 
-def test_names_the_hub_the_radius_and_the_network_change_a_running_node(home: Home) -> None:
+def test_names_the_hub_the_radius_the_network_routes_and_shares_change_a_running_node(home: Home) -> None:
     live = {setting.key for setting in stored_settings(home) if not setting.restart_needed}
     hub, router = {"hub.offline", "hub.endpoint"}, {"router.radius", "router.ceiling"}
-    network = {key for key in known_keys() if key.startswith("network.")}
-    assert live == {"node.default_model", "node.name"} | hub | router | network
+    whole = {key for key in known_keys() if key.partition(".")[0] in {"network", "route", "share"}}
+    assert live == {"node.default_model", "node.name"} | hub | router | whole
