@@ -15,6 +15,10 @@ from .settings import RouteSettings
 _MOST_DRIVEN = 8
 """Routes that were asked for by other nodes."""
 
+_PLANS = 3
+_AGAIN_SECONDS = 1.0
+_NO_ROOM = frozenset({ErrorCode.OUT_OF_MEMORY, ErrorCode.OVERLOADED})
+
 RouteKey = tuple[ModelId, frozenset[NodeId] | None]
 """A model, and the only other nodes that may be in its route; None: all that this one trusts."""
 
@@ -110,6 +114,18 @@ class Routes:
                 del self._routes[key]
 
     async def _formed(self, model: Model, key: RouteKey, doing: Callable[[str], None]) -> Formed:
+        for _ in range(_PLANS - 1):
+            try:
+                return await self._formed_once(model, key, doing)
+            except CrofterError as error:
+                # What a node had room for when it was asked may be gone, or just about to be free again.
+                if error.code not in _NO_ROOM:
+                    raise
+            doing("asking again who has room")
+            await anyio.sleep(_AGAIN_SECONDS)
+        return await self._formed_once(model, key, doing)
+
+    async def _formed_once(self, model: Model, key: RouteKey, doing: Callable[[str], None]) -> Formed:
         planned = await self.plan(model, key[1])
         return await self._former.form(planned, self.settings.wire, doing)
 
