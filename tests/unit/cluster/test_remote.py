@@ -25,6 +25,14 @@ from tests.unit.cluster.routing import Node, running
 
 pytestmark = pytest.mark.anyio
 BIG = ModelId("b" * 64)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """By the clock of the machine: offers are read in threads, which virtual time does not wait for."""
+    return "asyncio"
+
+
 MODEL = Model(model_id=BIG, name="big", context_length=512)
 REQUEST = GenerationRequest(request_id=RequestId("test"), model="big", prompt=TextPrompt(text="Who reads this?"))
 
